@@ -1,0 +1,108 @@
+// Builds everything that is shipped, into dist/:
+//   trestle.cjs    one CommonJS bundle (esbuild), for Node >= 20 with the koffi package beside it
+//   trestle        the same bundle compiled into one executable (Bun), for x86-64 Linux
+//   trestle-ipam   a link to it: the IPAM plugin is the same program under another name
+//
+//   node build.mjs                 for this machine
+//   node build.mjs --arch=arm64    the executable for arm64, as dist/trestle-arm64
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = dirname(fileURLToPath(import.meta.url));
+const DIST = join(ROOT, 'dist');
+const BUN = join(ROOT, 'node_modules/.bin/bun');
+const BUNDLE = join(DIST, 'trestle.cjs');
+const pkg = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+
+await bundle();
+const arch = argument('arch') ?? 'x64';
+if (arch === 'x64') await compileHere();
+else if (arch === 'arm64') compileForArm64();
+else fail(`cannot build for --arch=${arch}: it is neither x64 nor arm64`);
+
+/** One file from src/main.ts; FFI comes from the runtime (`bun:ffi`) or from beside the bundle (`koffi`). */
+async function bundle() {
+  mkdirSync(DIST, { recursive: true });
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['src/main.ts'],
+    outfile: BUNDLE,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    minifySyntax: true,
+    external: ['bun:ffi', 'koffi'],
+    define: { TRESTLE_VERSION: JSON.stringify(pkg.version) },
+    banner: { js: '#!/usr/bin/env node' },
+    logLevel: 'warning',
+  });
+  chmodSync(BUNDLE, 0o755);
+}
+
+async function compileHere() {
+  const executable = join(DIST, 'trestle');
+  compile(executable, []);
+  relink(join(DIST, 'trestle-ipam'), 'trestle');
+  if (process.platform !== 'linux' || process.arch !== 'x64') return;
+  const version = run(executable, ['--version'], 'the executable was built, but does not start here');
+  console.log(`built dist/trestle, dist/trestle-ipam, dist/trestle.cjs (${version.trim()})`);
+}
+
+/** Cross-compiles onto Bun's arm64 build, which npm carries as a package. */
+function compileForArm64() {
+  const bunVersion = JSON.parse(readFileSync(join(ROOT, 'node_modules/bun/package.json'), 'utf8')).version;
+  const scratch = mkdtempSync(join(tmpdir(), 'trestle-build-'));
+  try {
+    const spec = `@oven/bun-linux-aarch64@${bunVersion}`;
+    run('npm', ['pack', '--silent', '--pack-destination', scratch, spec], `cannot fetch ${spec}`);
+    run('tar', ['-xzf', join(scratch, `oven-bun-linux-aarch64-${bunVersion}.tgz`), '-C', scratch], 'cannot unpack it');
+    const runtime = join(scratch, 'package/bin/bun');
+    compile(join(DIST, 'trestle-arm64'), ['--target=bun-linux-arm64', `--compile-executable-path=${runtime}`]);
+    console.log('built dist/trestle-arm64 (not started: it is for another processor)');
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The two --no-compile-autoload flags matter: a root program must not read `.env` or `bunfig.toml` from whatever
+ * directory it happens to be started in.
+ */
+function compile(executable, extra) {
+  if (!existsSync(BUN)) fail('Bun is not installed: run `npm ci` first');
+  const flags = ['--compile', '--bytecode', '--minify', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig'];
+  const args = ['build', ...flags, ...extra, '--external=koffi', BUNDLE, `--outfile=${executable}`];
+  run(BUN, args, `cannot compile ${executable}`);
+}
+
+function relink(path, target) {
+  rmSync(path, { force: true });
+  symlinkSync(target, path);
+}
+
+function run(file, args, complaint) {
+  try {
+    return execFileSync(file, args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (error) {
+    const illegal = error.signal === 'SIGILL';
+    const hint = illegal
+      ? "this CPU lacks instructions that Bun's default build needs: use dist/trestle.cjs under Node, or a Bun baseline build"
+      : String(error.stderr || error.message).trim();
+    fail(`${complaint}: ${hint}`);
+  }
+}
+
+function argument(name) {
+  return process.argv.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
+}
+
+function fail(message) {
+  console.error(`build: ${message}`);
+  process.exit(1);
+}

@@ -1,0 +1,59 @@
+/** An address with a prefix length; the host part is kept, so it serves for `10.1.0.5/16` and `10.1.0.0/16` alike. */
+
+import { BITS, type Family, formatIp, type Ip, parseIp } from './ip.ts';
+
+export interface Cidr {
+  readonly ip: Ip;
+  readonly prefix: number;
+}
+
+/** Parses `address/length`. @returns undefined where the text is none. */
+export function parseCidr(text: string): Cidr | undefined {
+  const slash = text.lastIndexOf('/');
+  const length = text.slice(slash + 1);
+  const ip = slash < 0 ? undefined : parseIp(text.slice(0, slash));
+  if (ip === undefined || !/^(0|[1-9]\d{0,2})$/.test(length)) return undefined;
+  const prefix = Number(length);
+  return prefix <= BITS[ip.family] ? { ip, prefix } : undefined;
+}
+
+export function formatCidr(cidr: Cidr): string {
+  return `${formatIp(cidr.ip)}/${cidr.prefix}`;
+}
+
+/** The network itself: the host bits cleared. */
+export function networkOf(cidr: Cidr): Cidr {
+  return { ip: { family: cidr.ip.family, value: firstValue(cidr) }, prefix: cidr.prefix };
+}
+
+/** The lowest address of the network, as a number. */
+export function firstValue(cidr: Cidr): bigint {
+  const hostBits = hostBitsOf(cidr);
+  return (cidr.ip.value >> hostBits) << hostBits;
+}
+
+/** The highest address of the network, as a number (IPv4: its broadcast address). */
+export function lastValue(cidr: Cidr): bigint {
+  return firstValue(cidr) + (1n << hostBitsOf(cidr)) - 1n;
+}
+
+export function containsIp(cidr: Cidr, ip: Ip): boolean {
+  return cidr.ip.family === ip.family && ip.value >= firstValue(cidr) && ip.value <= lastValue(cidr);
+}
+
+export function overlaps(a: Cidr, b: Cidr): boolean {
+  return a.ip.family === b.ip.family && firstValue(a) <= lastValue(b) && firstValue(b) <= lastValue(a);
+}
+
+/** `0.0.0.0/0` or `::/0`. */
+export function defaultNetwork(family: Family): Cidr {
+  return { ip: { family, value: 0n }, prefix: 0 };
+}
+
+export function isDefaultNetwork(cidr: Cidr): boolean {
+  return cidr.prefix === 0;
+}
+
+function hostBitsOf(cidr: Cidr): bigint {
+  return BigInt(BITS[cidr.ip.family] - cidr.prefix);
+}

@@ -1,0 +1,24 @@
+/** MAC addresses: six bytes. */
+
+/** Parses `aa:bb:cc:dd:ee:ff` (`-` also divides, case is free). @returns undefined where the text is none. */
+export function parseMac(text: string): Uint8Array | undefined {
+  if (!/^[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$/i.test(text)) return undefined;
+  return Uint8Array.from(text.split(/[:-]/), (part) => Number.parseInt(part, 16));
+}
+
+/** Lower case, divided by colons, as the kernel's tools print it. */
+export function formatMac(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+/** Whether an interface may have it: not a group address, not all zero. */
+export function isUnicastMac(bytes: Uint8Array): boolean {
+  return bytes.length === 6 && ((bytes[0] as number) & 1) === 0 && bytes.some((byte) => byte !== 0);
+}
+
+/** A locally administered unicast address from 48 bits of a hash, so that it is the same each time. */
+export function localMac(hash: bigint): Uint8Array {
+  const bytes = Uint8Array.from({ length: 6 }, (_, at) => Number((hash >> BigInt(8 * (5 - at))) & 0xffn));
+  bytes[0] = ((bytes[0] as number) & 0xfc) | 0x02;
+  return bytes;
+}

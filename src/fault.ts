@@ -1,0 +1,50 @@
+/**
+ * The one error type of the project. It says operation, object and reason in `message`, what to do about it in
+ * `details`, and what sort of failure it is in `kind`; only the door (`cni/error.ts`) turns a kind into a CNI code.
+ */
+
+export type FaultKind =
+  | 'version' // the configuration's cniVersion is not spoken here
+  | 'unsupported' // a field asks for something that cannot be had, alone or together with another
+  | 'environment' // a CNI_* variable is missing or malformed
+  | 'io' // reading or writing a file or stream failed
+  | 'decode' // stdin or a file is not what its format says
+  | 'config' // the configuration is malformed
+  | 'busy' // may succeed when tried again later
+  | 'unavailable' // STATUS: an ADD cannot succeed now
+  | 'kernel' // the kernel refused an operation
+  | 'conflict' // something that is already there stands in the way
+  | 'exhausted' // a range has no free address left
+  | 'address' // a requested address cannot be given
+  | 'check' // CHECK found something that is not as ADD left it
+  | 'delegate' // another plugin that we run failed to answer as a plugin must
+  | 'internal'; // a defect of ours
+
+export interface FaultOptions {
+  /** What the reader can do about it, one or two sentences. */
+  readonly details?: string;
+  readonly cause?: unknown;
+}
+
+export class Fault extends Error {
+  override readonly name = 'Fault';
+  readonly kind: FaultKind;
+  readonly details: string | undefined;
+
+  constructor(kind: FaultKind, message: string, options: FaultOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.kind = kind;
+    this.details = options.details;
+  }
+}
+
+/** The reason part of any thrown value, on one line. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s+/g, ' ').trim();
+}
+
+/** The `code` of a Node system error (`ENOENT`, …), or undefined. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

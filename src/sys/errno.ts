@@ -1,0 +1,68 @@
+/** errno values by number, name and meaning (Linux, asm-generic/errno*.h): those that our calls can give. */
+
+export const EPERM = 1;
+export const ENOENT = 2;
+export const EINTR = 4;
+export const EAGAIN = 11;
+export const EBUSY = 16;
+export const EEXIST = 17;
+export const ENODEV = 19;
+export const EINVAL = 22;
+export const EOPNOTSUPP = 95;
+export const EAFNOSUPPORT = 97;
+export const EADDRNOTAVAIL = 99;
+export const ENETUNREACH = 101;
+export const ENOBUFS = 105;
+export const ESRCH = 3;
+
+const ERRNO: Record<number, readonly [name: string, meaning: string]> = {
+  1: ['EPERM', 'operation not permitted'],
+  2: ['ENOENT', 'no such file or directory'],
+  3: ['ESRCH', 'no such entry'],
+  4: ['EINTR', 'interrupted'],
+  5: ['EIO', 'input/output error'],
+  6: ['ENXIO', 'no such device or address'],
+  7: ['E2BIG', 'argument list too long'],
+  9: ['EBADF', 'bad file descriptor'],
+  11: ['EAGAIN', 'no answer in time'],
+  12: ['ENOMEM', 'out of memory'],
+  13: ['EACCES', 'permission denied'],
+  16: ['EBUSY', 'device or resource busy'],
+  17: ['EEXIST', 'already exists'],
+  19: ['ENODEV', 'no such device'],
+  20: ['ENOTDIR', 'not a directory'],
+  21: ['EISDIR', 'is a directory'],
+  22: ['EINVAL', 'invalid argument'],
+  23: ['ENFILE', 'too many open files in the system'],
+  24: ['EMFILE', 'too many open files'],
+  28: ['ENOSPC', 'no space left on device'],
+  30: ['EROFS', 'read-only file system'],
+  34: ['ERANGE', 'value out of range'],
+  36: ['ENAMETOOLONG', 'name too long'],
+  40: ['ELOOP', 'too many levels of links'],
+  61: ['ENODATA', 'no data available'],
+  85: ['ERESTART', 'interrupted, should be restarted'],
+  90: ['EMSGSIZE', 'message too long'],
+  93: ['EPROTONOSUPPORT', 'protocol not supported'],
+  95: ['EOPNOTSUPP', 'operation not supported'],
+  97: ['EAFNOSUPPORT', 'address family not supported'],
+  98: ['EADDRINUSE', 'address already in use'],
+  99: ['EADDRNOTAVAIL', 'address not available'],
+  100: ['ENETDOWN', 'network is down'],
+  101: ['ENETUNREACH', 'network is unreachable'],
+  105: ['ENOBUFS', 'no buffer space available'],
+  107: ['ENOTCONN', 'not connected'],
+  110: ['ETIMEDOUT', 'timed out'],
+  113: ['EHOSTUNREACH', 'no route to host'],
+};
+
+/** `ENOENT` for 2; `errno 999` for one that is not listed. */
+export function errnoName(errno: number): string {
+  return ERRNO[errno]?.[0] ?? `errno ${errno}`;
+}
+
+/** "no such file or directory (ENOENT)". */
+export function errnoText(errno: number): string {
+  const entry = ERRNO[errno];
+  return entry === undefined ? `errno ${errno}` : `${entry[1]} (${entry[0]})`;
+}

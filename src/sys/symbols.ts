@@ -1,0 +1,28 @@
+/**
+ * The C functions that Trestle calls, as data: both FFI adapters read this one table. Types are C's on 64-bit Linux:
+ * `i32` int, `u32` unsigned int or socklen_t, `i64` ssize_t, `u64` size_t, `ptr` a pointer (bytes or null).
+ */
+
+export type CType = 'i32' | 'u32' | 'i64' | 'u64' | 'ptr';
+
+export interface CSignature {
+  readonly args: readonly CType[];
+  readonly returns: 'i32' | 'i64';
+}
+
+export const SYMBOLS = {
+  socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
+  setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
+  send: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
+  recv: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
+  setns: { args: ['i32', 'i32'], returns: 'i32' },
+  flock: { args: ['i32', 'i32'], returns: 'i32' },
+} as const satisfies Record<string, CSignature>;
+
+export type SymbolName = keyof typeof SYMBOLS;
+
+/** What an adapter hands out: a function for each symbol, and the calling thread's errno after one that failed. */
+export interface CLibrary {
+  call(name: SymbolName, ...args: (number | Uint8Array | null)[]): number;
+  errno(): number;
+}

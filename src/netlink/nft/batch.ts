@@ -1,0 +1,71 @@
+/** nf_tables messages (struct nfgenmsg: u8 family, u8 version, u16 resource in network order) and their transactions. */
+
+import { attrBytes } from '../attribute.ts';
+import { concat, cString, readCString, u8, u16be } from '../bytes.ts';
+import { type Connection, execute, executeTransaction, type Request } from '../connection.ts';
+import type { Message } from '../message.ts';
+import * as nft from './constants.ts';
+
+/** The table that something is in: its family (NFPROTO_*) and name. */
+export interface Table {
+  readonly family: number;
+  readonly name: string;
+}
+
+const HEADER = 4;
+const COMMENT_MOST = 253;
+
+export interface NftRequest {
+  readonly operation: string;
+  /** NFT_MSG_*. */
+  readonly message: number;
+  readonly flags: number;
+  readonly family: number;
+  readonly attributes: readonly Uint8Array[];
+}
+
+export function nftRequest({ operation, message, flags, family, attributes }: NftRequest): Request {
+  const payload = concat([encodeHeader(family, 0), ...attributes]);
+  return { operation, type: (nft.NFNL_SUBSYS_NFTABLES << 8) | message, flags, payload };
+}
+
+/** Carries out all the changes or none. @throws KernelError for the first that was refused */
+export function commit(connection: Connection, changes: readonly Request[]): void {
+  const begin = boundary('begin', nft.NFNL_MSG_BATCH_BEGIN);
+  executeTransaction(connection, [begin, ...changes, boundary('end', nft.NFNL_MSG_BATCH_END)]);
+}
+
+/** Asks something that changes nothing. @throws KernelError */
+export function query(connection: Connection, request: Request): Message[] {
+  return execute(connection, request)[0] ?? [];
+}
+
+/** The attributes' bytes of an answer. */
+export function nftBody(message: Message): Uint8Array {
+  return message.payload.subarray(HEADER);
+}
+
+/** User data with one entry (u8 type, u8 length, NUL-terminated text), as nft reads and prints comments. */
+export function attrComment(attribute: number, entry: number, comment: string): Uint8Array {
+  const text = cString(comment).subarray(0, COMMENT_MOST);
+  return attrBytes(attribute, concat([u8(entry), u8(text.length), text]));
+}
+
+/** The text of the first entry of that type. */
+export function decodeComment(userdata: Uint8Array | undefined, entry: number): string | undefined {
+  for (let at = 0; userdata !== undefined && at + 2 <= userdata.length; ) {
+    const end = at + 2 + (userdata[at + 1] as number);
+    if (userdata[at] === entry) return readCString(userdata.subarray(at + 2, end));
+    at = end;
+  }
+  return undefined;
+}
+
+function boundary(end: string, type: number): Request {
+  const payload = encodeHeader(0, nft.NFNL_SUBSYS_NFTABLES);
+  return { operation: `${end} a transaction of nftables`, type, flags: 0, payload, silent: true };
+}
+
+function encodeHeader(family: number, resource: number): Uint8Array {
+  return concat([u8(family), u8(0), u16be(resource)]);
+}

@@ -1,0 +1,88 @@
+/** Numbers of nf_tables (linux/netfilter/nf_tables.h, nfnetlink.h, netfilter.h), under the kernel's names. */
+
+export const NFNL_SUBSYS_NFTABLES = 10;
+export const NFNL_MSG_BATCH_BEGIN = 16;
+export const NFNL_MSG_BATCH_END = 17;
+
+export const NFT_MSG_NEWTABLE = 0;
+export const NFT_MSG_NEWCHAIN = 3;
+export const NFT_MSG_NEWRULE = 6;
+export const NFT_MSG_GETRULE = 7;
+export const NFT_MSG_NEWSET = 9;
+export const NFT_MSG_GETSET = 10;
+export const NFT_MSG_NEWSETELEM = 12;
+export const NFT_MSG_GETSETELEM = 13;
+export const NFT_MSG_DELSETELEM = 14;
+
+export const NFPROTO_INET = 1;
+export const NFPROTO_IPV4 = 2;
+export const NFPROTO_IPV6 = 10;
+export const NF_INET_POST_ROUTING = 4;
+/** nft's `srcnat`. */
+export const NF_IP_PRI_NAT_SRC = 100;
+
+export const NFTA_LIST_ELEM = 1;
+export const NFTA_DATA_VALUE = 1;
+
+export const NFTA_TABLE_NAME = 1;
+
+export const NFTA_CHAIN_TABLE = 1;
+export const NFTA_CHAIN_NAME = 3;
+export const NFTA_CHAIN_HOOK = 4;
+export const NFTA_CHAIN_TYPE = 7;
+export const NFTA_HOOK_HOOKNUM = 1;
+export const NFTA_HOOK_PRIORITY = 2;
+
+export const NFTA_RULE_TABLE = 1;
+export const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_EXPRESSIONS = 4;
+export const NFTA_RULE_USERDATA = 7;
+/** libnftnl's type of a rule's comment in its user data. */
+export const NFTNL_UDATA_RULE_COMMENT = 0;
+
+export const NFTA_SET_TABLE = 1;
+export const NFTA_SET_NAME = 2;
+export const NFTA_SET_KEY_TYPE = 4;
+export const NFTA_SET_KEY_LEN = 5;
+export const NFTA_SET_ID = 10;
+/** nft's numbers of its data types; to the kernel they mean nothing, to `nft list` how to print a key. */
+export const TYPE_IPADDR = 7;
+export const TYPE_IP6ADDR = 8;
+
+export const NFTA_SET_ELEM_LIST_TABLE = 1;
+export const NFTA_SET_ELEM_LIST_SET = 2;
+export const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+export const NFTA_SET_ELEM_KEY = 1;
+export const NFTA_SET_ELEM_USERDATA = 6;
+/** libnftnl's type of an element's comment in its user data. */
+export const NFTNL_UDATA_SET_ELEM_COMMENT = 0;
+
+export const NFTA_EXPR_NAME = 1;
+export const NFTA_EXPR_DATA = 2;
+
+export const NFT_REG_1 = 1;
+
+export const NFTA_META_DREG = 1;
+export const NFTA_META_KEY = 2;
+export const NFT_META_NFPROTO = 15;
+
+export const NFTA_CMP_SREG = 1;
+export const NFTA_CMP_OP = 2;
+export const NFTA_CMP_DATA = 3;
+export const NFT_CMP_EQ = 0;
+export const NFT_CMP_NEQ = 1;
+
+export const NFTA_PAYLOAD_DREG = 1;
+export const NFTA_PAYLOAD_BASE = 2;
+export const NFTA_PAYLOAD_OFFSET = 3;
+export const NFTA_PAYLOAD_LEN = 4;
+export const NFT_PAYLOAD_NETWORK_HEADER = 1;
+
+export const NFTA_BITWISE_SREG = 1;
+export const NFTA_BITWISE_DREG = 2;
+export const NFTA_BITWISE_LEN = 3;
+export const NFTA_BITWISE_MASK = 4;
+export const NFTA_BITWISE_XOR = 5;
+
+export const NFTA_LOOKUP_SET = 1;
+export const NFTA_LOOKUP_SREG = 2;

@@ -1,0 +1,76 @@
+/** The expressions that our rules are made of. All work on one register; the nft disassembly stands beside each. */
+
+import { attrBytes, attrNest, attrText, attrU32be } from '../attribute.ts';
+import { u8 } from '../bytes.ts';
+import * as nft from './constants.ts';
+
+const REGISTER = nft.NFT_REG_1;
+
+/** [ meta load nfproto => reg 1 ] [ cmp eq reg 1 … ]: packets of one family in an inet table. */
+export function matchFamily(nfproto: number): Uint8Array[] {
+  const load = expression('meta', attrU32be(nft.NFTA_META_KEY, nft.NFT_META_NFPROTO), destination(nft.NFTA_META_DREG));
+  return [load, compare(nft.NFT_CMP_EQ, u8(nfproto))];
+}
+
+/** [ payload load LENGTHb @ network header + OFFSET => reg 1 ] */
+export function loadNetworkHeader(offset: number, length: number): Uint8Array {
+  return expression(
+    'payload',
+    destination(nft.NFTA_PAYLOAD_DREG),
+    attrU32be(nft.NFTA_PAYLOAD_BASE, nft.NFT_PAYLOAD_NETWORK_HEADER),
+    attrU32be(nft.NFTA_PAYLOAD_OFFSET, offset),
+    attrU32be(nft.NFTA_PAYLOAD_LEN, length),
+  );
+}
+
+/** [ lookup reg 1 set NAME ] */
+export function lookupIn(setName: string): Uint8Array {
+  return expression('lookup', attrText(nft.NFTA_LOOKUP_SET, setName), source(nft.NFTA_LOOKUP_SREG));
+}
+
+/** [ bitwise reg 1 = ( reg 1 & mask ) ^ 0 ] */
+export function maskWith(mask: Uint8Array): Uint8Array {
+  return expression(
+    'bitwise',
+    source(nft.NFTA_BITWISE_SREG),
+    destination(nft.NFTA_BITWISE_DREG),
+    attrU32be(nft.NFTA_BITWISE_LEN, mask.length),
+    data(nft.NFTA_BITWISE_MASK, mask),
+    data(nft.NFTA_BITWISE_XOR, new Uint8Array(mask.length)),
+  );
+}
+
+/** [ cmp neq reg 1 … ] */
+export function differsFrom(value: Uint8Array): Uint8Array {
+  return compare(nft.NFT_CMP_NEQ, value);
+}
+
+/** [ masq ] */
+export function masquerade(): Uint8Array {
+  return expression('masq');
+}
+
+function compare(operator: number, value: Uint8Array): Uint8Array {
+  return expression(
+    'cmp',
+    source(nft.NFTA_CMP_SREG),
+    attrU32be(nft.NFTA_CMP_OP, operator),
+    data(nft.NFTA_CMP_DATA, value),
+  );
+}
+
+function expression(name: string, ...attributes: readonly Uint8Array[]): Uint8Array {
+  return attrNest(nft.NFTA_LIST_ELEM, attrText(nft.NFTA_EXPR_NAME, name), attrNest(nft.NFTA_EXPR_DATA, ...attributes));
+}
+
+function source(type: number): Uint8Array {
+  return attrU32be(type, REGISTER);
+}
+
+function destination(type: number): Uint8Array {
+  return attrU32be(type, REGISTER);
+}
+
+function data(type: number, value: Uint8Array): Uint8Array {
+  return attrNest(type, attrBytes(nft.NFTA_DATA_VALUE, value));
+}

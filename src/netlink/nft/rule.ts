@@ -1,0 +1,50 @@
+/** Rules: expressions in order, with a comment to know them by. */
+
+import { attrNest, attrText, decodeAttributes } from '../attribute.ts';
+import { concat } from '../bytes.ts';
+import type { Request } from '../connection.ts';
+import { type Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP } from '../message.ts';
+import { attrComment, decodeComment, nftBody, nftRequest, type Table } from './batch.ts';
+import * as nft from './constants.ts';
+
+export interface Rule {
+  readonly table: Table;
+  readonly chain: string;
+  readonly expressions: readonly Uint8Array[];
+  readonly comment: string;
+}
+
+/** Adds the rule at the end of its chain, whether or not there is one like it. */
+export function appendRule({ table, chain, expressions, comment }: Rule): Request {
+  return nftRequest({
+    operation: `add the nftables rule "${comment}"`,
+    message: nft.NFT_MSG_NEWRULE,
+    flags: NLM_F_CREATE | NLM_F_APPEND,
+    family: table.family,
+    attributes: [
+      attrText(nft.NFTA_RULE_TABLE, table.name),
+      attrText(nft.NFTA_RULE_CHAIN, chain),
+      attrNest(nft.NFTA_RULE_EXPRESSIONS, concat(expressions)),
+      attrComment(nft.NFTA_RULE_USERDATA, nft.NFTNL_UDATA_RULE_COMMENT, comment),
+    ],
+  });
+}
+
+/** Answered by the rules of one chain; refused with ENOENT where table or chain is missing. */
+export function listRules(table: Table, chain: string): Request {
+  const attributes = [attrText(nft.NFTA_RULE_TABLE, table.name), attrText(nft.NFTA_RULE_CHAIN, chain)];
+  const operation = `list the nftables chain ${chain}`;
+  return nftRequest({
+    operation,
+    message: nft.NFT_MSG_GETRULE,
+    flags: NLM_F_DUMP,
+    family: table.family,
+    attributes,
+  });
+}
+
+/** @throws Truncated */
+export function decodeRuleComment(message: Message): string | undefined {
+  const userdata = decodeAttributes(nftBody(message)).get(nft.NFTA_RULE_USERDATA);
+  return decodeComment(userdata, nft.NFTNL_UDATA_RULE_COMMENT);
+}

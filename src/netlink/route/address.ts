@@ -1,0 +1,76 @@
+/** Addresses of links (struct ifaddrmsg and its attributes). */
+
+import { type Cidr, formatCidr, lastValue } from '../../address/cidr.ts';
+import { type Family, type Ip, ipFromBytes, ipToBytes } from '../../address/ip.ts';
+import { attrBytes, attrU32, decodeAttributes } from '../attribute.ts';
+import { concat, readU8, readU32le, u8, u32le } from '../bytes.ts';
+import type { Request } from '../connection.ts';
+import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
+import * as rt from './constants.ts';
+
+export interface LinkAddress {
+  readonly index: number;
+  readonly address: Cidr;
+  /** Duplicate address detection is not done with it yet. */
+  readonly tentative: boolean;
+  readonly duplicate: boolean;
+}
+
+const HEADER = 8;
+
+export function afOf(family: Family): number {
+  return family === 4 ? rt.AF_INET : rt.AF_INET6;
+}
+
+/** Adds an address; refused with EEXIST where the link has it. `detectDuplicates` matters to IPv6 alone. */
+export function addAddress(index: number, address: Cidr, detectDuplicates: boolean): Request {
+  const flags = address.ip.family === 6 && !detectDuplicates ? [attrU32(rt.IFA_FLAGS, rt.IFA_F_NODAD)] : [];
+  return {
+    operation: `add the address ${formatCidr(address)}`,
+    type: rt.RTM_NEWADDR,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: concat([encodeAddress(index, address), ...broadcastOf(address), ...flags]),
+  };
+}
+
+/** Refused with EADDRNOTAVAIL where the link does not have it. */
+export function deleteAddress(index: number, address: Cidr): Request {
+  const operation = `remove the address ${formatCidr(address)}`;
+  return { operation, type: rt.RTM_DELADDR, flags: 0, payload: encodeAddress(index, address) };
+}
+
+/** Answered by the addresses of one link. */
+export function listAddresses(index: number, family: Family): Request {
+  const payload = concat([u8(afOf(family)), u8(0), u8(0), u8(0), u32le(index)]);
+  return { operation: 'list the addresses', type: rt.RTM_GETADDR, flags: NLM_F_DUMP, payload };
+}
+
+/** @throws Truncated, RangeError when there is no address in it */
+export function decodeAddress(payload: Uint8Array): LinkAddress {
+  const attributes = decodeAttributes(payload.subarray(HEADER));
+  const bytes = attributes.get(rt.IFA_LOCAL) ?? attributes.get(rt.IFA_ADDRESS) ?? new Uint8Array();
+  const wideFlags = attributes.get(rt.IFA_FLAGS);
+  const flags = wideFlags === undefined ? readU8(payload, 2) : readU32le(wideFlags);
+  return {
+    index: readU32le(payload, 4),
+    address: { ip: ipFromBytes(bytes), prefix: readU8(payload, 1) },
+    tentative: (flags & rt.IFA_F_TENTATIVE) !== 0,
+    duplicate: (flags & rt.IFA_F_DADFAILED) !== 0,
+  };
+}
+
+function encodeAddress(index: number, { ip, prefix }: Cidr): Uint8Array {
+  const bytes = ipToBytes(ip);
+  return concat([
+    ...[u8(afOf(ip.family)), u8(prefix), u8(0), u8(rt.RT_SCOPE_UNIVERSE), u32le(index)],
+    attrBytes(rt.IFA_LOCAL, bytes),
+    attrBytes(rt.IFA_ADDRESS, bytes),
+  ]);
+}
+
+/** IPv4 alone has one, and not where the subnet is as small as /31. */
+function broadcastOf(address: Cidr): Uint8Array[] {
+  if (address.ip.family === 6 || address.prefix >= 31) return [];
+  const broadcast: Ip = { family: 4, value: lastValue(address) };
+  return [attrBytes(rt.IFA_BROADCAST, ipToBytes(broadcast))];
+}

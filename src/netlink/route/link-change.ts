@@ -1,0 +1,94 @@
+/** Requests that create, change and remove links. */
+
+import { attrBytes, attrNest, attrText, attrU8, attrU32 } from '../attribute.ts';
+import { concat } from '../bytes.ts';
+import type { Request } from '../connection.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
+import * as rt from './constants.ts';
+import { encodeLinkHeader, type LinkKey, selectLink } from './link.ts';
+
+export interface NewBridge {
+  readonly name: string;
+  readonly mac: Uint8Array;
+  readonly mtu?: number | undefined;
+}
+
+/** Creates a bridge that is down. Its MAC, being given, no longer follows its ports. */
+export function createBridge({ name, mac, mtu }: NewBridge): Request {
+  const payload = concat([
+    encodeLinkHeader({}),
+    attrText(rt.IFLA_IFNAME, name),
+    attrBytes(rt.IFLA_ADDRESS, mac),
+    ...(mtu === undefined ? [] : [attrU32(rt.IFLA_MTU, mtu)]),
+    attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, 'bridge')),
+  ]);
+  return { operation: `create the bridge ${name}`, type: rt.RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, payload };
+}
+
+export interface VethEnd {
+  readonly name: string;
+  readonly mac: Uint8Array;
+  readonly mtu?: number | undefined;
+}
+
+export interface NewVeth {
+  /** Born up, on the bridge. */
+  readonly host: VethEnd & { readonly bridge: number };
+  /** Born down, in the netns of the open file: veth refuses a peer that is born up (ENOTCONN). */
+  readonly container: VethEnd & { readonly netnsFd: number };
+}
+
+/** Creates both ends in place with one request. */
+export function createVeth({ host, container }: NewVeth): Request {
+  const peer = attrNest(
+    rt.VETH_INFO_PEER,
+    encodeLinkHeader({}),
+    ...endAttributes(container),
+    attrU32(rt.IFLA_NET_NS_FD, container.netnsFd),
+  );
+  const info = [attrText(rt.IFLA_INFO_KIND, 'veth'), attrNest(rt.IFLA_INFO_DATA, peer)];
+  const payload = concat([
+    encodeLinkHeader({ flags: rt.IFF_UP, change: rt.IFF_UP }),
+    ...endAttributes(host),
+    attrU32(rt.IFLA_MASTER, host.bridge),
+    attrNest(rt.IFLA_LINKINFO, ...info),
+  ]);
+  const operation = `create the veth pair ${host.name} and ${container.name}`;
+  return { operation, type: rt.RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, payload };
+}
+
+function endAttributes({ name, mac, mtu }: VethEnd): Uint8Array[] {
+  const size = mtu === undefined ? [] : [attrU32(rt.IFLA_MTU, mtu)];
+  return [attrText(rt.IFLA_IFNAME, name), attrBytes(rt.IFLA_ADDRESS, mac), ...size];
+}
+
+export function setLinkUp(key: LinkKey): Request {
+  const payload = selectLink(key, { flags: rt.IFF_UP, change: rt.IFF_UP });
+  return { operation: `set ${key} up`, type: rt.RTM_SETLINK, flags: 0, payload };
+}
+
+/**
+ * Names the owner in the link's alias, for `ip link` and for finding it without our files, and keeps IPv6 from making
+ * a link-local address for it: a bridge port has no use for one.
+ */
+export function labelHostVeth(name: string, alias: string): Request {
+  const noLinkLocal = attrNest(rt.AF_INET6, attrU8(rt.IFLA_INET6_ADDR_GEN_MODE, rt.IN6_ADDR_GEN_MODE_NONE));
+  const payload = concat([selectLink(name), attrText(rt.IFLA_IFALIAS, alias), attrNest(rt.IFLA_AF_SPEC, noLinkLocal)]);
+  return { operation: `label ${name}`, type: rt.RTM_SETLINK, flags: 0, payload };
+}
+
+export interface PortOptions {
+  readonly hairpin?: boolean;
+}
+
+/** Sets options of a bridge port; those not named stay. */
+export function setBridgePort(index: number, { hairpin }: PortOptions): Request {
+  const options = hairpin === undefined ? [] : [attrU8(rt.IFLA_BRPORT_MODE, Number(hairpin))];
+  const payload = concat([encodeLinkHeader({ family: rt.AF_BRIDGE, index }), attrNest(rt.IFLA_PROTINFO, ...options)]);
+  return { operation: `set the bridge port options of link ${index}`, type: rt.RTM_SETLINK, flags: 0, payload };
+}
+
+/** Removes a link (a veth goes with its peer); refused with ENODEV where there is none. */
+export function deleteLink(key: LinkKey): Request {
+  return { operation: `delete the interface ${key}`, type: rt.RTM_DELLINK, flags: 0, payload: selectLink(key) };
+}

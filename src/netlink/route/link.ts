@@ -1,0 +1,99 @@
+/** Links: what the kernel says of one (struct ifinfomsg and its attributes), and asking for it. */
+
+import { type Attributes, attrText, attrU32, decodeAttributes, nested } from '../attribute.ts';
+import { concat, readI32le, readU32le, u8, u16le, u32le } from '../bytes.ts';
+import type { Request } from '../connection.ts';
+import { NLM_F_DUMP } from '../message.ts';
+import * as rt from './constants.ts';
+
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  /** The driver's name (`veth`, `bridge`); undefined for hardware and loopback. */
+  readonly kind: string | undefined;
+  readonly up: boolean;
+  readonly promiscuous: boolean;
+  readonly mac: Uint8Array;
+  readonly mtu: number;
+  /** Index of the bridge that this link is a port of. */
+  readonly master: number | undefined;
+  /** Index of the other end of a veth, in the netns that `peerElsewhere` tells of. */
+  readonly peer: number | undefined;
+  readonly peerElsewhere: boolean;
+  readonly alias: string | undefined;
+  readonly port: BridgePort | undefined;
+}
+
+export interface BridgePort {
+  readonly hairpin: boolean;
+  readonly isolated: boolean;
+}
+
+/** A link by name or by index. */
+export type LinkKey = string | number;
+
+const HEADER = 16;
+
+export interface LinkHeader {
+  readonly family?: number;
+  readonly index?: number;
+  readonly flags?: number;
+  /** Which bits of `flags` are meant. */
+  readonly change?: number;
+}
+
+/** struct ifinfomsg. */
+export function encodeLinkHeader({ family = rt.AF_UNSPEC, index = 0, flags = 0, change = 0 }: LinkHeader): Uint8Array {
+  return concat([u8(family), u8(0), u16le(0), u32le(index), u32le(flags), u32le(change)]);
+}
+
+/** Header and name attribute that select a link. */
+export function selectLink(key: LinkKey, header: LinkHeader = {}): Uint8Array {
+  if (typeof key === 'number') return encodeLinkHeader({ ...header, index: key });
+  return concat([encodeLinkHeader(header), attrText(rt.IFLA_IFNAME, key)]);
+}
+
+/** Answered by one link, or refused with ENODEV. */
+export function getLink(key: LinkKey): Request {
+  const mask = attrU32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS);
+  return {
+    operation: `find the interface ${key}`,
+    type: rt.RTM_GETLINK,
+    flags: 0,
+    payload: concat([selectLink(key), mask]),
+  };
+}
+
+/** Answered by every link of the netns; with `master`, by the ports of that bridge. */
+export function listLinks(master?: number): Request {
+  const mask = attrU32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS);
+  const filter = master === undefined ? [] : [attrU32(rt.IFLA_MASTER, master)];
+  const payload = concat([encodeLinkHeader({}), mask, ...filter]);
+  return { operation: 'list the interfaces', type: rt.RTM_GETLINK, flags: NLM_F_DUMP, payload };
+}
+
+/** @throws Truncated */
+export function decodeLink(payload: Uint8Array): Link {
+  const flags = readU32le(payload, 8);
+  const attributes = decodeAttributes(payload.subarray(HEADER));
+  const info = nested(attributes, rt.IFLA_LINKINFO);
+  return {
+    index: readI32le(payload, 4),
+    name: textAt(attributes, rt.IFLA_IFNAME) ?? '',
+    kind: textAt(info, rt.IFLA_INFO_KIND),
+    up: (flags & rt.IFF_UP) !== 0,
+    promiscuous: (flags & rt.IFF_PROMISC) !== 0,
+    mac: attributes.get(rt.IFLA_ADDRESS) ?? new Uint8Array(6),
+    mtu: u32At(attributes, rt.IFLA_MTU) ?? 0,
+    master: u32At(attributes, rt.IFLA_MASTER),
+    peer: u32At(attributes, rt.IFLA_LINK),
+    peerElsewhere: attributes.has(rt.IFLA_LINK_NETNSID),
+    alias: textAt(attributes, rt.IFLA_IFALIAS),
+    port: textAt(info, rt.IFLA_INFO_SLAVE_KIND) === 'bridge' ? decodePort(info) : undefined,
+  };
+}
+
+function decodePort(info: Attributes): BridgePort {
+  const data = nested(info, rt.IFLA_INFO_SLAVE_DATA);
+  return { hairpin: flagAt(data, rt.IFLA_BRPORT_MODE), isolated: flagAt(data, rt.IFLA_BRPORT_ISOLATED) };
+}

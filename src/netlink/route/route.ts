@@ -1,0 +1,101 @@
+/** Routes (struct rtmsg and its attributes). */
+
+import { type Cidr, defaultNetwork, formatCidr, networkOf } from '../../address/cidr.ts';
+import { BITS, formatIp, type Ip, ipFromBytes, ipToBytes } from '../../address/ip.ts';
+import { type Attributes, attrBytes, attrNest, attrU32, decodeAttributes, nested } from '../attribute.ts';
+import { concat, readU8, readU32le, u8, u32le } from '../bytes.ts';
+import type { Request } from '../connection.ts';
+import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
+import { afOf } from './address.ts';
+import * as rt from './constants.ts';
+
+/** A unicast route through one link. What is undefined is left to the kernel. */
+export interface LinkRoute {
+  readonly index: number;
+  readonly dst: Cidr;
+  readonly gateway?: Ip | undefined;
+  readonly mtu?: number | undefined;
+  readonly advmss?: number | undefined;
+  readonly priority?: number | undefined;
+  readonly table?: number | undefined;
+  readonly scope?: number | undefined;
+}
+
+const HEADER = 12;
+
+/** Adds a route; refused with EEXIST where there is one with the same destination, table and priority. */
+export function addRoute(route: LinkRoute): Request {
+  const { dst, gateway } = route;
+  const via = gateway === undefined ? '' : ` via ${formatIp(gateway)}`;
+  return {
+    operation: `add the route ${formatCidr(dst)}${via}`,
+    type: rt.RTM_NEWROUTE,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: concat([encodeHeader(route), ...encodeAttributes(route)]),
+  };
+}
+
+/** Answered by the routes of one table (of all tables where it is RT_TABLE_UNSPEC). */
+export function listRoutes(family: 4 | 6, table: number = rt.RT_TABLE_MAIN): Request {
+  const head = [u8(afOf(family)), u8(0), u8(0), u8(0), u8(rt.RT_TABLE_UNSPEC), u8(0), u8(0), u8(0), u32le(0)];
+  const filter = table === rt.RT_TABLE_UNSPEC ? [] : [attrU32(rt.RTA_TABLE, table)];
+  const payload = concat([...head, ...filter]);
+  return { operation: 'list the routes', type: rt.RTM_GETROUTE, flags: NLM_F_DUMP, payload };
+}
+
+/** Answered by the route that a packet to `ip` would take, or refused (ENETUNREACH where there is none). */
+export function findRoute(ip: Ip): Request {
+  const head = [u8(afOf(ip.family)), u8(BITS[ip.family]), u8(0), u8(0), u8(0), u8(0), u8(0), u8(0), u32le(0)];
+  const payload = concat([...head, attrBytes(rt.RTA_DST, ipToBytes(ip))]);
+  return { operation: `find the route to ${formatIp(ip)}`, type: rt.RTM_GETROUTE, flags: 0, payload };
+}
+
+/** @returns undefined for what is no unicast route through one link. @throws Truncated */
+export function decodeRoute(payload: Uint8Array): LinkRoute | undefined {
+  const attributes = decodeAttributes(payload.subarray(HEADER));
+  const index = u32At(attributes, rt.RTA_OIF);
+  const type = readU8(payload, 7);
+  if (index === undefined || type !== rt.RTN_UNICAST) return undefined;
+  const metrics = nested(attributes, rt.RTA_METRICS);
+  const gateway = attributes.get(rt.RTA_GATEWAY);
+  return {
+    index,
+    dst: decodeDestination(payload, attributes),
+    gateway: gateway && ipFromBytes(gateway),
+    mtu: u32At(metrics, rt.RTAX_MTU),
+    advmss: u32At(metrics, rt.RTAX_ADVMSS),
+    priority: u32At(attributes, rt.RTA_PRIORITY),
+    table: u32At(attributes, rt.RTA_TABLE) ?? readU8(payload, 4),
+    scope: readU8(payload, 6),
+  };
+}
+
+function decodeDestination(payload: Uint8Array, attributes: Attributes): Cidr {
+  const family = readU8(payload, 0) === rt.AF_INET ? 4 : 6;
+  const bytes = attributes.get(rt.RTA_DST);
+  return bytes === undefined ? defaultNetwork(family) : { ip: ipFromBytes(bytes), prefix: readU8(payload, 1) };
+}
+
+function encodeHeader({ dst, gateway, table = rt.RT_TABLE_MAIN, scope }: LinkRoute): Uint8Array {
+  // IPv6 has no scopes. An IPv4 route without a gateway is for neighbours.
+  const implied = gateway === undefined && dst.ip.family === 4 ? rt.RT_SCOPE_LINK : rt.RT_SCOPE_UNIVERSE;
+  const shortTable = table > 255 ? rt.RT_TABLE_UNSPEC : table;
+  const lengths = [u8(afOf(dst.ip.family)), u8(dst.prefix), u8(0), u8(0)];
+  return concat([...lengths, u8(shortTable), u8(rt.RTPROT_BOOT), u8(scope ?? implied), u8(rt.RTN_UNICAST), u32le(0)]);
+}
+
+function encodeAttributes({ index, dst, gateway, mtu, advmss, priority, table }: LinkRoute): Uint8Array[] {
+  const metrics = [...optional(rt.RTAX_MTU, mtu), ...optional(rt.RTAX_ADVMSS, advmss)];
+  return [
+    ...(dst.prefix === 0 ? [] : [attrBytes(rt.RTA_DST, ipToBytes(networkOf(dst).ip))]),
+    attrU32(rt.RTA_OIF, index),
+    ...(gateway === undefined ? [] : [attrBytes(rt.RTA_GATEWAY, ipToBytes(gateway))]),
+    ...optional(rt.RTA_PRIORITY, priority),
+    ...optional(rt.RTA_TABLE, table),
+    ...(metrics.length === 0 ? [] : [attrNest(rt.RTA_METRICS, ...metrics)]),
+  ];
+}
+
+function optional(type: number, value: number | undefined): Uint8Array[] {
+  return value === undefined ? [] : [attrU32(type, value)];
+}

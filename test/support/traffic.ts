@@ -1,0 +1,102 @@
+/** Real packets between the namespaces of a test. */
+
+import { join } from 'node:path';
+import { exec, type Netns, spawnIn, tryExec } from './netns.ts';
+import { SYSTEM_PATH } from './process.ts';
+
+export type Protocol = 'tcp' | 'udp';
+
+export interface PingOptions {
+  /** Echo requests. Default 1. */
+  readonly count?: number;
+  /** Seconds to wait for the last answer. Default 2. */
+  readonly timeout?: number;
+  /** Payload bytes; with `dontFragment` this finds the MTU of a path. */
+  readonly size?: number;
+  /** Source address or interface. */
+  readonly source?: string;
+}
+
+export interface Server extends Disposable {
+  readonly port: number;
+  stop(): void;
+}
+
+export interface Target {
+  readonly address: string;
+  readonly port: number;
+  readonly protocol?: Protocol;
+}
+
+export interface Receiver extends Disposable {
+  /** The source addresses seen so far. */
+  seen(): string[];
+  /** Waits until something came, at most the milliseconds given (default 2000), and returns all source addresses. */
+  wait(ms?: number): Promise<string[]>;
+}
+
+const PEER = join(import.meta.dir, 'peer.ts');
+
+/** Whether all echo requests were answered. */
+export function ping(from: Netns, to: string, options: PingOptions = {}): boolean {
+  const { count = 1, timeout = 2, size, source } = options;
+  const flags = ['-q', '-c', String(count), '-W', String(timeout)];
+  if (size !== undefined) flags.push('-s', String(size));
+  if (source !== undefined) flags.push('-I', source);
+  const { stdout } = tryExec(from, ['busybox', 'ping', to.includes(':') ? '-6' : '-4', ...flags, to]);
+  return stdout.includes(` ${count} packets received`);
+}
+
+/** A server that tells every client which source address it saw, on TCP and UDP, IPv4 and IPv6, the same port. */
+export async function sourceServer(ns: Netns, port = 7777): Promise<Server> {
+  const child = await startPeer(ns, ['serve', String(port)]);
+  const stop = () => child.kill('SIGKILL');
+  return { port, stop, [Symbol.dispose]: stop };
+}
+
+/** The source address that a `sourceServer` saw, or undefined when no answer came within the seconds given. */
+export function seenFrom(from: Netns, target: Target, timeout = 2): string | undefined {
+  const { address, port, protocol = 'tcp' } = target;
+  const argv = [process.execPath, PEER, 'ask', protocol, address, String(port), String(timeout * 1000)];
+  const answer = exec(from, argv, { env: { PATH: SYSTEM_PATH } }).trim();
+  return answer === '' ? undefined : answer;
+}
+
+/** Joins a multicast group on an interface and notes who sends to it. */
+export async function multicastReceiver(ns: Netns, dev: string, group: string, port = 7778): Promise<Receiver> {
+  const seen: string[] = [];
+  const child = await startPeer(ns, ['join', group, dev, String(port)], (line) => seen.push(line));
+  const stop = () => child.kill('SIGKILL');
+  const wait = async (ms = 2000) => {
+    for (const end = Date.now() + ms; seen.length === 0 && Date.now() < end; ) await Bun.sleep(10);
+    return [...seen];
+  };
+  return { seen: () => [...seen], wait, [Symbol.dispose]: stop };
+}
+
+/** Sends one datagram to a multicast group out of an interface. */
+export function sendMulticast(ns: Netns, dev: string, group: string, port = 7778): void {
+  exec(ns, [process.execPath, PEER, 'send', group, dev, String(port)], { env: { PATH: SYSTEM_PATH } });
+}
+
+/** Starts peer.ts in the namespace, waits for its `ready`, then hands on every further line. */
+async function startPeer(ns: Netns, args: string[], onLine: (line: string) => void = () => {}) {
+  const child = spawnIn(ns, [process.execPath, PEER, ...args]);
+  const lines = readLines(child.stdout);
+  const first = await lines.next();
+  if (first.value !== 'ready') throw new Error(`peer ${args.join(' ')} did not start: ${await child.stderr.text()}`);
+  void (async () => {
+    for await (const line of lines) onLine(line);
+  })();
+  return child;
+}
+
+async function* readLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, undefined> {
+  let rest = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = parts.pop() ?? '';
+    yield* parts;
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * The rules that keep the source's rooms (folders below src/) apart. A checker over text, so that it needs no build and can be
+ * tried on small made-up trees.
+ */
+
+/** Path below src/ to text. */
+export type SourceTree = Readonly<Record<string, string>>;
+
+/** Which rooms a room may use, besides its own files. Nothing points back. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  main: ['cni', 'cli'],
+  cli: ['cni', 'network', 'ipam', 'netlink', 'sys'],
+  cni: ['network', 'ipam', 'netlink', 'sys'],
+  network: ['netlink', 'sys'],
+  ipam: ['netlink', 'sys'],
+  netlink: ['sys'],
+  sys: [],
+};
+
+/** What anyone may use, and what these may use themselves. */
+const LEAVES: Readonly<Record<string, readonly string[]>> = {
+  fault: [],
+  log: ['fault'],
+  address: ['fault'],
+  schema: ['address', 'fault'],
+};
+
+const READS_ENVIRONMENT = ['main.ts', 'cni/environment.ts'];
+const MAX_LINES = 250;
+
+interface Source {
+  readonly path: string;
+  readonly text: string;
+  /** Without comments, and without comments and strings; lines and columns as in the text. */
+  readonly code: string;
+  readonly bare: string;
+  readonly imports: readonly Import[];
+}
+
+interface Import {
+  readonly specifier: string;
+  readonly line: number;
+  readonly form: 'static' | 'type' | 'dynamic';
+}
+
+/** Everything that breaks a rule, as `src/FILE:LINE: RULE`. */
+export function violations(tree: SourceTree): string[] {
+  const sources = Object.entries(tree).map(([path, text]) => parse(path, text));
+  const perFile = sources.flatMap((source) => [
+    ...arrows(source),
+    ...runtimes(source),
+    ...environment(source),
+    ...execa(source),
+    ...length(source),
+  ]);
+  return [...perFile, ...cycles(sources)];
+}
+
+function arrows(source: Source): string[] {
+  const from = roomOf(source.path);
+  const allowed = LEAVES[from] ?? [...(ARROWS[from] ?? []), ...Object.keys(LEAVES)];
+  if (!(from in ARROWS) && !(from in LEAVES)) return [at(source, 1, `${from} is no room that the design knows`)];
+  return relativeImports(source).flatMap(({ target, line }) => {
+    const to = roomOf(target);
+    if (to === from || allowed.includes(to)) return [];
+    return [at(source, line, `${from} must not use ${to}; it may use ${allowed.join(', ') || 'nothing'}`)];
+  });
+}
+
+/** Only sys knows which runtime it is on. */
+function runtimes(source: Source): string[] {
+  if (roomOf(source.path) === 'sys') return [];
+  return [
+    ...matches(source.code, /(['"`])(?:bun|bun:\w+|koffi)\1/g),
+    ...matches(source.bare, /\bprocess\s*\.\s*versions\s*\.\s*bun\b|\bBun\b/g),
+  ].map(({ line, text }) => at(source, line, `${text} belongs into sys, which alone knows the runtime`));
+}
+
+function environment(source: Source): string[] {
+  if (READS_ENVIRONMENT.includes(source.path)) return [];
+  const rule = `the environment is read in ${READS_ENVIRONMENT.join(' and ')} only`;
+  const named = /\bimport\s*\{[^}]*\benv\b[^}]*\}\s*from\s*(['"])(?:node:)?process\1/g;
+  const found = [...matches(source.bare, /\bprocess\s*\??\.\s*env\b/g), ...matches(source.code, named)];
+  return found.map(({ line }) => at(source, line, rule));
+}
+
+function execa(source: Source): string[] {
+  const found = source.imports.filter(({ specifier, form }) => specifier === 'execa' && form === 'static');
+  return found.map(({ line }) => at(source, line, "execa costs 15 ms: use import('execa') where a process is spawned"));
+}
+
+function length(source: Source): string[] {
+  const lines = source.text.replace(/\n$/, '').split('\n').length;
+  return lines > MAX_LINES ? [at(source, lines, `${lines} lines, at most ${MAX_LINES}: a file holds one concept`)] : [];
+}
+
+/** Every circle of imports once, named at the first of its files in alphabetical order. */
+function cycles(sources: readonly Source[]): string[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  const finished = new Set<string>();
+  const found = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) found.add(circle(trail.slice(start)).join(' -> '));
+    const source = byPath.get(path);
+    if (start >= 0 || finished.has(path) || source === undefined) return;
+    for (const { target } of relativeImports(source)) visit(target, [...trail, path]);
+    finished.add(path);
+  };
+  for (const path of byPath.keys()) visit(path, []);
+  return [...found].map((path) => `src/${path.split(' ')[0]}:1: imports go in a circle: ${path}`);
+}
+
+/** The same circle always begins, and ends, with its first file. */
+function circle(paths: readonly string[]): string[] {
+  const first = paths.indexOf([...paths].sort()[0] as string);
+  return [...paths.slice(first), ...paths.slice(0, first), paths[first] as string];
+}
+
+function roomOf(path: string): string {
+  return path.includes('/') ? (path.split('/')[0] as string) : path.replace(/\.ts$/, '');
+}
+
+function relativeImports(source: Source): { target: string; line: number }[] {
+  const relative = source.imports.filter(({ specifier }) => specifier.startsWith('.'));
+  const base = `file:///${source.path}`;
+  return relative.map(({ specifier, line }) => ({ target: new URL(specifier, base).pathname.slice(1), line }));
+}
+
+function parse(path: string, text: string): Source {
+  const code = blank(text, (token) => token.startsWith('//') || token.startsWith('/*'));
+  return { path, text, code, bare: blank(text, () => true), imports: importsOf(code) };
+}
+
+/** Replaces comments or strings by spaces, line breaks excepted. */
+function blank(text: string, unwanted: (token: string) => boolean): string {
+  const token = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`/g;
+  return text.replace(token, (found) => (unwanted(found) ? found.replace(/[^\n]/g, ' ') : found));
+}
+
+function importsOf(code: string): Import[] {
+  const statement = /^[ \t]*(?:import|(?:import|export)\b(\s+type\b)?[^'"`;()=]*?\bfrom)\s*(['"])([^'"\n]+)\2/gm;
+  const call = /\b(import|require)\s*\(\s*(['"`])([^'"`\n]+)\2/g;
+  return [
+    ...[...code.matchAll(statement)].map((found) => ({
+      specifier: found[3] as string,
+      line: lineAt(code, found.index),
+      form: found[1] === undefined ? ('static' as const) : ('type' as const),
+    })),
+    ...[...code.matchAll(call)].map((found) => ({
+      specifier: found[3] as string,
+      line: lineAt(code, found.index),
+      form: found[1] === 'import' ? ('dynamic' as const) : ('static' as const),
+    })),
+  ];
+}
+
+function matches(text: string, pattern: RegExp): { text: string; line: number }[] {
+  return [...text.matchAll(pattern)].map((found) => ({ text: found[0], line: lineAt(text, found.index) }));
+}
+
+function lineAt(text: string, index: number): number {
+  return text.slice(0, index).split('\n').length;
+}
+
+function at(source: Source, line: number, rule: string): string {
+  return `src/${source.path}:${line}: ${rule}`;
+}

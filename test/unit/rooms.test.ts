@@ -1,0 +1,136 @@
+/** The arrows between the rooms of the source, enforced; and the checker itself, tried on made-up trees. */
+
+import { describe, expect, test } from 'bun:test';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type SourceTree, violations } from '../support/rooms.ts';
+
+const SRC = join(import.meta.dir, '../../src');
+
+test('the source keeps to its rooms', () => {
+  const tree = sourceTree();
+  expect(Object.keys(tree).length).toBeGreaterThan(10);
+  expect(violations(tree)).toEqual([]);
+});
+
+describe('an arrow', () => {
+  test.each([
+    ['main.ts', './cni/add.ts'],
+    ['cli/doctor.ts', '../cni/verbs.ts'],
+    ['cni/add.ts', '../network/veth.ts'],
+    ['network/veth.ts', '../netlink/route/link.ts'],
+    ['ipam/lock.ts', '../sys/flock.ts'],
+    ['sys/libc.ts', '../fault.ts'],
+    ['schema/net.ts', '../address/ip.ts'],
+    ['netlink/nft/batch.ts', '../socket.ts'],
+  ])('from %s to %s is allowed', (from, to) => {
+    expect(violations({ [from]: importing(to) })).toEqual([]);
+  });
+
+  test.each([
+    ['cni/add.ts', '../cli/doctor.ts', 'cni must not use cli; it may use network, ipam, netlink, sys'],
+    ['network/veth.ts', '../ipam/pick.ts', 'network must not use ipam; it may use netlink, sys'],
+    ['ipam/pick.ts', '../network/veth.ts', 'ipam must not use network; it may use netlink, sys'],
+    ['netlink/route/link.ts', '../../network/veth.ts', 'netlink must not use network; it may use sys'],
+    ['sys/libc.ts', '../netlink/socket.ts', 'sys must not use netlink; it may use fault'],
+    ['cli/x.ts', '../main.ts', 'cli must not use main; it may use cni'],
+    ['address/ip.ts', '../schema/net.ts', 'address must not use schema; it may use fault'],
+    ['fault.ts', './log.ts', 'fault must not use log; it may use nothing'],
+    ['main.ts', './sys/libc.ts', 'main must not use sys; it may use cni, cli'],
+  ])('from %s to %s is not', (from, to, rule) => {
+    expect(violations({ [from]: importing(to) })).toEqual([expect.stringContaining(`src/${from}:2: ${rule}`)]);
+  });
+
+  test.each([
+    "import type { A } from '../cni/a.ts';",
+    "import {\n  a,\n  b,\n} from '../cni/a.ts';",
+    "import '../cni/a.ts';",
+    "export * from '../cni/a.ts';",
+    "export { a } from '../cni/a.ts';",
+    "const a = await import('../cni/a.ts');",
+    "const a = require('../cni/a.ts');",
+    "type A = import('../cni/a.ts').A;",
+  ])('is found in %j', (statement) => {
+    expect(violations({ 'sys/a.ts': statement })).toEqual([expect.stringContaining('sys must not use cni')]);
+  });
+
+  test('in a comment is none', () => {
+    expect(violations({ 'sys/a.ts': "// import '../cni/a.ts'\n/* import x from '../cni/a.ts'; */" })).toEqual([]);
+  });
+
+  test('in any other string is none', () => {
+    expect(
+      violations({ 'sys/a.ts': "export const paths = ['../cni/a.ts'];\nexport const b = { from: '../cni/b.ts' };" }),
+    ).toEqual([]);
+  });
+
+  test('a room that nobody planned is refused', () => {
+    expect(violations({ 'utils/misc.ts': '' })).toEqual([
+      'src/utils/misc.ts:1: utils is no room that the design knows',
+    ]);
+  });
+});
+
+describe('a rule', () => {
+  test.each([
+    ["const ffi = require('bun:ffi');", "'bun:ffi'"],
+    ["import koffi from 'koffi';", "'koffi'"],
+    ['if (process.versions.bun) run();', 'process.versions.bun'],
+    ["Bun.write('x', '')", 'Bun'],
+  ])('keeps the runtime in sys: %s', (text, mention) => {
+    expect(violations({ 'cni/a.ts': text })).toEqual([
+      `src/cni/a.ts:1: ${mention} belongs into sys, which alone knows the runtime`,
+    ]);
+    expect(violations({ 'sys/a.ts': text })).toEqual([]);
+  });
+
+  test('lets a message speak of the runtime', () => {
+    expect(violations({ 'cli/a.ts': "// Bun\nprint('Bun 1.2; npm install koffi');" })).toEqual([]);
+  });
+
+  test.each(['\nconst path = process.env.PATH;', "\nimport { argv, env } from 'node:process';", '\nf(process.env)'])(
+    'keeps the environment at the door: %j',
+    (text) => {
+      const rule = 'the environment is read in main.ts and cni/environment.ts only';
+      expect(violations({ 'cni/add.ts': text })).toEqual([`src/cni/add.ts:2: ${rule}`]);
+      expect(violations({ 'cni/environment.ts': text, 'main.ts': text })).toEqual([]);
+    },
+  );
+
+  test('keeps execa off the fast path', () => {
+    const rule = "src/network/a.ts:1: execa costs 15 ms: use import('execa') where a process is spawned";
+    expect(violations({ 'network/a.ts': "import { execa } from 'execa';" })).toEqual([rule]);
+    expect(violations({ 'network/a.ts': "const { execa } = require('execa');" })).toEqual([rule]);
+    expect(violations({ 'network/a.ts': "const { execa } = await import('execa');" })).toEqual([]);
+    expect(violations({ 'network/a.ts': "import type { Options } from 'execa';" })).toEqual([]);
+  });
+
+  test('bounds the length of a file', () => {
+    expect(violations({ 'cni/a.ts': 'x;\n'.repeat(250) })).toEqual([]);
+    const rule = 'src/cni/a.ts:251: 251 lines, at most 250: a file holds one concept';
+    expect(violations({ 'cni/a.ts': 'x;\n'.repeat(251) })).toEqual([rule]);
+  });
+
+  test('finds each circle of imports once', () => {
+    const tree = {
+      'cni/b.ts': "import './c.ts';",
+      'cni/c.ts': "import './a.ts';",
+      'cni/a.ts': "import './b.ts';\nimport './d.ts';",
+      'cni/d.ts': "import './d.ts';",
+      'cni/e.ts': "import './a.ts';",
+    };
+    expect(violations(tree)).toEqual([
+      'src/cni/a.ts:1: imports go in a circle: cni/a.ts -> cni/b.ts -> cni/c.ts -> cni/a.ts',
+      'src/cni/d.ts:1: imports go in a circle: cni/d.ts -> cni/d.ts',
+    ]);
+  });
+});
+
+function importing(specifier: string): string {
+  return `/** A file. */\nimport { a } from '${specifier}';\na();\n`;
+}
+
+function sourceTree(): SourceTree {
+  const paths = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  return Object.fromEntries(paths.sort().map((path) => [path, readFileSync(join(SRC, path), 'utf8')]));
+}

@@ -1,0 +1,148 @@
+/** ADD's part: addresses for an attachment, or its record alone. */
+
+import { type Cidr, formatCidr } from '../address/cidr.ts';
+import { formatIp, type Ip } from '../address/ip.ts';
+import { Fault } from '../fault.ts';
+import { removeAborted } from './aborted.ts';
+import { attachmentText, type Owner } from './attachment.ts';
+import { removeAttachment, sweepAfterBoot } from './boot.ts';
+import { readCursor, writeCursor } from './cursor.ts';
+import { reclaimDead } from './garbage.ts';
+import type { Host } from './host.ts';
+import { createLeases, isHeldBy, leasedIps, leaseState, readLease } from './lease.ts';
+import { withLock } from './lock.ts';
+import { type Store, storeOf } from './paths.ts';
+import { type Pick, pickNext, rangeOf } from './pick.ts';
+import type { IpamPlan, RangeSet } from './plan.ts';
+import { type AttachmentRecord, createRecord, recordedAddresses } from './record.ts';
+import { readRecord, removeRecord, replaceRecord } from './records.ts';
+import { exhausted, requestedTaken } from './shortage.ts';
+
+export interface Lease {
+  /** With the subnet's prefix length. */
+  readonly address: Cidr;
+  readonly gateway: Ip;
+  readonly rangeSet: number;
+}
+
+/**
+ * Leases one address of each range set and writes the attachment's record: all of it or nothing. Where a set has none
+ * left, the leases of what is provably dead are reclaimed first.
+ * @throws Fault `exhausted`, `address` (a requested one is taken), `conflict` (the attachment holds addresses already),
+ * `busy`, `io`
+ */
+export function leaseAddresses(plan: IpamPlan, owner: Owner, host: Host): readonly Lease[] {
+  const store = storeOf(plan.dataDir, plan.network);
+  const first = tryLease(plan, store, owner, host);
+  if (first.missing === undefined) return first.leases;
+  reclaimDead(store, host);
+  const second = tryLease(plan, store, owner, host);
+  if (second.missing === undefined) return second.leases;
+  const requested = requestedOf(plan, second.missing);
+  throw requested === undefined
+    ? exhausted(store, second.missing, host)
+    : requestedTaken(store, requested, second.missing, host);
+}
+
+/** Writes the record of an attachment that gets no address from here. @throws Fault `conflict`, `busy`, `io` */
+export function recordAttachment(dataDir: string, owner: Owner, host: Host): void {
+  const store = storeOf(dataDir, owner.network);
+  withLock(store, host, () => {
+    sweepAfterBoot(store, host);
+    giveWay(store, owner, host);
+    replaceRecord(store, createRecord(owner, [], host.bootId, host.nowMs()));
+  });
+}
+
+type Outcome = { readonly leases: readonly Lease[]; readonly missing?: undefined } | { readonly missing: RangeSet };
+
+function tryLease(plan: IpamPlan, store: Store, owner: Owner, host: Host): Outcome {
+  return withLock(store, host, () => {
+    sweepAfterBoot(store, host);
+    giveWay(store, owner, host);
+    const picks: Pick[] = [];
+    for (const set of plan.rangeSets) {
+      const pick = pickFor(set, requestedOf(plan, set), store, owner, host);
+      if (pick === undefined) return { missing: set };
+      picks.push(pick);
+    }
+    const leases = picks.map((pick, at) => leaseOf(pick, plan.rangeSets[at] as RangeSet));
+    commit(store, owner, leases, host);
+    return { leases };
+  });
+}
+
+/** The attachment may be there already: dead, or half made by an ADD that was killed; else it must stay. */
+function giveWay(store: Store, owner: Owner, host: Host): void {
+  const record = readRecord(store, owner, host);
+  if (record === undefined) return;
+  if (!isLeftover(store, record) && !host.isDead(record)) throw alreadyAttached(record);
+  removeAttachment(store, record);
+  host.log('info', `replaced ${attachmentText(record)} on ${store.network}, which was dead`);
+}
+
+/** Addresses were recorded, and none is leased to it: an ADD was killed in between, or host-local released them. */
+function isLeftover(store: Store, record: AttachmentRecord): boolean {
+  const ips = recordedAddresses(record).map(({ ip }) => ip);
+  return ips.length > 0 && !ips.some((ip) => isHeldBy(readLease(store, ip) ?? '', record));
+}
+
+function alreadyAttached(record: AttachmentRecord): Fault {
+  const what = record.addresses.length === 0 ? 'it is attached' : `it holds ${record.addresses.join(' and ')}`;
+  const where = record.netns === undefined ? '' : ` in ${record.netns.path}`;
+  const message = `cannot attach ${attachmentText(record)} to ${record.network}: ${what} since ${record.createdAt}${where}`;
+  return new Fault('conflict', message, { details: 'Run DEL for this container and interface first, then ADD again.' });
+}
+
+function requestedOf(plan: IpamPlan, set: RangeSet): Ip | undefined {
+  return plan.requested.find(({ rangeSet }) => rangeSet === set.index)?.ip;
+}
+
+function pickFor(set: RangeSet, requested: Ip | undefined, store: Store, owner: Owner, host: Host): Pick | undefined {
+  if (requested !== undefined) return pickRequested(set, requested, store, owner, host);
+  return pickNext(set, readCursor(store, set.index, host), {
+    has: (ip) => isTaken(store, ip, host),
+    all: () => new Set(leasedIps(store).map(formatIp)),
+  });
+}
+
+function pickRequested(set: RangeSet, ip: Ip, store: Store, owner: Owner, host: Host): Pick | undefined {
+  const range = rangeOf(set, ip);
+  if (range === undefined) return undefined;
+  if (!isTaken(store, ip, host)) return { ip, range };
+  if (!isHeldBy(readLease(store, ip) ?? '', owner)) return undefined;
+  const message = `cannot lease ${formatIp(ip)} on ${store.network}: ${attachmentText(owner)} holds it already`;
+  throw new Fault('conflict', message, { details: 'Run DEL for this container and interface first, then ADD again.' });
+}
+
+function isTaken(store: Store, ip: Ip, host: Host): boolean {
+  const state = leaseState(store, ip);
+  return state === 'taken' || (state === 'empty' && removeAborted(store, [ip], host).length === 0);
+}
+
+function leaseOf({ ip, range }: Pick, set: RangeSet): Lease {
+  return { address: { ip, prefix: range.subnet.prefix }, gateway: range.gateway, rangeSet: set.index };
+}
+
+/** The record goes first: whatever instant the process is killed at, no lease is without one. */
+function commit(store: Store, owner: Owner, leases: readonly Lease[], host: Host): void {
+  const addresses = leases.map(({ address }) => formatCidr(address));
+  replaceRecord(store, createRecord(owner, addresses, host.bootId, host.nowMs()));
+  try {
+    const taken = createLeases(
+      store,
+      leases.map(({ address }) => address.ip),
+      owner,
+    );
+    if (taken !== undefined) throw takenMeanwhile(taken, store);
+  } catch (error) {
+    removeRecord(store, owner);
+    throw error;
+  }
+  for (const { rangeSet, address } of leases) writeCursor(store, rangeSet, address.ip, host);
+}
+
+function takenMeanwhile(ip: Ip, store: Store): Fault {
+  const message = `cannot lease ${formatIp(ip)} on ${store.network}: something that does not take the lock just took it`;
+  return new Fault('busy', message, { details: `Try again. See what else writes to ${store.leases}.` });
+}

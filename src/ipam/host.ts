@@ -1,0 +1,34 @@
+/** What the store must know of the machine it is on. A parameter everywhere, so that tests can reboot it. */
+
+import type { Log } from '../log.ts';
+import { bootId } from '../sys/boot.ts';
+import { bootedAtMs } from '../sys/bootTime.ts';
+import { createDeathCheck } from './dead.ts';
+import type { AttachmentRecord } from './record.ts';
+
+export interface Host {
+  /** The kernel's ID of this boot. */
+  readonly bootId: string;
+  /** No file of this boot has an earlier mtime; milliseconds since 1970. */
+  readonly bootedAtMs: number;
+  nowMs(): number;
+  /** Whether the attachment is provably dead. A main plugin adds what it knows: whether the host veth is gone. */
+  isDead(record: AttachmentRecord): boolean;
+  /** Told of each dead attachment whose addresses were reclaimed to make room, so that the rest of it can go too. */
+  onReclaim?(record: AttachmentRecord): void;
+  readonly log: Log;
+  /** How long to wait for the lock; 10,000 unless given. */
+  readonly lockDeadlineMs?: number | undefined;
+}
+
+/** The machine as it is. @throws Error where /proc is not mounted */
+export function readHost(log: Log): Host {
+  const boot = bootId();
+  return {
+    bootId: boot,
+    bootedAtMs: bootedAtMs(),
+    nowMs: () => Date.now(),
+    isDead: createDeathCheck(boot),
+    log,
+  };
+}

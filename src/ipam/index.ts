@@ -1,0 +1,21 @@
+/** The address store's front door. */
+
+export { type Lease, leaseAddresses, recordAttachment } from './allocation.ts';
+export type { Attachment, Json, Netns, Owner, Pod } from './attachment.ts';
+export {
+  dataDirOf,
+  type IpamSection,
+  ipamSchema,
+  ipRangesSchema,
+  type RangeSection,
+  requestedIpsSchema,
+} from './config.ts';
+export { type Doomed, type Garbage, planGarbage, releaseGarbage } from './garbage.ts';
+export { type Host, readHost } from './host.ts';
+export { type IpamInputs, type IpamPlan, planIpam, type RangeSet } from './plan.ts';
+export { type AttachmentRecord, recordedAddresses } from './record.ts';
+export { findRecord, listNetworks, listRecords } from './records.ts';
+export { releaseAddresses } from './release.ts';
+export { readResolvConf } from './resolvConf.ts';
+export { type RangeSetStatus, statusOf } from './status.ts';
+export { verifyLeases } from './verify.ts';

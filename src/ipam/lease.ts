@@ -1,0 +1,108 @@
+/** Leases: one file an address, named by it, that says who holds it. The format is host-local's. */
+
+import { linkSync, statSync } from 'node:fs';
+import { formatIp, type Ip, parseIp } from '../address/ip.ts';
+import { errorCode } from '../fault.ts';
+import { type Attachment, attachmentText } from './attachment.ts';
+import { createFile, doing, ioFault, namesIn, readIfThere, removeFile } from './files.ts';
+import { leasePath, type Store, temporaryPath } from './paths.ts';
+
+/** What a lease file says. Very old host-local versions left the interface out. */
+export interface LeaseHolder {
+  readonly containerId: string;
+  readonly ifName: string | undefined;
+}
+
+export function encodeLease({ containerId, ifName }: Attachment): string {
+  return `${containerId}\r\n${ifName}`;
+}
+
+/** @returns undefined where the text is no lease: empty, cut off, or something else altogether */
+export function decodeLease(text: string): LeaseHolder | undefined {
+  const [, containerId, ifName] = /^([A-Za-z0-9][\w.-]*)(?:\r?\n([^\s/:]+))?$/.exec(text.trim()) ?? [];
+  return containerId === undefined ? undefined : { containerId, ifName };
+}
+
+/** Whether a lease with this text is the attachment's own. */
+export function isHeldBy(text: string, attachment: Attachment): boolean {
+  const holder = decodeLease(text);
+  if (holder === undefined || holder.containerId !== attachment.containerId) return false;
+  return holder.ifName === undefined || holder.ifName === attachment.ifName;
+}
+
+/** "container abc interface eth0", or what stands there instead. */
+export function holderText(text: string): string {
+  const holder = decodeLease(text);
+  if (holder === undefined) return text.trim() === '' ? 'an empty lease file' : 'an unreadable lease file';
+  return attachmentText({ network: '', containerId: holder.containerId, ifName: holder.ifName ?? '' });
+}
+
+export type LeaseState = 'free' | 'taken' | 'empty';
+
+/** Looks at an address without opening anything. Whatever stands under its name takes it. @throws Fault `io` */
+export function leaseState(store: Store, ip: Ip): LeaseState {
+  const path = leasePath(store, ip);
+  const found = doing('look at', path, () => statSync(path, { throwIfNoEntry: false }));
+  if (found === undefined) return 'free';
+  return found.isFile() && found.size === 0 ? 'empty' : 'taken';
+}
+
+/** The text of a lease; undefined where there is none. @throws Fault `io` */
+export function readLease(store: Store, ip: Ip): string | undefined {
+  return readIfThere(leasePath(store, ip));
+}
+
+/**
+ * Takes addresses, all or none; each file is complete before it has its name. The caller holds the lock.
+ * @returns the address that was taken by somebody else after all, or undefined. @throws Fault `io`
+ */
+export function createLeases(store: Store, ips: readonly Ip[], attachment: Attachment): Ip | undefined {
+  const temporary = temporaryPath(store, 'lease');
+  const made: Ip[] = [];
+  try {
+    createFile(temporary, encodeLease(attachment));
+    for (const ip of ips) {
+      if (!linkLease(temporary, leasePath(store, ip))) return undo(store, made, ip);
+      made.push(ip);
+    }
+    return undefined;
+  } catch (error) {
+    undo(store, made, undefined);
+    throw error;
+  } finally {
+    removeFile(temporary);
+  }
+}
+
+function undo(store: Store, made: readonly Ip[], result: Ip | undefined): Ip | undefined {
+  for (const ip of made) removeFile(leasePath(store, ip));
+  return result;
+}
+
+function linkLease(temporary: string, path: string): boolean {
+  try {
+    linkSync(temporary, path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw ioFault('create the lease', path, error);
+  }
+}
+
+/** Gives an address back if it is the attachment's own. The caller holds the lock. @throws Fault `io` */
+export function removeLease(store: Store, ip: Ip, attachment: Attachment): boolean {
+  const text = readLease(store, ip);
+  return text !== undefined && isHeldBy(text, attachment) && removeFile(leasePath(store, ip));
+}
+
+/** The addresses that have a lease file, in no order; other files are not leases. @throws Fault `io` */
+export function leasedIps(store: Store): Ip[] {
+  return namesIn(store.leases).flatMap((name) => parseLeaseName(name) ?? []);
+}
+
+/** Only the canonical form names a lease: any other file is somebody else's. */
+function parseLeaseName(name: string): Ip | undefined {
+  if (name.startsWith('l')) return undefined; // `lock`, `last_reserved_ip.<n>`
+  const ip = parseIp(name);
+  return ip !== undefined && formatIp(ip) === name ? ip : undefined;
+}

@@ -1,0 +1,169 @@
+/** What the configuration asks of IPAM, checked and filled in: the range sets, and which address goes to which. */
+
+import { type Cidr, firstValue, lastValue } from '../address/cidr.ts';
+import { type Family, formatIp, type Ip, sameIp } from '../address/ip.ts';
+import { Fault } from '../fault.ts';
+import type { Route } from '../schema/net.ts';
+import { dataDirOf, type IpamSection, type RangeSection } from './config.ts';
+import { planRange, type Range, rangeText, refuseRanges } from './range.ts';
+import { type Span, sizeOf, withoutSpan } from './span.ts';
+
+/** One address is leased from each range set; its ranges are pools, tried in order. */
+export interface RangeSet {
+  /** Its place in the whole list: host-local's `last_reserved_ip.<index>`. */
+  readonly index: number;
+  readonly family: Family;
+  readonly ranges: readonly Range[];
+}
+
+export interface IpamInputs {
+  readonly network: string;
+  readonly cniVersion: string;
+  readonly section: IpamSection;
+  /** The capability `ipRanges`; its range sets come first. */
+  readonly ipRanges?: readonly (readonly RangeSection[])[] | undefined;
+  /** From CNI_ARGS, `args.cni.ips` and the capability `ips`; the same address may come twice. */
+  readonly requested: readonly Ip[];
+}
+
+export interface IpamPlan {
+  readonly network: string;
+  readonly dataDir: string;
+  readonly rangeSets: readonly RangeSet[];
+  readonly routes: readonly Route[];
+  /** A path for `readResolvConf`; only ADD reads it. */
+  readonly resolvConf: string | undefined;
+  readonly requested: readonly { readonly ip: Ip; readonly rangeSet: number }[];
+}
+
+/**
+ * Checks everything that can be checked without looking at the disk. Pure.
+ * @throws Fault `config` that names range, key and value; `address` where a requested address cannot be given
+ */
+export function planIpam(inputs: IpamInputs): IpamPlan {
+  const { section } = inputs;
+  const filled = labelledSets(inputs).map((set) => set.map(([range, label]) => planRange(range, label)));
+  verifySets(filled);
+  verifyFamilies(filled, inputs.cniVersion);
+  const rangeSets = filled.map((ranges, index) => usableSet(ranges, index, filled.flat(), excluded(inputs)));
+  return {
+    network: inputs.network,
+    dataDir: dataDirOf(section),
+    rangeSets,
+    routes: section.routes ?? [],
+    resolvConf: section.resolvConf === '' ? undefined : section.resolvConf,
+    requested: assign(inputs.requested, rangeSets),
+  };
+}
+
+type Labelled = readonly [range: RangeSection, label: string];
+
+/** The order of host-local, which numbers its cursors by it: `ipRanges`, then the old single range, then `ranges`. */
+function labelledSets({ section, ipRanges }: IpamInputs): Labelled[][] {
+  const { subnet } = section;
+  const single: Labelled[][] = subnet === undefined ? [] : [[[{ ...section, subnet }, 'ipam']]];
+  const sets = [...label(ipRanges, 'runtimeConfig.ipRanges'), ...single, ...label(section.ranges, 'ipam.ranges')];
+  const empty = sets.find((set) => set.length === 0);
+  if (empty !== undefined || sets.length === 0) {
+    const what = empty === undefined ? 'there are none' : 'a range set is empty';
+    refuseRanges(`${what}: ipam.ranges must hold at least one list of at least one range`);
+  }
+  return sets;
+}
+
+function label(sets: readonly (readonly RangeSection[])[] = [], at: string): Labelled[][] {
+  return sets.map((set, i) => set.map((range, j) => [range, `${at}[${i}][${j}]`] as const));
+}
+
+function verifySets(sets: readonly (readonly Range[])[]): void {
+  for (const [first, ...others] of sets) {
+    const stray = others.find((range) => range.family !== first?.family);
+    if (stray !== undefined) {
+      refuseRanges(
+        `${stray.label} is IPv${stray.family}, but ${first?.label}, in the same set, is IPv${first?.family}`,
+      );
+    }
+  }
+  const all = sets.flat();
+  for (const [at, a] of all.entries()) {
+    const b = all
+      .slice(at + 1)
+      .find((other) => a.family === other.family && a.first <= other.last && other.first <= a.last);
+    if (b !== undefined) refuseRanges(`${a.label} (${rangeText(a)}) overlaps ${b.label} (${rangeText(b)})`);
+  }
+}
+
+/** Results before CNI 0.3.0 have room for one address a family. */
+function verifyFamilies(sets: readonly (readonly Range[])[], cniVersion: string): void {
+  if (!/^0\.[12]\./.test(cniVersion)) return;
+  for (const family of [4, 6]) {
+    const [, second] = sets.filter((set) => set[0]?.family === family);
+    if (second === undefined) continue;
+    refuseRanges(
+      `${second[0]?.label} asks for a second IPv${family} address, and cniVersion ${cniVersion} has one a family`,
+    );
+  }
+}
+
+function excluded({ section, ipRanges }: IpamInputs): readonly Cidr[] {
+  const ranges = [...(ipRanges ?? []), ...(section.ranges ?? [])].flat();
+  return [...(section.exclude ?? []), ...ranges.flatMap((range) => range.exclude ?? [])];
+}
+
+function usableSet(ranges: readonly Range[], index: number, all: readonly Range[], exclude: readonly Cidr[]): RangeSet {
+  const usable = ranges.map((range) => ({ ...range, spans: usableSpans(range, all, exclude) }));
+  const family = (usable[0] as Range).family;
+  if (usable.some((range) => sizeOf(range.spans) > 0n)) return { index, family, ranges: usable };
+  return refuseRanges(`${usable[0]?.label} has no address left to hand out besides gateway and exclude`);
+}
+
+/** Without the network address, IPv4's broadcast address, every gateway of the configuration, and `exclude`. */
+function usableSpans(range: Range, all: readonly Range[], exclude: readonly Cidr[]): readonly Span[] {
+  const { subnet, family } = range;
+  const one = (value: bigint) => ({ first: value, last: value });
+  const holes = [
+    one(firstValue(subnet)),
+    ...(family === 4 ? [one(lastValue(subnet))] : []),
+    ...all.filter(({ gateway }) => gateway.family === family).map(({ gateway }) => one(gateway.value)),
+    ...exclude
+      .filter(({ ip }) => ip.family === family)
+      .map((cidr) => ({ first: firstValue(cidr), last: lastValue(cidr) })),
+  ];
+  return holes.reduce<readonly Span[]>(withoutSpan, range.spans);
+}
+
+/** Gives each requested address to the range set it fits; a set takes one. */
+function assign(requested: readonly Ip[], sets: readonly RangeSet[]): { ip: Ip; rangeSet: number }[] {
+  const given = new Map<number, Ip>();
+  for (const ip of requested) {
+    const set = sets.find(({ ranges }) => ranges.some((range) => covers(range, ip)));
+    if (set === undefined) throw refused(ip, 'no range of the network holds it', sets);
+    const other = given.get(set.index);
+    if (other !== undefined && !sameIp(other, ip)) {
+      throw refused(
+        ip,
+        `range set ${set.index} gives one address, and ${formatIp(other)} is requested of it too`,
+        sets,
+      );
+    }
+    if (sets.some(({ ranges }) => ranges.some((range) => sameIp(range.gateway, ip)))) {
+      throw refused(ip, 'it is the gateway', sets);
+    }
+    if (!set.ranges.some((range) => range.spans.some((span) => ip.value >= span.first && ip.value <= span.last))) {
+      throw refused(ip, 'it is excluded, or the network or broadcast address', sets);
+    }
+    given.set(set.index, ip);
+  }
+  return [...given].map(([rangeSet, ip]) => ({ ip, rangeSet }));
+}
+
+function covers(range: Range, ip: Ip): boolean {
+  return range.family === ip.family && ip.value >= range.first && ip.value <= range.last;
+}
+
+function refused(ip: Ip, reason: string, sets: readonly RangeSet[]): Fault {
+  const ranges = sets.map((set) => set.ranges.map(rangeText).join(', ')).join('; ');
+  return new Fault('address', `cannot give the requested address ${formatIp(ip)}: ${reason}`, {
+    details: `Request another address, or none. The network hands out ${ranges}.`,
+  });
+}

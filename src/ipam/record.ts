@@ -1,0 +1,86 @@
+/** The record of one attachment: everything that DEL, GC and the operator must know, found by its name alone. */
+
+import { type Cidr, parseCidr } from '../address/cidr.ts';
+import { Fault, reasonOf } from '../fault.ts';
+import { parseWith } from '../schema/explain.ts';
+import { z } from '../schema/zod.ts';
+import type { Json, Owner } from './attachment.ts';
+
+export interface AttachmentRecord extends Owner {
+  readonly version: number;
+  /** What was leased, with the subnet's length; empty where IPAM is somebody else's, or there is none. */
+  readonly addresses: readonly string[];
+  readonly bootId: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+}
+
+const VERSION = 1;
+
+export function encodeRecord(record: AttachmentRecord): string {
+  return `${JSON.stringify(record)}\n`;
+}
+
+/** @throws Fault `decode` where the text is no record; `what` says whose */
+export function decodeRecord(text: string, what: string): AttachmentRecord {
+  return parseWith(recordSchema(), parseJson(text, what), what, 'decode');
+}
+
+/** A new record for an attachment. */
+export function createRecord(
+  owner: Owner,
+  addresses: readonly string[],
+  bootId: string,
+  nowMs: number,
+): AttachmentRecord {
+  const { network, containerId, ifName, netns, hostVeth, pod, masquerade, notes } = owner;
+  const createdAt = new Date(nowMs).toISOString();
+  const head = { version: VERSION, network, containerId, ifName, addresses, bootId, createdAt };
+  return { ...head, netns, hostVeth, pod, masquerade, notes };
+}
+
+/** The leased addresses as values. */
+export function recordedAddresses(record: AttachmentRecord): readonly Cidr[] {
+  return record.addresses.flatMap((text) => parseCidr(text) ?? []);
+}
+
+function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Fault('decode', `cannot use ${what}: not JSON, ${reasonOf(cause)}`, { cause });
+  }
+}
+
+type RecordSchema = z.ZodMiniType<AttachmentRecord>;
+let schema: RecordSchema | undefined;
+
+function recordSchema(): RecordSchema {
+  schema ??= createSchema();
+  return schema;
+}
+
+/** `version` is not compared: a later one may add keys, never change the meaning of these. */
+function createSchema(): RecordSchema {
+  const text = z.optional(z.string());
+  const address = z.string().check(z.refine((value) => parseCidr(value) !== undefined, 'not an address with a length'));
+  return z.object({
+    version: z.int(),
+    network: z.string(),
+    containerId: z.string(),
+    ifName: z.string(),
+    addresses: z.array(address),
+    bootId: z.string(),
+    createdAt: z.string(),
+    netns: z.optional(z.object({ path: z.string(), device: z.number(), inode: z.number() })),
+    hostVeth: text,
+    pod: z.optional(z.object({ namespace: text, name: text, uid: text, infraContainerId: text })),
+    masquerade: z.optional(z.array(z.string())),
+    notes: z.optional(
+      z.record(
+        z.string(),
+        z.custom<Json>(() => true),
+      ),
+    ),
+  }) as RecordSchema;
+}

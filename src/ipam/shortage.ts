@@ -1,0 +1,46 @@
+/** What is said when there is no address: how many are held, by whom, and what to do. */
+
+import { formatIp, type Ip } from '../address/ip.ts';
+import { Fault, reasonOf } from '../fault.ts';
+import { attachmentText } from './attachment.ts';
+import type { Host } from './host.ts';
+import { decodeLease, holderText, leasedIps, readLease } from './lease.ts';
+import type { Store } from './paths.ts';
+import { countIn, rangeOf } from './pick.ts';
+import type { RangeSet } from './plan.ts';
+import { rangeText } from './range.ts';
+import { readRecord } from './records.ts';
+
+const SHOWN = 5;
+
+/** A range set has no free address. Reads a few leases to say who holds them. */
+export function exhausted(store: Store, set: RangeSet, host: Host): Fault {
+  const held = leasedIps(store).filter((ip) => rangeOf(set, ip) !== undefined);
+  const holders = held.slice(0, SHOWN).map((ip) => `${formatIp(ip)} ${holderOf(store, ip, host)}`);
+  const more = held.length > SHOWN ? `, and ${held.length - SHOWN} more` : '';
+  const ranges = set.ranges.map(rangeText).join(', ');
+  const message = `cannot lease an address on ${store.network}: range set ${set.index} (${ranges}) is exhausted, ${countIn(set, held)} are leased, all to attachments that may be alive`;
+  const details = `Held by ${holders.join('; ')}${more}. Release what is gone with "trestle gc", or DEL; or widen the range.`;
+  return new Fault('exhausted', message, { details });
+}
+
+/** A requested address is somebody else's. */
+export function requestedTaken(store: Store, ip: Ip, set: RangeSet, host: Host): Fault {
+  const holder = holderOf(store, ip, host);
+  const message = `cannot lease the requested address ${formatIp(ip)} on ${store.network}: ${holder} holds it`;
+  const details = `Request another address of range set ${set.index}, or DEL the holder first; if it is gone, "trestle gc" releases it.`;
+  return new Fault('address', message, { details });
+}
+
+/** Who holds an address, with the pod's name where a record knows it. Never throws: it is part of an error. */
+export function holderOf(store: Store, ip: Ip, host: Host): string {
+  try {
+    const text = readLease(store, ip) ?? '';
+    const holder = decodeLease(text);
+    if (holder?.ifName === undefined) return holderText(text);
+    const attachment = { network: store.network, containerId: holder.containerId, ifName: holder.ifName };
+    return attachmentText(readRecord(store, attachment, host) ?? attachment);
+  } catch (error) {
+    return reasonOf(error);
+  }
+}

@@ -1,0 +1,66 @@
+/** STATUS's part: whether an ADD would get its addresses. */
+
+import { Fault } from '../fault.ts';
+import { sweepAfterBoot } from './boot.ts';
+import { createFile, removeFile } from './files.ts';
+import { reclaimDead } from './garbage.ts';
+import type { Host } from './host.ts';
+import { leasedIps } from './lease.ts';
+import { withLock } from './lock.ts';
+import { type Store, storeOf, temporaryPath } from './paths.ts';
+import { countIn } from './pick.ts';
+import type { IpamPlan, RangeSet } from './plan.ts';
+import { exhausted } from './shortage.ts';
+import { sizeOf } from './span.ts';
+
+export interface RangeSetStatus {
+  readonly rangeSet: number;
+  readonly free: bigint;
+  /** How many addresses may ever be leased: without gateways, network and broadcast addresses, `exclude`. */
+  readonly total: bigint;
+}
+
+/**
+ * Counts the free addresses of each range set. Where one has none, what is provably dead is reclaimed first.
+ * @throws Fault `unavailable` where a set has none left or the store cannot be written
+ */
+export function statusOf(plan: IpamPlan, host: Host): readonly RangeSetStatus[] {
+  const store = storeOf(plan.dataDir, plan.network);
+  return asUnavailable(() => {
+    verifyWritable(store, host);
+    const first = count(store, plan);
+    if (first.every(({ free }) => free > 0n)) return first;
+    reclaimDead(store, host);
+    const second = count(store, plan);
+    const empty = second.find(({ free }) => free === 0n);
+    if (empty !== undefined) throw exhausted(store, plan.rangeSets[empty.rangeSet] as RangeSet, host);
+    return second;
+  });
+}
+
+/** By writing: neither permission bits nor free blocks tell the whole truth to root. */
+function verifyWritable(store: Store, host: Host): void {
+  const probe = temporaryPath(store, 'probe');
+  withLock(store, host, () => {
+    sweepAfterBoot(store, host);
+    createFile(probe, 'x');
+    removeFile(probe);
+  });
+}
+
+function count(store: Store, plan: IpamPlan): RangeSetStatus[] {
+  const leased = leasedIps(store);
+  return plan.rangeSets.map((set) => {
+    const total = set.ranges.reduce((sum, range) => sum + sizeOf(range.spans), 0n);
+    return { rangeSet: set.index, free: total - countIn(set, leased), total };
+  });
+}
+
+function asUnavailable<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new Fault('unavailable', error.message, { cause: error, ...(error.details && { details: error.details }) });
+  }
+}

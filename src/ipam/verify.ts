@@ -1,0 +1,55 @@
+/** CHECK's part: the leases are there, are the attachment's, and are what the result of ADD says. */
+
+import { formatIp, type Ip, sameIp } from '../address/ip.ts';
+import { Fault } from '../fault.ts';
+import { type Attachment, attachmentText } from './attachment.ts';
+import type { Host } from './host.ts';
+import { isHeldBy, readLease } from './lease.ts';
+import { leasePath, type Store, storeOf } from './paths.ts';
+import { recordedAddresses } from './record.ts';
+import { readRecord } from './records.ts';
+import { holderOf } from './shortage.ts';
+
+/**
+ * Verifies the leases of `expected`, the container's addresses in prevResult. Reads their files and the record, no more.
+ * @throws Fault `check` that names the first lease that is off, `io`
+ */
+export function verifyLeases(dataDir: string, attachment: Attachment, expected: readonly Ip[], host: Host): void {
+  const store = storeOf(dataDir, attachment.network);
+  verifyRecorded(store, attachment, expected, host);
+  if (expected.length === 0)
+    throw off(`${attachmentText(attachment)} is expected to hold a lease, and no address is known`);
+  for (const ip of expected) verifyLease(store, attachment, ip, host);
+}
+
+/** host-local's attachments have no record. */
+function verifyRecorded(store: Store, attachment: Attachment, expected: readonly Ip[], host: Host): void {
+  const record = readRecord(store, attachment, host);
+  if (record === undefined || record.addresses.length === 0) return;
+  const recorded = recordedAddresses(record).map(({ ip }) => ip);
+  const extra = recorded.find((ip) => !expected.some((other) => sameIp(ip, other)));
+  const missing = expected.find((ip) => !recorded.some((other) => sameIp(ip, other)));
+  if (extra === undefined && missing === undefined) return;
+  const list = (ips: readonly Ip[]) => ips.map(formatIp).join(' and ') || 'none';
+  throw off(`${attachmentText(record)} was leased ${list(recorded)}, and the previous result says ${list(expected)}`);
+}
+
+function verifyLease(store: Store, attachment: Attachment, ip: Ip, host: Host): void {
+  const text = readLease(store, ip);
+  if (text === undefined) {
+    throw off(
+      `the lease of ${formatIp(ip)} for ${attachmentText(attachment)} is missing: ${leasePath(store, ip)} is not there`,
+    );
+  }
+  if (isHeldBy(text, attachment)) return;
+  throw off(
+    `the lease of ${formatIp(ip)} for ${attachmentText(attachment)} is not its own: ${holderOf(store, ip, host)} holds it`,
+  );
+}
+
+function off(finding: string): Fault {
+  return new Fault('check', `cannot confirm the leases: ${finding}`, {
+    details:
+      'Restart the container, so that it gets an address that is its own; until then the address may be used twice.',
+  });
+}

@@ -1,0 +1,55 @@
+/** The Debian packages that the tests need, installed where they are missing. */
+
+import { existsSync } from 'node:fs';
+import type { Report } from './report.ts';
+import { runTool } from './tool.ts';
+
+interface SystemPackage {
+  readonly name: string;
+  /** A program it brings; whoever has that needs no package. */
+  readonly program: string;
+  readonly reason: string;
+}
+
+const PACKAGES: readonly SystemPackage[] = [
+  { name: 'iproute2', program: 'ip', reason: 'makes namespaces, reads links, addresses, routes' },
+  { name: 'util-linux', program: 'nsenter', reason: 'enters a namespace without touching /sys' },
+  { name: 'nftables', program: 'nft', reason: 'reads the packet filter' },
+  { name: 'iptables', program: 'iptables', reason: 'the iptables backend, and a policy of DROP as Docker sets it' },
+  { name: 'busybox-static', program: 'busybox', reason: 'ping, and the programs of a container image' },
+  { name: 'strace', program: 'strace', reason: 'shows that the plugin starts no process' },
+  {
+    name: 'containernetworking-plugins',
+    program: '/usr/lib/cni/bridge',
+    reason: 'the reference plugins, as peers and for comparison',
+  },
+];
+
+const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Installs what is missing, if anything is, and says so. */
+export async function missingPackages(): Promise<Report | undefined> {
+  const missing = PACKAGES.filter((wanted) => !isThere(wanted));
+  if (missing.length === 0) return undefined;
+  for (const { name, reason } of missing) console.log(`apt-get install ${name}: ${reason}`);
+  const started = performance.now();
+  const output = await install(missing.map((wanted) => wanted.name));
+  const failed = missing.filter((wanted) => !isThere(wanted)).map((wanted) => `${wanted.name} is not installed`);
+  return { name: 'packages', ms: performance.now() - started, passed: 0, failed, skipped: [], output };
+}
+
+/** A fresh machine has no package lists yet, an old one has lists that are out of date: then they are fetched. */
+async function install(names: string[]): Promise<string> {
+  const options = ['-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const attempt = () => runTool(['apt-get', 'install', ...options, ...names], environment);
+  const first = await attempt();
+  if (first.status === 0) return first.output;
+  const update = await runTool(['apt-get', 'update', '-q'], environment);
+  const second = await attempt();
+  return [update, second].map((tool) => `${tool.command}: ${tool.ending}\n${tool.output}`).join('\n');
+}
+
+function isThere({ program }: SystemPackage): boolean {
+  return program.startsWith('/') ? existsSync(program) : Bun.which(program, { PATH: SYSTEM_PATH }) !== null;
+}

@@ -1,0 +1,67 @@
+/** A suite of tests: a folder below test/, run by `bun test`, counted from its JUnit report. */
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseJunit, type TestCase } from './junit.ts';
+import type { Report } from './report.ts';
+import { ROOT, runTool, type ToolRun } from './tool.ts';
+
+export interface Suite {
+  readonly name: string;
+  readonly needsKernel: boolean;
+  readonly needsBuild: boolean;
+  /** Files that run at the same time. */
+  readonly workers: number;
+}
+
+export const SUITES: readonly Suite[] = [
+  { name: 'unit', needsKernel: false, needsBuild: false, workers: 2 },
+  { name: 'kernel', needsKernel: true, needsBuild: false, workers: 2 },
+  { name: 'e2e', needsKernel: true, needsBuild: true, workers: 2 },
+  { name: 'interop', needsKernel: true, needsBuild: true, workers: 1 },
+];
+
+const TEST_TIMEOUT_MS = 60_000;
+
+/** Runs the files of a suite, or those with one of the words in their path; undefined where there are no such files. */
+export async function runSuite(suite: Suite, words: readonly string[] = []): Promise<Report | undefined> {
+  const all = [...new Bun.Glob(`test/${suite.name}/**/*.test.ts`).scanSync(ROOT)].sort();
+  const files = all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  if (files.length === 0) return undefined;
+  const scratch = mkdtempSync(join(tmpdir(), 'trestle-test-'));
+  try {
+    const outfile = join(scratch, 'junit.xml');
+    const tool = await runTool(command(suite, files, outfile));
+    return count(suite, files, tool, parseJunit(readIfThere(outfile)));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The report of a suite from what `bun test` wrote. A file that it does not mention, or an exit status that no test explains, is a failure. */
+export function count(suite: Pick<Suite, 'name'>, files: readonly string[], tool: ToolRun, cases: TestCase[]): Report {
+  const named = (state: TestCase['state']) => cases.filter((test) => test.state === state);
+  const silent = files.filter((file) => !cases.some((test) => test.file === file));
+  const failed = [
+    ...named('failed').map((test) => `${test.file}: ${test.name}`),
+    ...silent.map((file) => `${file}: no test in it has run`),
+  ];
+  if (tool.status !== 0 && failed.length === 0) failed.push(`bun test: ${tool.ending}, though no test failed`);
+  const skipped = named('skipped').map((test) => `${test.file}: ${test.name}`);
+  return { name: suite.name, ms: tool.ms, passed: named('passed').length, failed, skipped, output: tool.output };
+}
+
+function command(suite: Suite, files: readonly string[], outfile: string): string[] {
+  const flags = [`--timeout=${TEST_TIMEOUT_MS}`, `--parallel=${suite.workers}`, '--only-failures'];
+  const junit = ['--reporter=junit', `--reporter-outfile=${outfile}`];
+  return [process.execPath, 'test', ...flags, ...junit, ...files.map((file) => `./${file}`)];
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

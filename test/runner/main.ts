@@ -1,58 +1,63 @@
 /** The steps of a test run, in order, and the summary. Started by test/run.mjs. */
 
-import { missingPackages } from './packages.ts';
+import { installMissing } from './packages.ts';
 import { check, failure, type Report, skip } from './report.ts';
-import { runSuite, SUITES, type Suite } from './suite.ts';
+import { filesOf, runSuite, SUITES, type Suite } from './suite.ts';
 import { printReport, printSummary } from './summary.ts';
 import { endOnSignals, runTool } from './tool.ts';
 
+interface Plan {
+  readonly checks: ReadonlySet<string>;
+  readonly suites: readonly { suite: Suite; files: readonly string[] }[];
+}
+
 const CHECKS = ['build', 'typecheck', 'lint'];
-const { steps, files } = parseArguments(process.argv.slice(2));
-const strict = process.env.CI === 'true';
+
+const plan = parseArguments(process.argv.slice(2));
 const obstacle = whyNoKernel();
+const reports: Report[] = [];
 
 endOnSignals();
-const reports: Report[] = [];
-if (obstacle === undefined && SUITES.some((suite) => suite.needsKernel && steps.has(suite.name))) {
-  await step(missingPackages());
-}
-const built = await step(runCheck('build', ['node', 'build.mjs']));
-await step(runCheck('typecheck', ['node_modules/.bin/tsc', '--noEmit']));
-await step(runCheck('lint', ['node_modules/.bin/biome', 'check', '.']));
-for (const suite of SUITES) if (steps.has(suite.name)) await step(runOrSkip(suite));
-if (files.length > 0 && !reports.some((report) => SUITES.some((suite) => suite.name === report.name)))
-  reports.push(failure('files', `none has ${files.join(' or ')} in its path`));
-process.exit(printSummary(reports, strict));
+if (plan.checks.size + plan.suites.length === 0) done(failure('files', 'no test file has these words in its path'));
+if (obstacle === undefined && plan.suites.some(({ suite }) => suite.needsKernel)) done(await installMissing());
+const built = await runCheck('build', ['node', 'build.mjs']);
+await runCheck('typecheck', ['node_modules/.bin/tsc', '--noEmit']);
+await runCheck('lint', ['node_modules/.bin/biome', 'check', '.']);
+for (const { suite, files } of plan.suites) done(await runOrSkip(suite, files));
+process.exit(printSummary(reports, process.env.CI === 'true'));
 
-async function step(pending: Promise<Report | undefined>): Promise<boolean> {
-  const report = await pending;
-  if (report === undefined) return true;
+function done(report: Report | undefined): void {
+  if (report === undefined) return;
   reports.push(report);
   printReport(report);
+}
+
+/** @returns whether it is all right, which it is too when nobody asked for it */
+async function runCheck(name: string, argv: string[]): Promise<boolean> {
+  if (!plan.checks.has(name)) return true;
+  const report = check(name, await runTool(argv));
+  done(report);
   return report.failed.length === 0;
 }
 
-async function runCheck(name: string, argv: string[]): Promise<Report | undefined> {
-  return steps.has(name) ? check(name, await runTool(argv)) : undefined;
-}
-
-/** Without words that choose files, a suite without any is a mistake. */
-async function runOrSkip(suite: Suite): Promise<Report | undefined> {
+async function runOrSkip(suite: Suite, files: readonly string[]): Promise<Report> {
   if (suite.needsKernel && obstacle !== undefined) return skip(suite.name, `all of it: ${obstacle}`);
   if (suite.needsBuild && !built) return failure(suite.name, 'all of it: the build failed');
-  const report = await runSuite(suite, files);
-  return report ?? (files.length > 0 ? undefined : failure(suite.name, `test/${suite.name} has no tests`));
+  return runSuite(suite, files);
 }
 
-/** Names of steps choose these; other words choose test files. What needs the build gets it. */
-function parseArguments(words: string[]): { steps: Set<string>; files: string[] } {
-  const suites = SUITES.map((suite) => suite.name);
-  const named = words.filter((word) => [...CHECKS, ...suites].includes(word));
-  const files = words.filter((word) => !named.includes(word));
-  if (words.length === 0) return { steps: new Set([...CHECKS, ...suites]), files };
-  const steps = new Set(named.length > 0 ? named : suites);
-  if (SUITES.some((suite) => suite.needsBuild && steps.has(suite.name))) steps.add('build');
-  return { steps, files };
+/** Names of checks and suites choose these; other words choose test files. What needs the build gets it. */
+function parseArguments(words: readonly string[]): Plan {
+  const names = [...CHECKS, ...SUITES.map((suite) => suite.name)];
+  const named = words.filter((word) => names.includes(word));
+  const inPath = words.filter((word) => !named.includes(word));
+  const wanted = new Set(named.length > 0 ? named : inPath.length > 0 ? SUITES.map((suite) => suite.name) : names);
+  const suites = SUITES.filter((suite) => wanted.has(suite.name))
+    .map((suite) => ({ suite, files: filesOf(suite, inPath) }))
+    .filter(({ files }) => files.length > 0 || inPath.length === 0);
+  const checks = new Set(CHECKS.filter((name) => wanted.has(name)));
+  if (suites.some(({ suite }) => suite.needsBuild)) checks.add('build');
+  return { checks, suites };
 }
 
 function whyNoKernel(): string | undefined {

@@ -28,7 +28,7 @@ const PACKAGES: readonly SystemPackage[] = [
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Installs what is missing, if anything is, and says so. */
-export async function missingPackages(): Promise<Report | undefined> {
+export async function installMissing(): Promise<Report | undefined> {
   const missing = PACKAGES.filter((wanted) => !isThere(wanted));
   if (missing.length === 0) return undefined;
   for (const { name, reason } of missing) console.log(`apt-get install ${name}: ${reason}`);

@@ -1,10 +1,10 @@
 /** A suite of tests: a folder below test/, run by `bun test`, counted from its JUnit report. */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { scratchDirectory } from '../support/scratch.ts';
 import { parseJunit, type TestCase } from './junit.ts';
-import type { Report } from './report.ts';
+import { failure, type Report } from './report.ts';
 import { ROOT, runTool, type ToolRun } from './tool.ts';
 
 export interface Suite {
@@ -24,12 +24,16 @@ export const SUITES: readonly Suite[] = [
 
 const TEST_TIMEOUT_MS = 60_000;
 
-/** Runs the files of a suite, or those with one of the words in their path; undefined where there are no such files. */
-export async function runSuite(suite: Suite, words: readonly string[] = []): Promise<Report | undefined> {
+/** The test files of a suite, or those with one of the words in their path. */
+export function filesOf(suite: Pick<Suite, 'name'>, words: readonly string[] = []): string[] {
   const all = [...new Bun.Glob(`test/${suite.name}/**/*.test.ts`).scanSync(ROOT)].sort();
-  const files = all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
-  if (files.length === 0) return undefined;
-  const scratch = mkdtempSync(join(tmpdir(), 'trestle-test-'));
+  return all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+}
+
+/** Runs test files of a suite. A suite without any is a mistake. */
+export async function runSuite(suite: Suite, files: readonly string[]): Promise<Report> {
+  if (files.length === 0) return failure(suite.name, `test/${suite.name} has no tests`);
+  const scratch = scratchDirectory();
   try {
     const outfile = join(scratch, 'junit.xml');
     const tool = await runTool(command(suite, files, outfile));

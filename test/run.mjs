@@ -32,7 +32,7 @@ function packagesAreCurrent() {
 
 function installPackages() {
   console.log('npm ci: the packages of package-lock.json are not installed yet');
-  const done = spawnSync('npm', ['ci', '--no-fund', '--no-audit'], { cwd: ROOT, encoding: 'utf8' });
+  const done = spawnSync('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=warn'], { cwd: ROOT, encoding: 'utf8' });
   if (done.status !== 0) giveUp(`npm ci failed:\n${done.stdout ?? ''}${done.stderr ?? ''}${done.error ?? ''}`);
 }
 

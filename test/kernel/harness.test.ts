@@ -1,9 +1,10 @@
 /** The harness itself, on the reference plugins, which speak the same protocol. */
 
 import { expect, test } from 'bun:test';
-import { existsSync, readdirSync } from 'node:fs';
-import { reference } from '../support/artifacts.ts';
-import { cni, cniAsync, failed, succeeded } from '../support/cni.ts';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { artifacts, reference } from '../support/artifacts.ts';
+import { cni, cniAsync, failed, type Outcome, succeeded } from '../support/cni.ts';
 import { addresses, bridgePorts, cidrs, link, links, routes, setSysctl, sysctl } from '../support/kernel.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { createNetns, exec, ipBatch, tryExec } from '../support/netns.ts';
@@ -149,6 +150,51 @@ describeOnKernel('a runtime', () => {
     expect(new Set(added.map((outcome) => succeeded(outcome).ips?.[0]?.address)).size).toBe(8);
     await Promise.all(containers.map(async (container) => succeeded(await pods.delAsync(container))));
     expect(leftovers(node).files).toEqual({});
+  });
+
+  test('gives a plugin its variables, and of programs only node to a script', () => {
+    using node = createNode();
+    const path = join(node.directory, 'plugin');
+    const script =
+      "#!/usr/bin/env node\nconsole.log(JSON.stringify({ code: 100, msg: 'env', ...process.env }));process.exit(1);";
+    writeFileSync(path, script, { mode: 0o755 });
+    const searchPath = artifacts.find(({ name }) => name.endsWith('.cjs'))?.searchPath ?? '';
+    const artifact = { name: 'echo', path, searchPath };
+    const container = { id: 'c1', netnsPath: '/run/netns/c1' };
+    expect(
+      failed(cni(node, { artifact, command: 'ADD', container, args: 'IP=10.1.0.7', env: { EXTRA: 'x' } })),
+    ).toEqual({
+      ...{ code: 100, msg: 'env', EXTRA: 'x', PATH: searchPath, CNI_PATH: node.directory },
+      ...{
+        CNI_COMMAND: 'ADD',
+        CNI_CONTAINERID: 'c1',
+        CNI_NETNS: '/run/netns/c1',
+        CNI_IFNAME: 'eth0',
+        CNI_ARGS: 'IP=10.1.0.7',
+      },
+    });
+    expect(readdirSync(searchPath)).toEqual(['node']);
+  });
+
+  test('hands on results and lists of attachments as libcni does', () => {
+    using node = createNode();
+    const path = join(node.directory, 'plugin');
+    writeFileSync(path, '#!/bin/sh\nexec /bin/cat', { mode: 0o755 });
+    const artifact = { name: 'cat', path, searchPath: '/nonexistent' };
+    const pods = runtime(node, artifact, { cniVersion: '1.1.0', name: 'pods' });
+    const container = { id: 'c1', netnsPath: '/run/netns/c1' };
+    const network = { cniVersion: '1.1.0', name: 'pods' };
+    const sent = (outcome: Outcome): unknown => succeeded(outcome);
+    expect(sent(pods.del(container))).toEqual(network);
+    expect(sent(pods.add(container))).toEqual(network);
+    expect(sent(pods.check(container))).toEqual({ ...network, prevResult: network });
+    expect(sent(pods.del(container, { ifName: 'net1' }))).toEqual(network);
+    expect(sent(pods.del(container, { prevResult: null }))).toEqual(network);
+    const valid = [{ containerID: 'c1', ifname: 'eth0' }];
+    const lists = { 'cni.dev/valid-attachments': valid, 'cni.dev/attachments': valid };
+    expect(sent(pods.gc(valid))).toEqual({ ...network, ...lists });
+    expect(sent(pods.gc())).toEqual(network);
+    expect(sent(pods.status({ config: { name: 'other' } }))).toEqual({ name: 'other' });
   });
 
   test('a call can differ in everything', async () => {

@@ -5,7 +5,7 @@ import { removeFile } from './files.ts';
 import type { Host } from './host.ts';
 import { leaseState } from './lease.ts';
 import { leasePath, type Store } from './paths.ts';
-import { recordedAddresses } from './record.ts';
+import { recordedIps } from './record.ts';
 import { readRecords } from './records.ts';
 
 /**
@@ -15,11 +15,7 @@ import { readRecords } from './records.ts';
 export function removeAborted(store: Store, ips: readonly Ip[], host: Host): Ip[] {
   const empty = ips.filter((ip) => leaseState(store, ip) === 'empty');
   if (empty.length === 0) return [];
-  const claimed = new Set(
-    readRecords(store, host)
-      .flatMap(recordedAddresses)
-      .map(({ ip }) => formatIp(ip)),
-  );
+  const claimed = new Set(readRecords(store, host).flatMap(recordedIps).map(formatIp));
   return empty.filter((ip) => {
     const isAborted = !claimed.has(formatIp(ip));
     const outcome = isAborted ? 'removed it' : 'kept it, since a record claims the address';

@@ -5,17 +5,19 @@ import { formatIp, type Ip } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import { removeAborted } from './aborted.ts';
 import { attachmentText, type Owner } from './attachment.ts';
-import { removeAttachment, sweepAfterBoot } from './boot.ts';
+import { sweepAfterBoot } from './boot.ts';
 import { readCursor, writeCursor } from './cursor.ts';
-import { reclaimDead } from './garbage.ts';
+import { namesIn } from './files.ts';
 import type { Host } from './host.ts';
-import { createLeases, isHeldBy, leasedIps, leaseState, readLease } from './lease.ts';
+import { createLeases, isHeldBy, leaseState, readLease } from './lease.ts';
 import { withLock } from './lock.ts';
 import { type Store, storeOf } from './paths.ts';
 import { type Pick, pickNext, rangeOf } from './pick.ts';
 import type { IpamPlan, RangeSet } from './plan.ts';
-import { type AttachmentRecord, createRecord, recordedAddresses } from './record.ts';
+import { reclaimDead } from './reclaim.ts';
+import { type AttachmentRecord, createRecord, recordedIps } from './record.ts';
 import { readRecord, removeRecord, replaceRecord } from './records.ts';
+import { removeDead } from './removal.ts';
 import { exhausted, requestedTaken } from './shortage.ts';
 
 export interface Lease {
@@ -77,13 +79,13 @@ function giveWay(store: Store, owner: Owner, host: Host): void {
   const record = readRecord(store, owner, host);
   if (record === undefined) return;
   if (!isLeftover(store, record) && !host.isDead(record)) throw alreadyAttached(record);
-  removeAttachment(store, record);
+  removeDead(store, record);
   host.log('info', `replaced ${attachmentText(record)} on ${store.network}, which was dead`);
 }
 
 /** Addresses were recorded, and none is leased to it: an ADD was killed in between, or host-local released them. */
 function isLeftover(store: Store, record: AttachmentRecord): boolean {
-  const ips = recordedAddresses(record).map(({ ip }) => ip);
+  const ips = recordedIps(record);
   return ips.length > 0 && !ips.some((ip) => isHeldBy(readLease(store, ip) ?? '', record));
 }
 
@@ -102,7 +104,7 @@ function pickFor(set: RangeSet, requested: Ip | undefined, store: Store, owner: 
   if (requested !== undefined) return pickRequested(set, requested, store, owner, host);
   return pickNext(set, readCursor(store, set.index, host), {
     has: (ip) => isTaken(store, ip, host),
-    all: () => new Set(leasedIps(store).map(formatIp)),
+    all: () => new Set(namesIn(store.leases)),
   });
 }
 
@@ -127,13 +129,11 @@ function leaseOf({ ip, range }: Pick, set: RangeSet): Lease {
 /** The record goes first: whatever instant the process is killed at, no lease is without one. */
 function commit(store: Store, owner: Owner, leases: readonly Lease[], host: Host): void {
   const addresses = leases.map(({ address }) => formatCidr(address));
-  replaceRecord(store, createRecord(owner, addresses, host.bootId, host.nowMs()));
+  const ips = leases.map(({ address }) => address.ip);
+  const createdAtMs = host.nowMs();
+  replaceRecord(store, createRecord(owner, addresses, host.bootId, createdAtMs));
   try {
-    const taken = createLeases(
-      store,
-      leases.map(({ address }) => address.ip),
-      owner,
-    );
+    const taken = createLeases(store, ips, owner, createdAtMs);
     if (taken !== undefined) throw takenMeanwhile(taken, store);
   } catch (error) {
     removeRecord(store, owner);

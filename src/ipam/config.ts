@@ -1,7 +1,7 @@
 /** Schemas of what the configuration says about addresses: the `ipam` section and its ranges. Unknown keys are dropped. */
 
 import { cidrSchema, ipSchema, optionalIpSchema, routeSchema } from '../schema/net.ts';
-import { z } from '../schema/zod.ts';
+import * as z from '../schema/zod.ts';
 
 type Something = NonNullable<unknown>;
 

@@ -1,6 +1,16 @@
 /** Files of the store: reading what may be missing, writing what must not be seen half-written, naming what failed. */
 
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  futimesSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { errorCode, Fault, reasonOf } from '../fault.ts';
 
 const FILE_MODE = 0o600;
@@ -38,21 +48,29 @@ export function replaceFile(path: string, text: string, temporary: string): void
 }
 
 /**
- * Creates a file that nobody else looks at (the caller holds the lock), in place of one that a killed process left. It is
- * removed rather than truncated, for it may be a second name of a lease. @throws Fault `io`, and then nothing is left
+ * Creates a file that nobody else looks at (the caller holds the lock), in place of one that a killed process left. That one
+ * is removed rather than truncated, for it may be a second name of a lease. `mtimeMs` is its time of modification, if given.
+ * @throws Fault `io`, and then nothing is left
  */
-export function createFile(path: string, text: string): void {
+export function createFile(path: string, text: string, mtimeMs?: number): void {
   doing('write', path, () => {
     const file = openExclusively(path);
     try {
-      writeSync(file, text);
+      writeAndClose(file, text, mtimeMs);
     } catch (error) {
       unlinkSync(path);
       throw error;
-    } finally {
-      closeSync(file);
     }
   });
+}
+
+function writeAndClose(file: number, text: string, mtimeMs: number | undefined): void {
+  try {
+    writeFileSync(file, text);
+    if (mtimeMs !== undefined) futimesSync(file, mtimeMs / 1000, mtimeMs / 1000);
+  } finally {
+    closeSync(file);
+  }
 }
 
 function openExclusively(path: string): number {
@@ -113,5 +131,6 @@ const REASONS: Record<string, readonly [reason: string, details: string]> = {
     'Move the file that is in the way, or correct ipam.dataDir.',
   ],
   ENAMETOOLONG: ['the name is too long (ENAMETOOLONG)', 'Shorten ipam.dataDir or the name of the network.'],
+  EXDEV: ['the data directory spans two file systems (EXDEV)', 'Mount a file system at ipam.dataDir, not below it.'],
   EEXIST: ['something else is in its place (EEXIST)', 'Move it away, or correct ipam.dataDir.'],
 };

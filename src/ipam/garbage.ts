@@ -1,17 +1,19 @@
 /** GC's part: which attachments are to go, and their release. Two steps, so that the caller removes interfaces between. */
 
-import { formatIp, type Ip, parseIp } from '../address/ip.ts';
-import { Fault, reasonOf } from '../fault.ts';
+import { formatIp, type Ip } from '../address/ip.ts';
+import type { Fault } from '../fault.ts';
 import { removeAborted } from './aborted.ts';
 import type { Attachment } from './attachment.ts';
-import { leasesBefore, removeAttachment, sweepAfterBoot } from './boot.ts';
+import { leasesBefore, sweepAfterBoot } from './boot.ts';
+import { failuresOf } from './failures.ts';
 import { namesIn } from './files.ts';
 import type { Host } from './host.ts';
-import { decodeLease, leasedIps, readLease, removeLease } from './lease.ts';
+import { decodeLease, isWrittenBefore, leasedIps, readLease, removeLease } from './lease.ts';
 import { withLock } from './lock.ts';
 import { type Store, storeOf } from './paths.ts';
-import { type AttachmentRecord, encodeRecord, recordedAddresses } from './record.ts';
-import { readRecord, readRecords, removeBrokenRecords } from './records.ts';
+import { type AttachmentRecord, encodeRecord, recordedIps } from './record.ts';
+import { readRecord, readRecords, removeBrokenRecords, removeRecord } from './records.ts';
+import { removeDead } from './removal.ts';
 
 /** An attachment that is to go. Its interface name is empty where a very old lease does not say it. */
 export interface Doomed {
@@ -19,13 +21,16 @@ export interface Doomed {
   /** None for what host-local made. */
   readonly record: AttachmentRecord | undefined;
   readonly addresses: readonly Ip[];
-  readonly reason: 'not valid any more' | 'dead';
+  readonly reason: 'not valid' | 'dead';
 }
 
 export interface Garbage {
   readonly released: readonly Doomed[];
   readonly failures: readonly Fault[];
 }
+
+/** The attachments that a runtime knows of. */
+export type ValidAttachments = readonly Pick<Attachment, 'containerId' | 'ifName'>[];
 
 /**
  * Finds the attachments of a network that are not in `valid`. Without a list, only what is provably dead is found: an empty
@@ -35,7 +40,7 @@ export interface Garbage {
 export function planGarbage(
   dataDir: string,
   network: string,
-  valid: readonly Omit<Attachment, 'network'>[] | undefined,
+  valid: ValidAttachments | undefined,
   host: Host,
 ): readonly Doomed[] {
   const store = storeOf(dataDir, network);
@@ -48,105 +53,81 @@ export function planGarbage(
  */
 export function releaseGarbage(dataDir: string, network: string, doomed: readonly Doomed[], host: Host): Garbage {
   const store = storeOf(dataDir, network);
-  const result = { released: [] as Doomed[], failures: [] as Fault[] };
-  const step = (act: () => void) => collect(result.failures, act);
-  if (namesIn(store.leases).length === 0 && namesIn(store.own).length === 0) return result;
-  step(() =>
+  const released: Doomed[] = [];
+  const failures: Fault[] = [];
+  const step = (act: () => unknown) => failures.push(...failuresOf(act));
+  step(() => {
+    if (namesIn(store.leases).length === 0 && namesIn(store.own).length === 0) return;
     withLock(store, host, () => {
+      for (const one of doomed) step(() => release(store, one, host) && released.push(one));
       step(() => sweepAfterBoot(store, host));
-      for (const one of doomed) step(() => release(store, one, host) && result.released.push(one));
-      step(() => removeBrokenRecords(store, host));
+      step(() => removeBrokenRecords(store));
       step(() => removeAborted(store, leasedIps(store), host));
-    }),
-  );
-  return result;
-}
-
-/** Makes room: releases what is provably dead on this network. @throws Fault `busy`, `io` */
-export function reclaimDead(store: Store, host: Host): void {
-  const dead = findDead(store, host);
-  withLock(store, host, () => {
-    for (const one of dead) {
-      if (!release(store, one, host)) continue;
-      host.log(
-        'info',
-        `reclaimed ${one.addresses.map(formatIp).join(' and ')} on ${store.network}: its holder is dead`,
-      );
-      if (one.record !== undefined) host.onReclaim?.(one.record);
-    }
-    removeAborted(store, leasedIps(store), host);
+    });
   });
+  return { released, failures };
 }
 
-function findDead(store: Store, host: Host): Doomed[] {
+/** What is provably dead: of an earlier boot, or by what the host knows. */
+export function findDead(store: Store, host: Host): Doomed[] {
   const records = readRecords(store, host);
   const dead = records.filter((record) => record.bootId !== host.bootId || host.isDead(record));
-  const unrecorded = leasesBefore(store, host.bootedAtMs, records);
-  const groups = groupByHolder(store, unrecorded).values();
+  const unrecorded = groupByHolder(store, leasesBefore(store, host.bootedAtMs, records));
   return [
-    ...dead.map((record) => doomedRecord(record, [], 'dead')),
-    ...[...groups].map((held) => ({ ...held, record: undefined, reason: 'dead' as const })),
+    ...dead.map((record) => doomRecord(record, recordedIps(record), 'dead')),
+    ...[...unrecorded.values()].map((held) => ({ ...held, record: undefined, reason: 'dead' as const })),
   ];
 }
 
-function findInvalid(store: Store, valid: readonly Omit<Attachment, 'network'>[], host: Host): Doomed[] {
-  const isValid = ({ containerId, ifName }: Attachment) =>
-    valid.some((one) => one.containerId === containerId && (ifName === '' || one.ifName === ifName));
+function findInvalid(store: Store, valid: ValidAttachments, host: Host): Doomed[] {
+  const validKeys = new Set(valid.flatMap((one) => [keyOf(one), keyOf({ ...one, ifName: '' })]));
   const records = readRecords(store, host);
-  const groups = groupByHolder(store, leasedIps(store));
-  const recorded = records.map((record) =>
-    doomedRecord(record, groups.get(keyOf(record))?.addresses ?? [], 'not valid any more'),
-  );
-  for (const record of records) groups.delete(keyOf(record));
-  const others = [...groups.values()].map((held) => ({
-    ...held,
-    record: undefined,
-    reason: 'not valid any more' as const,
-  }));
-  return [...recorded, ...others].filter(({ attachment }) => !isValid(attachment));
+  const held = groupByHolder(store, leasedIps(store));
+  const recorded = records.map((record) => doomRecord(record, held.get(keyOf(record))?.addresses ?? [], 'not valid'));
+  for (const record of records) held.delete(keyOf(record));
+  const others = [...held.values()].map((one) => ({ ...one, record: undefined, reason: 'not valid' as const }));
+  return [...recorded, ...others].filter(({ attachment }) => !validKeys.has(keyOf(attachment)));
 }
 
 type Held = Pick<Doomed, 'attachment' | 'addresses'>;
 
 /** Leases by who holds them; those that cannot be read are nobody's. */
 function groupByHolder(store: Store, ips: readonly Ip[]): Map<string, Held> {
-  const groups = new Map<string, Held>();
+  const groups = new Map<string, { attachment: Attachment; addresses: Ip[] }>();
   for (const ip of ips) {
     const holder = decodeLease(readLease(store, ip) ?? '');
     if (holder === undefined) continue;
     const attachment = { network: store.network, containerId: holder.containerId, ifName: holder.ifName ?? '' };
-    const addresses = [...(groups.get(keyOf(attachment))?.addresses ?? []), ip];
-    groups.set(keyOf(attachment), { attachment, addresses });
+    const group = groups.get(keyOf(attachment));
+    if (group === undefined) groups.set(keyOf(attachment), { attachment, addresses: [ip] });
+    else group.addresses.push(ip);
   }
   return groups;
 }
 
-function keyOf({ containerId, ifName }: Omit<Attachment, 'network'>): string {
+function keyOf({ containerId, ifName }: Pick<Attachment, 'containerId' | 'ifName'>): string {
   return `${containerId}:${ifName}`;
 }
 
-function doomedRecord(record: AttachmentRecord, leased: readonly Ip[], reason: Doomed['reason']): Doomed {
+function doomRecord(record: AttachmentRecord, leased: readonly Ip[], reason: Doomed['reason']): Doomed {
   const { network, containerId, ifName } = record;
-  const texts = new Set([...recordedAddresses(record).map(({ ip }) => formatIp(ip)), ...leased.map(formatIp)]);
-  const addresses = [...texts].flatMap((text) => parseIp(text) ?? []);
-  return { attachment: { network, containerId, ifName }, record, addresses, reason };
+  const byText = new Map([...recordedIps(record), ...leased].map((ip) => [formatIp(ip), ip]));
+  return { attachment: { network, containerId, ifName }, record, addresses: [...byText.values()], reason };
 }
 
-/** The caller holds the lock. An attachment that was made anew since the plan stays. */
-function release(store: Store, { attachment, record, addresses }: Doomed, host: Host): boolean {
+/** The caller holds the lock. An attachment that was made anew since the plan stays. @returns whether anything went */
+export function release(store: Store, { attachment, record, addresses, reason }: Doomed, host: Host): boolean {
   const now = attachment.ifName === '' ? undefined : readRecord(store, attachment, host);
-  const isSame =
-    record === undefined ? now === undefined : now !== undefined && encodeRecord(now) === encodeRecord(record);
-  if (!isSame) return false;
-  const released = addresses.filter((ip) => removeLease(store, ip, attachment));
-  if (now !== undefined) removeAttachment(store, now);
-  return now !== undefined || released.length > 0;
+  if (textOf(now) !== textOf(record)) return false;
+  if (now !== undefined && reason === 'dead') {
+    removeDead(store, now);
+    return true;
+  }
+  const mayGo = (ip: Ip) => reason !== 'dead' || isWrittenBefore(store, ip, host.bootedAtMs);
+  const released = addresses.filter((ip) => mayGo(ip) && removeLease(store, ip, attachment));
+  return (now !== undefined && removeRecord(store, now)) || released.length > 0;
 }
 
-function collect(failures: Fault[], act: () => void): void {
-  try {
-    act();
-  } catch (error) {
-    failures.push(error instanceof Fault ? error : new Fault('internal', reasonOf(error), { cause: error }));
-  }
+function textOf(record: AttachmentRecord | undefined): string {
+  return record === undefined ? '' : encodeRecord(record);
 }

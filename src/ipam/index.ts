@@ -10,10 +10,10 @@ export {
   type RangeSection,
   requestedIpsSchema,
 } from './config.ts';
-export { type Doomed, type Garbage, planGarbage, releaseGarbage } from './garbage.ts';
+export { type Doomed, type Garbage, planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';
 export { type Host, readHost } from './host.ts';
 export { type IpamInputs, type IpamPlan, planIpam, type RangeSet } from './plan.ts';
-export { type AttachmentRecord, recordedAddresses } from './record.ts';
+export { type AttachmentRecord, recordedAddresses, recordedIps } from './record.ts';
 export { findRecord, listNetworks, listRecords } from './records.ts';
 export { releaseAddresses } from './release.ts';
 export { readResolvConf } from './resolvConf.ts';

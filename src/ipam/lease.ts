@@ -1,6 +1,6 @@
 /** Leases: one file an address, named by it, that says who holds it. The format is host-local's. */
 
-import { linkSync, statSync } from 'node:fs';
+import { linkSync, lstatSync, statSync } from 'node:fs';
 import { formatIp, type Ip, parseIp } from '../address/ip.ts';
 import { errorCode } from '../fault.ts';
 import { type Attachment, attachmentText } from './attachment.ts';
@@ -42,7 +42,7 @@ export type LeaseState = 'free' | 'taken' | 'empty';
 /** Looks at an address without opening anything. Whatever stands under its name takes it. @throws Fault `io` */
 export function leaseState(store: Store, ip: Ip): LeaseState {
   const path = leasePath(store, ip);
-  const found = doing('look at', path, () => statSync(path, { throwIfNoEntry: false }));
+  const found = doing('look at', path, () => lstatSync(path, { throwIfNoEntry: false }));
   if (found === undefined) return 'free';
   return found.isFile() && found.size === 0 ? 'empty' : 'taken';
 }
@@ -53,14 +53,14 @@ export function readLease(store: Store, ip: Ip): string | undefined {
 }
 
 /**
- * Takes addresses, all or none; each file is complete before it has its name. The caller holds the lock.
- * @returns the address that was taken by somebody else after all, or undefined. @throws Fault `io`
+ * Takes addresses, all or none; each file is complete before it has its name, and its mtime is the record's `createdAtMs`.
+ * The caller holds the lock. @returns the address that was taken by somebody else after all, or undefined. @throws Fault `io`
  */
-export function createLeases(store: Store, ips: readonly Ip[], attachment: Attachment): Ip | undefined {
+export function createLeases(store: Store, ips: readonly Ip[], owner: Attachment, createdAtMs: number): Ip | undefined {
   const temporary = temporaryPath(store, 'lease');
   const made: Ip[] = [];
   try {
-    createFile(temporary, encodeLease(attachment));
+    createFile(temporary, encodeLease(owner), createdAtMs);
     for (const ip of ips) {
       if (!linkLease(temporary, leasePath(store, ip))) return undo(store, made, ip);
       made.push(ip);
@@ -94,6 +94,23 @@ export function removeLease(store: Store, ip: Ip, attachment: Attachment): boole
   const text = readLease(store, ip);
   return text !== undefined && isHeldBy(text, attachment) && removeFile(leasePath(store, ip));
 }
+
+/**
+ * Whether this file is the one that was made together with a record of `createdAtMs`: the same attachment may have got the
+ * same address again meanwhile, from host-local, which knows nothing of records.
+ */
+export function isWrittenAt(store: Store, ip: Ip, createdAtMs: number): boolean {
+  const found = statSync(leasePath(store, ip), { throwIfNoEntry: false });
+  return found !== undefined && Math.abs(found.mtimeMs - createdAtMs) < COARSEST_MTIME_MS;
+}
+
+/** Whether the lease file was last written before an instant; where there is none, or something else, it was not. */
+export function isWrittenBefore(store: Store, ip: Ip, timeMs: number): boolean {
+  const found = lstatSync(leasePath(store, ip), { throwIfNoEntry: false });
+  return found?.isFile() === true && found.mtimeMs < timeMs;
+}
+
+const COARSEST_MTIME_MS = 2_000; // FAT; every other file system is finer
 
 /** The addresses that have a lease file, in no order; other files are not leases. @throws Fault `io` */
 export function leasedIps(store: Store): Ip[] {

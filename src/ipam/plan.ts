@@ -63,16 +63,14 @@ function labelledSets({ section, ipRanges }: IpamInputs): Labelled[][] {
   const { subnet } = section;
   const single: Labelled[][] = subnet === undefined ? [] : [[[{ ...section, subnet }, 'ipam']]];
   const sets = [...label(ipRanges, 'runtimeConfig.ipRanges'), ...single, ...label(section.ranges, 'ipam.ranges')];
-  const empty = sets.find((set) => set.length === 0);
-  if (empty !== undefined || sets.length === 0) {
-    const what = empty === undefined ? 'there are none' : 'a range set is empty';
-    refuseRanges(`${what}: ipam.ranges must hold at least one list of at least one range`);
-  }
-  return sets;
+  return sets.length > 0 ? sets : refuseRanges('ipam has neither subnet nor ranges, and runtimeConfig no ipRanges');
 }
 
 function label(sets: readonly (readonly RangeSection[])[] = [], at: string): Labelled[][] {
-  return sets.map((set, i) => set.map((range, j) => [range, `${at}[${i}][${j}]`] as const));
+  return sets.map((set, i) => {
+    if (set.length === 0) refuseRanges(`${at}[${i}] is empty: a range set holds at least one range`);
+    return set.map((range, j) => [range, `${at}[${i}][${j}]`] as const);
+  });
 }
 
 function verifySets(sets: readonly (readonly Range[])[]): void {

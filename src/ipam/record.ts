@@ -1,9 +1,10 @@
 /** The record of one attachment: everything that DEL, GC and the operator must know, found by its name alone. */
 
 import { type Cidr, parseCidr } from '../address/cidr.ts';
+import type { Ip } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
 import { parseWith } from '../schema/explain.ts';
-import { z } from '../schema/zod.ts';
+import * as z from '../schema/zod.ts';
 import type { Json, Owner } from './attachment.ts';
 
 export interface AttachmentRecord extends Owner {
@@ -39,9 +40,14 @@ export function createRecord(
   return { ...head, netns, hostVeth, pod, masquerade, notes };
 }
 
-/** The leased addresses as values. */
+/** The leased addresses with their lengths, as values. */
 export function recordedAddresses(record: AttachmentRecord): readonly Cidr[] {
   return record.addresses.flatMap((text) => parseCidr(text) ?? []);
+}
+
+/** The leased addresses as values. */
+export function recordedIps(record: AttachmentRecord): readonly Ip[] {
+  return recordedAddresses(record).map(({ ip }) => ip);
 }
 
 function parseJson(text: string, what: string): unknown {

@@ -25,12 +25,11 @@ export function listNetworks(dataDir: string): string[] {
 }
 
 export function readRecord(store: Store, attachment: Attachment, host: Host): AttachmentRecord | undefined {
-  const record = readFile(recordPath(store, attachment), host);
-  return record !== undefined && isOf(record, attachment) ? record : undefined;
+  return told(loadRecord(store, recordPath(store, attachment)), host);
 }
 
 export function readRecords(store: Store, host: Host): AttachmentRecord[] {
-  return recordNames(store).flatMap((name) => readFile(`${store.own}/${name}`, host) ?? []);
+  return recordPaths(store).flatMap((path) => told(loadRecord(store, path), host) ?? []);
 }
 
 /** Writes it, in place of one that is there. The caller holds the lock. @throws Fault `io` */
@@ -44,30 +43,41 @@ export function removeRecord(store: Store, attachment: Attachment): boolean {
 }
 
 /** Removes the record files that are none. The caller holds the lock. @throws Fault `io` */
-export function removeBrokenRecords(store: Store, host: Host): void {
-  for (const name of recordNames(store)) {
-    const path = `${store.own}/${name}`;
-    if (readFile(path, { ...host, log: () => undefined }) === undefined) removeFile(path);
+export function removeBrokenRecords(store: Store): void {
+  for (const path of recordPaths(store)) {
+    if (loadRecord(store, path)?.isBroken === true) removeFile(path);
   }
 }
 
 /** Only a record's name has a colon: the boot marker and temporary files have none. */
-function recordNames(store: Store): readonly string[] {
-  return namesIn(store.own).filter((name) => name.includes(':'));
+function recordPaths(store: Store): readonly string[] {
+  const names = namesIn(store.own).filter((name) => name.includes(':'));
+  return names.map((name) => `${store.own}/${name}`);
 }
 
-function readFile(path: string, host: Host): AttachmentRecord | undefined {
+interface Loaded {
+  readonly record?: AttachmentRecord;
+  readonly complaint?: string;
+  /** A file that holds no record. */
+  readonly isBroken: boolean;
+}
+
+function loadRecord(store: Store, path: string): Loaded | undefined {
   try {
     const text = readIfThere(path);
-    return text === undefined ? undefined : decodeRecord(text, `the record ${path}`);
+    if (text === undefined) return undefined;
+    const record = decodeRecord(text, `the record ${path}`);
+    if (record.network === store.network && recordPath(store, record) === path) return { record, isBroken: false };
+    return { complaint: `cannot use the record ${path}: it is of another attachment`, isBroken: true };
   } catch (error) {
-    const isOurs = error instanceof Fault && (error.kind === 'decode' || errorCode(error.cause) === 'EISDIR');
-    if (!isOurs) throw error;
-    host.log('warn', `${reasonOf(error)}; it counts as absent`);
-    return undefined;
+    const complaint = reasonOf(error);
+    if (error instanceof Fault && error.kind === 'decode') return { complaint, isBroken: true };
+    if (error instanceof Fault && errorCode(error.cause) === 'EISDIR') return { complaint, isBroken: false };
+    throw error;
   }
 }
 
-function isOf(record: AttachmentRecord, { containerId, ifName }: Attachment): boolean {
-  return record.containerId === containerId && record.ifName === ifName;
+function told(loaded: Loaded | undefined, host: Host): AttachmentRecord | undefined {
+  if (loaded?.complaint !== undefined) host.log('warn', `${loaded.complaint}; it counts as absent`);
+  return loaded?.record;
 }

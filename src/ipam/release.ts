@@ -3,12 +3,14 @@
 import { existsSync } from 'node:fs';
 import type { Ip } from '../address/ip.ts';
 import type { Attachment } from './attachment.ts';
-import { removeAttachment, sweepAfterBoot } from './boot.ts';
+import { sweepAfterBoot } from './boot.ts';
+import { tolerate } from './failures.ts';
 import type { Host } from './host.ts';
 import { decodeLease, isHeldBy, leasedIps, readLease, removeLease } from './lease.ts';
 import { withLock } from './lock.ts';
 import { recordPath, type Store, storeOf } from './paths.ts';
 import { readRecord, removeRecord } from './records.ts';
+import { removeAttachment } from './removal.ts';
 
 /**
  * Releases what the attachment holds; nothing is no error. Only leases that are still its own are removed. Where it has
@@ -17,21 +19,24 @@ import { readRecord, removeRecord } from './records.ts';
  */
 export function releaseAddresses(dataDir: string, attachment: Attachment, host: Host): readonly Ip[] {
   const store = storeOf(dataDir, attachment.network);
-  const hasRecord = existsSync(recordPath(store, attachment));
-  const found = hasRecord ? [] : leasesOf(store, attachment);
-  if (!hasRecord && found.length === 0) return [];
+  const isRecorded = readRecord(store, attachment, host) !== undefined;
+  const found = isRecorded ? [] : leasesOf(store, attachment);
+  if (found.length === 0 && !existsSync(recordPath(store, attachment))) return [];
   return withLock(store, host, () => {
-    const released = releaseHeld(store, attachment, found, host);
-    if (existsSync(store.own)) sweepAfterBoot(store, host);
+    const released = isRecorded ? releaseRecorded(store, attachment, host) : releaseFound(store, attachment, found);
+    if (existsSync(store.own)) tolerate(host, () => sweepAfterBoot(store, host));
     return released;
   });
 }
 
-function releaseHeld(store: Store, attachment: Attachment, found: readonly Ip[], host: Host): Ip[] {
+/** Reads the record again, now alone: another DEL may have come first. */
+function releaseRecorded(store: Store, attachment: Attachment, host: Host): Ip[] {
   const record = readRecord(store, attachment, host);
-  if (record !== undefined) return removeAttachment(store, record);
-  const held = found.length > 0 ? found : leasesOf(store, attachment);
-  const released = held.filter((ip) => removeLease(store, ip, attachment));
+  return record === undefined ? [] : removeAttachment(store, record);
+}
+
+function releaseFound(store: Store, attachment: Attachment, found: readonly Ip[]): Ip[] {
+  const released = found.filter((ip) => removeLease(store, ip, attachment));
   removeRecord(store, attachment); // a broken one
   return released;
 }

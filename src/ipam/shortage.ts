@@ -15,12 +15,14 @@ const SHOWN = 5;
 
 /** A range set has no free address. Reads a few leases to say who holds them. */
 export function exhausted(store: Store, set: RangeSet, host: Host): Fault {
-  const held = leasedIps(store).filter((ip) => rangeOf(set, ip) !== undefined);
+  const held = leasedIps(store)
+    .filter((ip) => rangeOf(set, ip) !== undefined)
+    .sort((a, b) => (a.value < b.value ? -1 : 1));
   const holders = held.slice(0, SHOWN).map((ip) => `${formatIp(ip)} ${holderOf(store, ip, host)}`);
   const more = held.length > SHOWN ? `, and ${held.length - SHOWN} more` : '';
   const ranges = set.ranges.map(rangeText).join(', ');
-  const message = `cannot lease an address on ${store.network}: range set ${set.index} (${ranges}) is exhausted, ${countIn(set, held)} are leased, all to attachments that may be alive`;
-  const details = `Held by ${holders.join('; ')}${more}. Release what is gone with "trestle gc", or DEL; or widen the range.`;
+  const message = `cannot lease an address on ${store.network}: range set ${set.index} (${ranges}) is exhausted, all ${countIn(set, held)} addresses are leased`;
+  const details = `None of the holders is provably dead: ${holders.join('; ')}${more}. Release what is gone with "trestle gc" or DEL, or widen the range.`;
   return new Fault('exhausted', message, { details });
 }
 

@@ -3,13 +3,13 @@
 import { Fault } from '../fault.ts';
 import { sweepAfterBoot } from './boot.ts';
 import { createFile, removeFile } from './files.ts';
-import { reclaimDead } from './garbage.ts';
 import type { Host } from './host.ts';
 import { leasedIps } from './lease.ts';
 import { withLock } from './lock.ts';
 import { type Store, storeOf, temporaryPath } from './paths.ts';
 import { countIn } from './pick.ts';
 import type { IpamPlan, RangeSet } from './plan.ts';
+import { reclaimDead } from './reclaim.ts';
 import { exhausted } from './shortage.ts';
 import { sizeOf } from './span.ts';
 

@@ -6,7 +6,7 @@ import { type Attachment, attachmentText } from './attachment.ts';
 import type { Host } from './host.ts';
 import { isHeldBy, readLease } from './lease.ts';
 import { leasePath, type Store, storeOf } from './paths.ts';
-import { recordedAddresses } from './record.ts';
+import { type AttachmentRecord, recordedIps } from './record.ts';
 import { readRecord } from './records.ts';
 import { holderOf } from './shortage.ts';
 
@@ -16,17 +16,16 @@ import { holderOf } from './shortage.ts';
  */
 export function verifyLeases(dataDir: string, attachment: Attachment, expected: readonly Ip[], host: Host): void {
   const store = storeOf(dataDir, attachment.network);
-  verifyRecorded(store, attachment, expected, host);
-  if (expected.length === 0)
-    throw off(`${attachmentText(attachment)} is expected to hold a lease, and no address is known`);
+  const record = readRecord(store, attachment, host);
+  if (record !== undefined) verifyRecorded(record, expected);
+  else if (expected.length === 0) throw off(`${attachmentText(attachment)} has no record, and no address is expected`);
   for (const ip of expected) verifyLease(store, attachment, ip, host);
 }
 
-/** host-local's attachments have no record. */
-function verifyRecorded(store: Store, attachment: Attachment, expected: readonly Ip[], host: Host): void {
-  const record = readRecord(store, attachment, host);
-  if (record === undefined || record.addresses.length === 0) return;
-  const recorded = recordedAddresses(record).map(({ ip }) => ip);
+/** Both lists hold the same addresses. A record without any is of an attachment that has them from elsewhere. */
+function verifyRecorded(record: AttachmentRecord, expected: readonly Ip[]): void {
+  const recorded = recordedIps(record);
+  if (recorded.length === 0) return;
   const extra = recorded.find((ip) => !expected.some((other) => sameIp(ip, other)));
   const missing = expected.find((ip) => !recorded.some((other) => sameIp(ip, other)));
   if (extra === undefined && missing === undefined) return;

@@ -1,7 +1,7 @@
 /** Turns what zod found into sentences: the key's path, what was expected, what stands there. */
 
 import { Fault, type FaultKind } from '../fault.ts';
-import { z } from './zod.ts';
+import * as z from './zod.ts';
 
 /** Parses `input`, or throws one Fault that names every key that is off. `what` is the object: "the configuration". */
 export function parseWith<T extends z.core.$ZodType>(

@@ -3,7 +3,8 @@
 import { type Cidr, parseCidr } from '../address/cidr.ts';
 import { type Ip, parseIp } from '../address/ip.ts';
 import { isUnicastMac, parseMac } from '../address/mac.ts';
-import { z } from './zod.ts';
+import { emptyOr } from './absent.ts';
+import * as z from './zod.ts';
 
 /** A route as CNI 1.1.0 has it. `gw` absent: through the attachment's gateway of the same family, if it has one. */
 export interface Route {
@@ -38,11 +39,8 @@ function textOf<T>(what: string, parse: (text: string) => T | undefined) {
 
 export const ipSchema = textOf('an IP address', parseIp);
 
-/** An address that may be missing; "" and null, Go's zero values, also say nothing. */
-export const optionalIpSchema = z.pipe(
-  z.transform((value: unknown) => (value === '' || value === null ? undefined : (value as string | undefined))),
-  z.optional(ipSchema),
-);
+/** An address that may be missing. */
+export const optionalIpSchema = emptyOr(ipSchema);
 
 /** `address/length`, host bits kept. */
 export const cidrSchema = textOf('an address with a prefix length, like 10.1.0.0/16', parseCidr);
@@ -50,17 +48,20 @@ export const cidrSchema = textOf('an address with a prefix length, like 10.1.0.0
 /** An address with or without a prefix length, as requested addresses come: the length is dropped. */
 export const ipOrCidrSchema = textOf('an IP address', (text) => parseIp(text) ?? parseCidr(text)?.ip);
 
-export const macSchema = textOf('a MAC address that an interface may have, like 0a:1b:2c:3d:4e:5f', (text) => {
+/** @returns undefined where the text is no MAC address that an interface may have */
+export function parseMacAddress(text: string): Uint8Array | undefined {
   const bytes = parseMac(text);
   return bytes !== undefined && isUnicastMac(bytes) ? bytes : undefined;
-});
+}
+
+export const macSchema = textOf('a MAC address that an interface may have, like 0a:1b:2c:3d:4e:5f', parseMacAddress);
 
 const unsigned = (most: number) => z.int().check(z.minimum(0), z.maximum(most));
 export const mtuSchema = unsigned(65_535);
 
 export const routeSchema = z.object({
   dst: cidrSchema,
-  gw: z.optional(optionalIpSchema),
+  gw: optionalIpSchema,
   mtu: z.optional(unsigned(65_535)),
   advmss: z.optional(unsigned(65_535)),
   priority: z.optional(unsigned(0xffff_ffff)),

@@ -13,6 +13,7 @@ export const EAFNOSUPPORT = 97;
 export const EADDRNOTAVAIL = 99;
 export const ENETUNREACH = 101;
 export const ENOBUFS = 105;
+export const EHOSTUNREACH = 113;
 export const ESRCH = 3;
 
 const ERRNO: Record<number, readonly [name: string, meaning: string]> = {

@@ -1,6 +1,6 @@
 /** Links: what the kernel says of one (struct ifinfomsg and its attributes), and asking for it. */
 
-import { type Attributes, attrText, attrU32, decodeAttributes, nested } from '../attribute.ts';
+import { type Attributes, attrText, attrU32, decodeAttributes, flagAt, nested, textAt, u32At } from '../attribute.ts';
 import { concat, readI32le, readU32le, u8, u16le, u32le } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { NLM_F_DUMP } from '../message.ts';

@@ -2,8 +2,8 @@
 
 import { type Cidr, defaultNetwork, formatCidr, networkOf } from '../../address/cidr.ts';
 import { BITS, formatIp, type Ip, ipFromBytes, ipToBytes } from '../../address/ip.ts';
-import { type Attributes, attrBytes, attrNest, attrU32, decodeAttributes, nested } from '../attribute.ts';
-import { concat, readU8, readU32le, u8, u32le } from '../bytes.ts';
+import { type Attributes, attrBytes, attrNest, attrU32, decodeAttributes, nested, u32At } from '../attribute.ts';
+import { concat, readU8, u8, u32le } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
 import { afOf } from './address.ts';

@@ -1,0 +1,128 @@
+/** ADD: the table of contents. Each step that changed something pushes its inverse; an error runs them backwards. */
+
+import { formatMac } from '../address/mac.ts';
+import { Fault } from '../fault.ts';
+import { type IpamPlan, type Owner, releaseAddresses } from '../ipam/index.ts';
+import type { Log } from '../log.ts';
+import type { Link } from '../netlink/route/link.ts';
+import { configureInterface } from '../network/addressing.ts';
+import { ensureBridge, findBridge } from '../network/bridge.ts';
+import { ensureForwarding } from '../network/forwarding.ts';
+import { ensureGateways } from '../network/gateway.ts';
+import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
+import { ensureMasquerade, removeMasquerade } from '../network/masquerade.ts';
+import { uplinkMtu } from '../network/mtu.ts';
+import { containerMac, hostVethName } from '../network/names.ts';
+import { createUndo, type Undo } from '../network/undo.ts';
+import { createVethPair, refuseTakenName, type VethPair } from '../network/veth.ts';
+import { sameNetns } from '../sys/netns.ts';
+import { type Allocation, allocate, familiesOf, gatewaysOf, planOf, withGateways } from './allocation.ts';
+import { addHost } from './host.ts';
+import type { MainRequest } from './request.ts';
+import type { Result } from './result.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { encodeNotes, masqueradeEntry } from './traces.ts';
+
+interface Add {
+  readonly request: MainRequest;
+  readonly settings: Settings;
+  readonly plan: IpamPlan | undefined;
+  readonly node: NodeKernel;
+  readonly container: ContainerKernel;
+  readonly undo: Undo;
+  readonly log: Log;
+}
+
+/** Attaches the container. On failure nothing is left. @throws Fault, KernelError, SystemError: the first error */
+export function add(request: MainRequest, log: Log): Result {
+  const settings = readSettings(request.config, request.ipam);
+  const plan = planOf(request);
+  const node = openNodeKernel();
+  const container = openContainerKernel(node, request.netns);
+  const undo = createUndo(log);
+  try {
+    return attach({ request, settings, plan, node, container, undo, log });
+  } catch (error) {
+    undo.unwind();
+    throw error;
+  } finally {
+    container.close();
+    node.close();
+  }
+}
+
+function attach(call: Add): Result {
+  verifyPlace(call);
+  const allocation = withGateways(takeAddresses(call), call.settings);
+  const mtu = call.settings.mtu ?? uplinkMtu(call.node.route);
+  const bridge = prepareBridge(call, allocation, mtu);
+  const pair = plugIn(call, bridge, mtu);
+  configureInterface(call.container, pair.container, {
+    ...allocation,
+    detectDuplicates: call.settings.detectDuplicates,
+  });
+  masqueradeAddresses(call, allocation);
+  if (call.settings.isGateway) ensureForwarding(familiesOf(allocation));
+  return resultOf(call, bridge, pair, allocation);
+}
+
+/** What can be seen to stand in the way, before anything is changed. */
+function verifyPlace({ request, settings, node, container }: Add): void {
+  if (sameNetns(node.netns, container.netns)) throw ownNetns(request.netns);
+  refuseTakenName(container, request.ifName);
+  findBridge(node.route, settings.bridge);
+}
+
+function takeAddresses({ request, plan, node, container, undo, log, settings }: Add): Allocation {
+  const { network, containerId, ifName, pod, netns: path } = request;
+  const { device, inode } = container.netns;
+  const hostVeth = hostVethName(request);
+  const netns = { path, device, inode };
+  const notes = encodeNotes({ process: process.pid, masquerade: settings.ipMasq });
+  const owner: Owner = { network, containerId, ifName, pod, netns, hostVeth, notes };
+  const host = addHost(node, request, log);
+  const allocation = allocate(request, plan, owner, host);
+  undo.push('release the addresses', () => releaseAddresses(request.dataDir, request, host));
+  return allocation;
+}
+
+function prepareBridge({ node, settings }: Add, allocation: Allocation, mtu: number | undefined): Link {
+  const bridge = ensureBridge(node.route, { name: settings.bridge, mtu });
+  if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation));
+  return bridge;
+}
+
+function plugIn({ request, settings, node, container, undo }: Add, bridge: Link, mtu: number | undefined): VethPair {
+  const mac = request.mac ?? containerMac(request);
+  const veth = { attachment: request, containerMac: mac, mtu, hairpin: settings.hairpin };
+  return createVethPair(node, container, bridge, veth, undo);
+}
+
+function masqueradeAddresses({ request, settings, node, undo }: Add, { addresses }: Allocation): void {
+  if (!settings.ipMasq) return;
+  for (const { address } of addresses) {
+    const entry = masqueradeEntry(request, address);
+    ensureMasquerade(node.nft(), entry);
+    undo.push('remove the masquerading', () => removeMasquerade(node.nft(), entry));
+  }
+}
+
+/** The order of the interfaces is the reference's: bridge, host veth, container. */
+function resultOf({ request }: Add, bridge: Link, { host, container }: VethPair, allocation: Allocation): Result {
+  return {
+    interfaces: [
+      { name: bridge.name, mac: formatMac(bridge.mac) },
+      { name: host.name, mac: formatMac(host.mac) },
+      { name: container.name, mac: formatMac(container.mac), mtu: container.mtu, sandbox: request.netns },
+    ],
+    ips: allocation.addresses.map((address) => ({ ...address, interface: 2 })),
+    routes: allocation.routes,
+    dns: allocation.dns,
+  };
+}
+
+function ownNetns(path: string): Fault {
+  return new Fault('environment', `cannot attach ${path}: it is the network namespace that the plugin itself runs in`, {
+    details: 'CNI_NETNS must be the netns of the container. Containers on the host network need no CNI call.',
+  });
+}

@@ -1,0 +1,82 @@
+/** CNI_ARGS: `KEY=value;KEY=value`, what the runtime's user asks for. */
+
+import { parseCidr } from '../address/cidr.ts';
+import { type Ip, parseIp } from '../address/ip.ts';
+import { Fault } from '../fault.ts';
+import type { Pod } from '../ipam/attachment.ts';
+import { describe } from '../schema/explain.ts';
+import { parseMacAddress } from '../schema/net.ts';
+
+export interface CniArgs {
+  readonly ip: Ip | undefined;
+  readonly mac: Uint8Array | undefined;
+  /** Undefined unless Kubernetes said something of the pod. */
+  readonly pod: Pod | undefined;
+}
+
+const KNOWN = [
+  'IP',
+  'MAC',
+  'GATEWAY',
+  'IgnoreUnknown',
+  'K8S_POD_NAMESPACE',
+  'K8S_POD_NAME',
+  'K8S_POD_INFRA_CONTAINER_ID',
+  'K8S_POD_UID',
+];
+const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
+
+/** @throws Fault `environment` that names the part of CNI_ARGS that cannot be used */
+export function parseArgs(text: string): CniArgs {
+  const pairs = parsePairs(text);
+  const unknown = [...pairs.keys()].filter((key) => !KNOWN.includes(key));
+  if (unknown.length > 0 && !TRUE.includes(pairs.get('IgnoreUnknown') ?? '')) throw unknownKeys(unknown);
+  return { ip: parseRequestedIp(pairs.get('IP')), mac: parseMac(pairs.get('MAC')), pod: podOf(pairs) };
+}
+
+function parsePairs(text: string): Map<string, string> {
+  const parts = text.split(';').filter((part) => part !== '');
+  return new Map(
+    parts.map((part) => {
+      const equals = part.indexOf('=');
+      if (equals <= 0) throw malformed(`${describe(part)} is not KEY=value`);
+      return [part.slice(0, equals), part.slice(equals + 1)];
+    }),
+  );
+}
+
+function parseRequestedIp(text: string | undefined): Ip | undefined {
+  if (!text) return undefined;
+  const ip = parseIp(text) ?? parseCidr(text)?.ip;
+  if (ip === undefined) throw malformed(`IP=${text} is not an IP address`);
+  return ip;
+}
+
+function parseMac(text: string | undefined): Uint8Array | undefined {
+  if (!text) return undefined;
+  const mac = parseMacAddress(text);
+  if (mac === undefined) throw malformed(`MAC=${text} is not a MAC address that an interface may have`);
+  return mac;
+}
+
+function podOf(pairs: ReadonlyMap<string, string>): Pod | undefined {
+  const pod = {
+    namespace: pairs.get('K8S_POD_NAMESPACE'),
+    name: pairs.get('K8S_POD_NAME'),
+    infraContainerId: pairs.get('K8S_POD_INFRA_CONTAINER_ID'),
+    uid: pairs.get('K8S_POD_UID'),
+  };
+  return Object.values(pod).some((value) => value !== undefined) ? pod : undefined;
+}
+
+function unknownKeys(keys: readonly string[]): Fault {
+  return new Fault('environment', `CNI_ARGS has keys that are not known here: ${keys.map(describe).join(', ')}`, {
+    details: `Known are ${KNOWN.join(', ')}; with IgnoreUnknown=1 the others are passed over.`,
+  });
+}
+
+function malformed(reason: string): Fault {
+  return new Fault('environment', `CNI_ARGS is malformed: ${reason}`, {
+    details: 'It is a list of KEY=value with ";" between them.',
+  });
+}

@@ -1,0 +1,106 @@
+/** CHECK: all that ADD made, against prevResult, the kernel and the store. The first thing that is off is named. */
+
+import { Fault } from '../fault.ts';
+import { verifyLeases } from '../ipam/index.ts';
+import type { Log } from '../log.ts';
+import { verifyForwarding } from '../network/forwarding.ts';
+import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
+import { verifyMasquerade } from '../network/masquerade.ts';
+import { hostVethName } from '../network/names.ts';
+import * as verify from '../network/verify.ts';
+import { type Allocation, familiesOf, gatewaysOf, withGateways } from './allocation.ts';
+import { mainHost } from './host.ts';
+import type { MainRequest } from './request.ts';
+import { decodeResult, type Result, type ResultInterface, type ResultIp } from './result.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { masqueradeEntry } from './traces.ts';
+
+/** @throws Fault `check` that says what was expected and what was found */
+export function check(request: MainRequest, log: Log): void {
+  const settings = readSettings(request.config, request.ipam);
+  const previous = previousResult(request);
+  const node = openNodeKernel();
+  try {
+    const container = openContainerKernel(node, request.netns);
+    try {
+      verifyAttachment(request, settings, previous, node, container, log);
+    } finally {
+      container.close();
+    }
+  } finally {
+    node.close();
+  }
+}
+
+function verifyAttachment(
+  request: MainRequest,
+  settings: Settings,
+  previous: Result,
+  node: NodeKernel,
+  container: ContainerKernel,
+  log: Log,
+): void {
+  const ips = ownIps(request, previous);
+  const allocation = expectedAllocation(settings, ips);
+  verifyLinks(request, settings, previous, allocation, node, container);
+  verify.verifyRoutes(container.route, previous.routes);
+  if (request.ipam !== undefined) {
+    const expected = ips.map(({ address }) => address.ip);
+    verifyLeases(request.dataDir, request, expected, mainHost(node, log));
+  }
+  for (const { address } of settings.ipMasq ? ips : []) {
+    verifyMasquerade(node.nft(), masqueradeEntry(request, address));
+  }
+  if (settings.isGateway) verifyForwarding(familiesOf(allocation));
+}
+
+function verifyLinks(
+  request: MainRequest,
+  settings: Settings,
+  previous: Result,
+  allocation: Allocation,
+  node: NodeKernel,
+  container: ContainerKernel,
+): void {
+  const { ifName } = request;
+  const inside = previous.interfaces.find(({ name, sandbox }) => name === ifName && sandbox === request.netns);
+  const gateways = settings.isGateway ? gatewaysOf(allocation) : [];
+  const bridge = verify.verifyBridge(node.route, settings.bridge, gateways);
+  const port = { name: hostVethOf(request, previous, settings), hairpin: settings.hairpin, mtu: settings.mtu };
+  const host = verify.verifyHostVeth(node.route, bridge, port);
+  const link = verify.verifyContainerInterface(container.route, host, { name: ifName, mac: inside?.mac });
+  for (const { address } of allocation.addresses) {
+    verify.verifyAddress(container.route, link, address, `${ifName} in the container`);
+  }
+}
+
+function previousResult({ prevResult }: MainRequest): Result {
+  if (prevResult !== undefined) return decodeResult(prevResult, 'prevResult');
+  throw new Fault('config', 'cannot do CHECK: prevResult is missing from the configuration', {
+    details: 'The runtime must hand in the result of ADD (CNI specification, CHECK).',
+  });
+}
+
+/** Those of our interface; chained plugins may have added interfaces and addresses of their own. */
+function ownIps({ ifName }: MainRequest, { interfaces, ips }: Result): readonly ResultIp[] {
+  const isOurs = (ip: ResultIp) =>
+    ip.interface === undefined || isInside(interfaces[ip.interface], ifName) || interfaces[ip.interface] === undefined;
+  return ips.filter(isOurs);
+}
+
+function isInside(found: ResultInterface | undefined, ifName: string): boolean {
+  return found?.name === ifName && found.sandbox !== undefined;
+}
+
+function expectedAllocation(settings: Settings, ips: readonly ResultIp[]): Allocation {
+  const addresses = ips.map(({ address, gateway }) => ({ address, gateway }));
+  return withGateways({ addresses, routes: [], dns: {} }, settings);
+}
+
+/** Ours is named after the attachment; the reference named its at random, and only the result tells. */
+function hostVethOf(request: MainRequest, { interfaces }: Result, { bridge }: Settings): string {
+  const own = hostVethName(request);
+  const outside = interfaces.filter(({ sandbox, name }) => sandbox === undefined && name !== bridge);
+  const hasOwn = outside.length === 0 || outside.some(({ name }) => name === own);
+  return hasOwn ? own : (outside[0] as ResultInterface).name;
+}

@@ -1,0 +1,80 @@
+/**
+ * DEL: needs neither the netns, nor prevResult, nor the bridge. It goes on past an error and reports at the end; the
+ * addresses are released last, when nothing can answer for them any more.
+ */
+
+import { reasonOf } from '../fault.ts';
+import { type AttachmentRecord, findRecord, releaseAddresses } from '../ipam/index.ts';
+import type { Log } from '../log.ts';
+import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
+import { removeMasquerade } from '../network/masquerade.ts';
+import { hostVethName } from '../network/names.ts';
+import { removeHostVeth } from '../network/veth.ts';
+import { removeForeignInterface } from './foreign.ts';
+import { mainHost } from './host.ts';
+import type { MainRequest } from './request.ts';
+import { decodeResult } from './result.ts';
+import { bridgeName } from './settings.ts';
+import { masqueradeEntry, recordedMasquerade } from './traces.ts';
+
+/** Detaches the container; what is gone already is no error. @throws the first error, after all the rest is done */
+export function del(request: MainRequest, log: Log): void {
+  const bridge = bridgeName(request.config);
+  const node = openNodeKernel();
+  try {
+    const host = mainHost(node, log);
+    const record = findRecord(request.dataDir, request, host);
+    const failures = [
+      ...attempt(() => removeInterface(request, record, node, bridge)),
+      ...attempt(() => removeMasquerading(request, record, node, log)),
+    ];
+    // With the interface still there, the address is still in use: it stays leased, and the runtime will call again.
+    if (failures.length === 0) failures.push(...attempt(() => releaseAddresses(request.dataDir, request, host)));
+    for (const failure of failures.slice(1)) log('error', `DEL: ${reasonOf(failure)}`);
+    if (failures.length > 0) throw failures[0];
+  } finally {
+    node.close();
+  }
+}
+
+function removeInterface(
+  request: MainRequest,
+  record: AttachmentRecord | undefined,
+  node: NodeKernel,
+  bridge: string,
+): void {
+  const removed = removeHostVeth(node.route, record?.hostVeth ?? hostVethName(request));
+  if (!removed && request.netns !== '') removeForeignInterface(node, request, bridge);
+}
+
+function removeMasquerading(
+  request: MainRequest,
+  record: AttachmentRecord | undefined,
+  node: NodeKernel,
+  log: Log,
+): void {
+  if (record !== undefined) for (const entry of recordedMasquerade(record)) removeMasquerade(node.nft(), entry);
+  else if (request.config.ipMasq) {
+    for (const { address } of previousIps(request, log))
+      removeMasquerade(node.nft(), masqueradeEntry(request, address));
+  }
+}
+
+function previousIps({ prevResult }: MainRequest, log: Log) {
+  if (prevResult === undefined) return [];
+  try {
+    return decodeResult(prevResult, 'prevResult').ips;
+  } catch (error) {
+    log('warn', `${reasonOf(error)}; going on without it`);
+    return [];
+  }
+}
+
+function attempt(action: () => void): unknown[] {
+  try {
+    action();
+    return [];
+  } catch (error) {
+    return [error];
+  }
+}

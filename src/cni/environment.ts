@@ -1,0 +1,86 @@
+/** The CNI_* environment variables of one call, validated (CNI spec 1.1, section 2). */
+
+import { Fault } from '../fault.ts';
+import { describe } from '../schema/explain.ts';
+
+export const COMMANDS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
+export type Command = (typeof COMMANDS)[number];
+
+/** Absent variables are empty strings, as the specification treats them. */
+export interface Environment {
+  readonly command: Command;
+  readonly containerId: string;
+  readonly netns: string;
+  readonly ifName: string;
+  readonly args: string;
+  /** Where other plugins are looked up. */
+  readonly path: readonly string[];
+}
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+const NEEDED: Record<Command, readonly string[]> = {
+  ADD: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME'],
+  CHECK: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME'],
+  DEL: ['CNI_CONTAINERID', 'CNI_IFNAME'],
+  GC: [],
+  STATUS: [],
+  VERSION: [],
+};
+
+/** So that an identifier and a prefix or suffix of ours still fit into a file name of 255 bytes. */
+const IDENTIFIER_MOST = 200;
+const IDENTIFIER = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+/** IFNAMSIZ, without its NUL (linux/if.h). */
+const IFNAME_MOST = 15;
+
+/** @throws Fault `environment` that names each variable that is missing, or the one that is malformed */
+export function readEnvironment(variables: Variables): Environment {
+  const command = readCommand(variables.CNI_COMMAND);
+  const missing = NEEDED[command].filter((name) => !variables[name]);
+  if (missing.length > 0) throw missingVariables(command, missing);
+  const { CNI_CONTAINERID: containerId = '', CNI_IFNAME: ifName = '', CNI_NETNS: netns = '' } = variables;
+  if (NEEDED[command].includes('CNI_CONTAINERID')) verifyIdentifier('CNI_CONTAINERID', containerId, 'environment');
+  if (NEEDED[command].includes('CNI_IFNAME')) verifyInterfaceName('CNI_IFNAME', ifName, 'environment');
+  const path = (variables.CNI_PATH ?? '').split(':').filter((directory) => directory !== '');
+  return { command, containerId, netns, ifName, args: variables.CNI_ARGS ?? '', path };
+}
+
+/** Network names and container IDs become file names, so the specification's pattern is not negotiable. @throws Fault */
+export function verifyIdentifier(what: string, value: string, kind: 'environment' | 'config'): void {
+  const shown = describe(value);
+  if (value.length > IDENTIFIER_MOST) {
+    throw new Fault(kind, `${what} is ${value.length} characters long: ${shown}`, {
+      details: `At most ${IDENTIFIER_MOST} characters can be used, since files are named after it.`,
+    });
+  }
+  if (IDENTIFIER.test(value)) return;
+  throw new Fault(kind, `${what} is malformed: ${shown}`, {
+    details: 'It must begin with a letter or digit and go on with letters, digits, "_", "." and "-" only.',
+  });
+}
+
+/** As the kernel and the specification have it: 1 to 15 bytes, no `/`, `:` or white space, not `.` or `..`. @throws Fault */
+export function verifyInterfaceName(what: string, name: string, kind: 'environment' | 'config'): void {
+  const bytes = new TextEncoder().encode(name).length;
+  let reason: string | undefined;
+  if (bytes > IFNAME_MOST) reason = `it has ${bytes} bytes, and an interface name has at most ${IFNAME_MOST}`;
+  else if (name === '.' || name === '..') reason = 'no interface may have that name';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  else if (/[/:\s\u0000-\u001f\u007f]/.test(name)) reason = 'it contains "/", ":", white space or a control character';
+  if (reason !== undefined) throw new Fault(kind, `${what} is malformed: ${describe(name)}: ${reason}`);
+}
+
+function readCommand(value: string | undefined): Command {
+  const command = COMMANDS.find((known) => known === value);
+  if (command !== undefined) return command;
+  const reason = value ? `${describe(value)} is no CNI command` : 'it is missing';
+  throw new Fault('environment', `CNI_COMMAND: ${reason}`, { details: `It must be one of ${COMMANDS.join(', ')}.` });
+}
+
+function missingVariables(command: Command, names: readonly string[]): Fault {
+  const verb = names.length === 1 ? 'is' : 'are';
+  return new Fault('environment', `cannot do ${command}: ${names.join(', ')} ${verb} missing from the environment`, {
+    details: `${command} needs ${NEEDED[command].join(', ')}.`,
+  });
+}

@@ -1,0 +1,48 @@
+/** The door: every failure becomes one CNI error object (CNI spec 1.1, section 5; our codes in docs/errors.md). */
+
+import { Fault, type FaultKind, reasonOf } from '../fault.ts';
+import { KernelError } from '../netlink/error.ts';
+import { SystemError } from '../sys/libc.ts';
+
+export interface CniError {
+  readonly cniVersion: string;
+  readonly code: number;
+  readonly msg: string;
+  readonly details?: string;
+}
+
+/** 1 to 99 are the specification's; 100 and up are ours. */
+const CODES: Record<FaultKind, number> = {
+  version: 1,
+  unsupported: 2,
+  environment: 4,
+  io: 5,
+  decode: 6,
+  config: 7,
+  busy: 11,
+  unavailable: 50,
+  internal: 100,
+  kernel: 101,
+  conflict: 102,
+  exhausted: 103,
+  address: 104,
+  check: 105,
+  delegate: 106,
+};
+
+/** An errno by which the kernel says that the caller may not: what to do about that is always the same. */
+const DENIED = ['EPERM', 'EACCES'];
+
+export function cniErrorOf(error: unknown, cniVersion: string): CniError {
+  const { kind, details } = classify(error);
+  return { cniVersion, code: CODES[kind], msg: reasonOf(error), ...(details === undefined ? {} : { details }) };
+}
+
+function classify(error: unknown): { kind: FaultKind; details?: string | undefined } {
+  if (error instanceof Fault) return { kind: error.kind, details: error.details };
+  if (error instanceof KernelError || error instanceof SystemError) {
+    const details = DENIED.includes(error.code) ? 'The plugin must run as root, with CAP_NET_ADMIN.' : undefined;
+    return { kind: 'kernel', details };
+  }
+  return { kind: 'internal', details: 'This is a defect of Trestle; please report it with the configuration used.' };
+}

@@ -1,0 +1,74 @@
+/** GC: removes what this network has for attachments that the runtime no longer knows, or that are provably dead. */
+
+import { Fault, reasonOf } from '../fault.ts';
+import { type Attachment, type Doomed, type Host, planGarbage, releaseGarbage } from '../ipam/index.ts';
+import type { Log } from '../log.ts';
+import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
+import { findLinks } from '../network/links.ts';
+import { collectMasquerade } from '../network/masquerade.ts';
+import { hostVethName, ownerText, parseHostVethAlias } from '../network/names.ts';
+import { removeHostVeth } from '../network/veth.ts';
+import { mainHost } from './host.ts';
+import type { MainRequest } from './request.ts';
+import { removeRecordedMasquerade } from './traces.ts';
+
+/** Goes on past errors. @throws Fault that reports them together */
+export function gc(request: MainRequest, log: Log): void {
+  const node = openNodeKernel();
+  try {
+    const host = mainHost(node, log);
+    const { network, dataDir, validAttachments } = request;
+    const doomed = planGarbage(dataDir, network, validAttachments, host);
+    const failures: unknown[] = [];
+    const detached = doomed.filter((one) => succeeds(failures, () => detach(node, one)));
+    failures.push(...releaseGarbage(dataDir, network, detached, host).failures);
+    if (validAttachments !== undefined) {
+      succeeds(failures, () => removeOrphans(node, network, validAttachments, request.config.ipMasq === true));
+    }
+    report(doomed, failures, host);
+  } finally {
+    node.close();
+  }
+}
+
+function detach(node: NodeKernel, { attachment, record }: Doomed): void {
+  removeHostVeth(node.route, record?.hostVeth ?? hostVethName(attachment));
+  if (record !== undefined) removeRecordedMasquerade(node, record);
+}
+
+/** What has lost its record: veths are known by their alias, set elements by their comment. */
+function removeOrphans(
+  node: NodeKernel,
+  network: string,
+  valid: readonly Omit<Attachment, 'network'>[],
+  masquerades: boolean,
+): void {
+  const owners = new Set(valid.map((attachment) => ownerText({ ...attachment, network })));
+  for (const { name, alias } of findLinks(node.route)) {
+    const owner = parseHostVethAlias(alias);
+    if (owner?.network === network && !owners.has(ownerText(owner))) removeHostVeth(node.route, name);
+  }
+  if (masquerades) collectMasquerade(node.nft(), network, (owner) => owners.has(owner));
+}
+
+function succeeds(failures: unknown[], action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch (error) {
+    failures.push(error);
+    return false;
+  }
+}
+
+function report(doomed: readonly Doomed[], failures: readonly unknown[], host: Host): void {
+  host.log('info', `GC removed ${doomed.length} attachments`);
+  if (failures.length === 0) return;
+  const [first] = failures;
+  const kind = first instanceof Fault ? first.kind : 'kernel';
+  const reasons = failures.slice(0, 5).map(reasonOf).join('; ');
+  throw new Fault(kind, `cannot remove all garbage, ${failures.length} of ${doomed.length} failed: ${reasons}`, {
+    cause: first,
+    details: 'The rest was removed. GC may be run again at any time.',
+  });
+}

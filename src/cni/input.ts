@@ -1,0 +1,59 @@
+/** The JSON object on stdin. */
+
+import { readSync } from 'node:fs';
+import { errorCode, Fault, reasonOf } from '../fault.ts';
+import { describe } from '../schema/explain.ts';
+import { sleepMs } from '../sys/clock.ts';
+
+/** A GC for 20,000 attachments is about 3 MB; a configuration is about 1 kB. */
+const MOST_BYTES = 4 * 1024 * 1024;
+const CHUNK = 64 * 1024;
+
+/** Reads `fd` to its end. @throws Fault `io` when it cannot be read, `decode` when it is too long */
+export function readInput(fd: number): string {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for (let chunk = readChunk(fd); chunk.length > 0; chunk = readChunk(fd)) {
+    length += chunk.length;
+    if (length > MOST_BYTES)
+      throw new Fault('decode', `cannot read the configuration: it is longer than ${MOST_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** @throws Fault `decode` unless the text is one JSON object */
+export function parseInput(text: string): Record<string, unknown> {
+  if (text.trim() === '') throw new Fault('decode', 'cannot read the configuration: stdin is empty');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new Fault('decode', `cannot read the configuration: stdin is not JSON: ${shortened(reasonOf(cause))}`, {
+      cause,
+    });
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new Fault('decode', `cannot read the configuration: stdin is ${describe(value)}, expected a JSON object`);
+}
+
+/** A runtime may hand us a pipe that does not block: then wait, as a blocking one would. */
+function readChunk(fd: number): Buffer {
+  const buffer = Buffer.allocUnsafe(CHUNK);
+  for (;;) {
+    try {
+      return buffer.subarray(0, readSync(fd, buffer, 0, CHUNK, null));
+    } catch (cause) {
+      if (errorCode(cause) === 'EOF') return buffer.subarray(0, 0);
+      if (errorCode(cause) !== 'EAGAIN') {
+        throw new Fault('io', `cannot read the configuration from stdin: ${reasonOf(cause)}`, { cause });
+      }
+      sleepMs(1);
+    }
+  }
+}
+
+/** Some engines quote the whole text in the reason. */
+function shortened(reason: string): string {
+  return reason.length > 200 ? `${reason.slice(0, 199)}…` : reason;
+}

@@ -1,0 +1,66 @@
+/** The commands of the IPAM plugin, which any main plugin may run: the same store, and nothing of the kernel's links. */
+
+import { statSync } from 'node:fs';
+import { Fault, reasonOf } from '../fault.ts';
+import * as ipam from '../ipam/index.ts';
+import type { Log } from '../log.ts';
+import { allocate, planFor } from './allocation.ts';
+import type { Environment } from './environment.ts';
+import { type IpamRequest, readIpamRequest } from './request.ts';
+import { decodeResult, encodeResult, type Result } from './result.ts';
+
+/** @returns the JSON to print: the result of ADD, nothing for the others */
+export function runIpamCommand(environment: Environment, json: Record<string, unknown>, log: Log): object | undefined {
+  const request = readIpamRequest(environment, json, log);
+  const host = ipam.readHost(log);
+  switch (request.command) {
+    case 'ADD':
+      return encodeResult(add(request, host), request.cniVersion);
+    case 'DEL':
+      return void ipam.releaseAddresses(request.dataDir, request, host);
+    case 'CHECK':
+      return void ipam.verifyLeases(request.dataDir, request, previousIps(request), host);
+    case 'GC':
+      return void gc(request, host);
+    case 'STATUS':
+      return void ipam.statusOf(planFor(request), host);
+    case 'VERSION':
+      return undefined;
+  }
+}
+
+/** The result has no interfaces: those are the main plugin's to name. */
+function add(request: IpamRequest, host: ipam.Host): Result {
+  const { network, containerId, ifName, pod } = request;
+  const owner = { network, containerId, ifName, pod, netns: netnsOf(request) };
+  const { addresses, routes, dns } = allocate(request, planFor(request), owner, host);
+  return { interfaces: [], ips: addresses, routes, dns };
+}
+
+/** IPAM plugins get no look into the netns, but which one it is tells later whether the lease is dead. */
+function netnsOf({ netns: path }: IpamRequest): ipam.Netns | undefined {
+  try {
+    const { dev, ino } = statSync(path);
+    return { path, device: dev, inode: ino };
+  } catch {
+    return undefined;
+  }
+}
+
+function previousIps({ prevResult }: IpamRequest) {
+  if (prevResult === undefined) {
+    throw new Fault('config', 'cannot do CHECK: prevResult is missing from the configuration', {
+      details: 'The runtime must hand in the result of ADD (CNI specification, CHECK).',
+    });
+  }
+  return decodeResult(prevResult, 'prevResult').ips.map(({ address }) => address.ip);
+}
+
+function gc({ dataDir, network, validAttachments }: IpamRequest, host: ipam.Host): void {
+  const doomed = ipam.planGarbage(dataDir, network, validAttachments, host);
+  const { failures } = ipam.releaseGarbage(dataDir, network, doomed, host);
+  const [first] = failures;
+  if (first === undefined) return;
+  const reasons = failures.slice(0, 5).map(reasonOf).join('; ');
+  throw new Fault(first.kind, `cannot release all dead leases of ${network}: ${reasons}`, { cause: first });
+}

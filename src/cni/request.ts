@@ -1,0 +1,104 @@
+/** The request: environment, arguments and configuration as one frozen value that nothing needs to look behind. */
+
+import type { Ip } from '../address/ip.ts';
+import { Fault } from '../fault.ts';
+import type { Attachment, Pod } from '../ipam/attachment.ts';
+import { dataDirOf, type IpamSection, type RangeSection } from '../ipam/config.ts';
+import type { Log } from '../log.ts';
+import { parseWith } from '../schema/explain.ts';
+import type { Dns } from '../schema/net.ts';
+import type * as z from '../schema/zod.ts';
+import { type CniArgs, parseArgs } from './args.ts';
+import { type IpamPluginConfig, ipamPluginSchema, type MainConfig, mainPluginSchema } from './config.ts';
+import { type Environment, verifyIdentifier } from './environment.ts';
+import { tidyKeys } from './keys.ts';
+import { type CniVersion, parseVersion, verifyCommandVersion } from './versions.ts';
+
+/** What both roles ask with. */
+export interface BaseRequest extends Attachment {
+  readonly command: Environment['command'];
+  readonly cniVersion: CniVersion;
+  /** Path of the container's netns; empty where the runtime does not know it any more. */
+  readonly netns: string;
+  readonly pod: Pod | undefined;
+  readonly dataDir: string;
+  /** Every address that somebody asked for. */
+  readonly requestedIps: readonly Ip[];
+  readonly ipRanges: readonly (readonly RangeSection[])[] | undefined;
+  readonly dns: Dns | undefined;
+  /** A result in the JSON of some version, not read yet. */
+  readonly prevResult: unknown;
+  /** The attachments that the runtime knows; undefined where it does not say. */
+  readonly validAttachments: readonly Omit<Attachment, 'network'>[] | undefined;
+}
+
+export interface IpamRequest extends BaseRequest {
+  readonly ipam: IpamSection;
+}
+
+export interface MainRequest extends BaseRequest {
+  readonly config: MainConfig;
+  /** Undefined: layer 2 only. */
+  readonly ipam: IpamSection | undefined;
+  readonly mac: Uint8Array | undefined;
+}
+
+/** @throws Fault `config`, `version`, `environment`, `unsupported` */
+export function readMainRequest(environment: Environment, json: Record<string, unknown>, log: Log): MainRequest {
+  const config = readConfig(mainPluginSchema, json, log);
+  const base = readBase(environment, config, config.ipam ?? {});
+  const mac = config.runtimeConfig?.mac ?? config.args?.cni?.mac ?? argsOf(environment).mac;
+  return deepFreeze({ ...base, config, ipam: ipamSection(config), mac });
+}
+
+/** @throws Fault `config`, `version`, `environment` */
+export function readIpamRequest(environment: Environment, json: Record<string, unknown>, log: Log): IpamRequest {
+  const config = readConfig(ipamPluginSchema, json, log);
+  return deepFreeze({ ...readBase(environment, config, config.ipam), ipam: config.ipam });
+}
+
+function readConfig<T extends z.core.$ZodType>(schema: T, json: unknown, log: Log): z.output<T> {
+  return parseWith(schema, tidyKeys(schema, json, log), 'the configuration', 'config');
+}
+
+function readBase(
+  environment: Environment,
+  config: MainConfig | IpamPluginConfig,
+  ipam: { dataDir?: string | undefined },
+): BaseRequest {
+  const { command, containerId, ifName, netns } = environment;
+  const cniVersion = parseVersion(config.cniVersion);
+  verifyCommandVersion(command, cniVersion);
+  if (config.name === undefined) throw new Fault('config', 'cannot use the configuration: name is missing');
+  verifyIdentifier('the configuration\'s "name"', config.name, 'config');
+  const args = argsOf(environment);
+  const ips = [config.runtimeConfig?.ips ?? [], config.args?.cni?.ips ?? [], args.ip === undefined ? [] : [args.ip]];
+  const attachments = config['cni.dev/valid-attachments'] ?? config['cni.dev/attachments'];
+  return {
+    ...{ command, containerId, ifName, netns, network: config.name, cniVersion, pod: args.pod },
+    dataDir: dataDirOf(ipam),
+    requestedIps: ips.flat(),
+    ipRanges: config.runtimeConfig?.ipRanges,
+    dns: config.dns,
+    prevResult: config.prevResult,
+    validAttachments: attachments?.map(({ containerID, ifname }) => ({ containerId: containerID, ifName: ifname })),
+  };
+}
+
+/** Only what makes or checks an attachment looks at CNI_ARGS: a DEL must not stumble over them. */
+function argsOf({ command, args }: Environment): CniArgs {
+  return parseArgs(command === 'ADD' || command === 'CHECK' ? args : '');
+}
+
+/** `ipam` absent or without a type means layer 2 only. */
+function ipamSection({ ipam }: MainConfig): IpamSection | undefined {
+  const type = ipam?.type;
+  return type === undefined || type === '' ? undefined : { ...ipam, type };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return value;
+}

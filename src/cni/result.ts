@@ -1,0 +1,111 @@
+/** The result of ADD: one form within, and its translation to and from each version of the specification. */
+
+import { type Cidr, formatCidr } from '../address/cidr.ts';
+import { type Family, formatIp, type Ip } from '../address/ip.ts';
+import { absentOr } from '../schema/absent.ts';
+import { parseWith } from '../schema/explain.ts';
+import { cidrSchema, type Dns, dnsSchema, optionalIpSchema, type Route, routeSchema } from '../schema/net.ts';
+import * as z from '../schema/zod.ts';
+import { type CniVersion, isAtLeast } from './versions.ts';
+
+export interface ResultInterface {
+  readonly name: string;
+  readonly mac?: string | undefined;
+  readonly mtu?: number | undefined;
+  /** Path of the netns that it is in; undefined for the node's own. */
+  readonly sandbox?: string | undefined;
+}
+
+export interface ResultIp {
+  readonly address: Cidr;
+  readonly gateway?: Ip | undefined;
+  /** Place in `interfaces`. */
+  readonly interface?: number | undefined;
+}
+
+export interface Result {
+  readonly interfaces: readonly ResultInterface[];
+  readonly ips: readonly ResultIp[];
+  readonly routes: readonly Route[];
+  readonly dns: Dns;
+}
+
+type Json = Record<string, unknown>;
+
+/** The JSON object of that version. Before 0.3.0 there is room for one address a family. */
+export function encodeResult(result: Result, version: CniVersion): Json {
+  if (!isAtLeast(version, '0.3.0')) return encodeOldResult(result, version);
+  const encodeInterface = ({ name, mac, mtu, sandbox }: ResultInterface): Json =>
+    present({ name, mac, mtu: isAtLeast(version, '1.1.0') ? mtu : undefined, sandbox });
+  const encodeIp = (ip: ResultIp): Json =>
+    present({
+      version: isAtLeast(version, '1.0.0') ? undefined : String(ip.address.ip.family),
+      interface: ip.interface,
+      address: formatCidr(ip.address),
+      gateway: ip.gateway && formatIp(ip.gateway),
+    });
+  return present({
+    cniVersion: version,
+    interfaces: nonEmpty(result.interfaces.map(encodeInterface)),
+    ips: nonEmpty(result.ips.map(encodeIp)),
+    routes: nonEmpty(result.routes.map((route) => encodeRoute(route, version))),
+    dns: result.dns,
+  });
+}
+
+/** 0.1.0 and 0.2.0: `ip4` and `ip6`, each with its own routes. */
+function encodeOldResult(result: Result, version: CniVersion): Json {
+  const family = (wanted: Family): Json | undefined => {
+    const ip = result.ips.find(({ address }) => address.ip.family === wanted);
+    if (ip === undefined) return undefined;
+    const routes = result.routes.filter(({ dst }) => dst.ip.family === wanted);
+    return present({
+      ip: formatCidr(ip.address),
+      gateway: ip.gateway && formatIp(ip.gateway),
+      routes: nonEmpty(routes.map((route) => encodeRoute(route, version))),
+    });
+  };
+  return present({ cniVersion: version, ip4: family(4), ip6: family(6), dns: result.dns });
+}
+
+function encodeRoute({ dst, gw, mtu, advmss, priority, table, scope }: Route, version: CniVersion): Json {
+  const later = isAtLeast(version, '1.1.0') ? { mtu, advmss, priority, table, scope } : {};
+  return present({ dst: formatCidr(dst), gw: gw && formatIp(gw), ...later });
+}
+
+const interfaceSchema = z.object({
+  name: z.string(),
+  mac: absentOr(z.string()),
+  mtu: absentOr(z.int()),
+  sandbox: absentOr(z.string()),
+});
+const ipSchema = z.object({ address: cidrSchema, gateway: optionalIpSchema, interface: absentOr(z.int()) });
+const oldIpSchema = z.object({ ip: cidrSchema, gateway: optionalIpSchema, routes: absentOr(z.array(routeSchema)) });
+const resultSchema = z.object({
+  interfaces: absentOr(z.array(interfaceSchema)),
+  ips: absentOr(z.array(ipSchema)),
+  routes: absentOr(z.array(routeSchema)),
+  dns: absentOr(dnsSchema),
+  ip4: absentOr(oldIpSchema),
+  ip6: absentOr(oldIpSchema),
+});
+
+/** Reads a result of any version. `what` is named when it cannot be used. @throws Fault `decode` */
+export function decodeResult(json: unknown, what: string): Result {
+  const { interfaces = [], ips = [], routes = [], dns = {}, ip4, ip6 } = parseWith(resultSchema, json, what, 'decode');
+  const old = [ip4, ip6].filter((entry) => entry !== undefined);
+  return {
+    interfaces,
+    ips: [...ips, ...old.map(({ ip, gateway }) => ({ address: ip, gateway }))],
+    routes: [...routes, ...old.flatMap((entry) => entry.routes ?? [])],
+    dns,
+  };
+}
+
+function present(object: Json): Json {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
+}
+
+function nonEmpty<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length === 0 ? undefined : list;
+}

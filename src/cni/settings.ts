@@ -1,0 +1,64 @@
+/** What the main plugin's keys mean, with defaults filled in and contradictions refused. */
+
+import { Fault } from '../fault.ts';
+import type { IpamSection } from '../ipam/config.ts';
+import type { MainConfig } from './config.ts';
+import { verifyInterfaceName } from './environment.ts';
+
+export interface Settings {
+  readonly bridge: string;
+  readonly isGateway: boolean;
+  readonly isDefaultGateway: boolean;
+  readonly ipMasq: boolean;
+  /** Undefined: as the interface of the node's default route. */
+  readonly mtu: number | undefined;
+  readonly hairpin: boolean;
+  readonly detectDuplicates: boolean;
+}
+
+const DEFAULT_BRIDGE = 'cni0';
+/** IPAM that is done in this process, whatever of its two names it is called by. */
+export const OWN_IPAM = ['trestle-ipam', 'host-local'];
+
+/** @throws Fault `config` for a value that cannot be, `unsupported` for one that is not built */
+export function readSettings(config: MainConfig, ipam: IpamSection | undefined): Settings {
+  const bridge = bridgeName(config);
+  verifyCombinations(config);
+  if (ipam !== undefined && !OWN_IPAM.includes(ipam.type)) throw unsupported(`ipam.type ${JSON.stringify(ipam.type)}`);
+  return {
+    bridge,
+    isGateway: config.isGateway === true || config.isDefaultGateway === true,
+    isDefaultGateway: config.isDefaultGateway === true,
+    ipMasq: config.ipMasq === true,
+    mtu: config.mtu || undefined,
+    hairpin: config.hairpinMode === true,
+    detectDuplicates: config.enabledad === true,
+  };
+}
+
+/** The bridge alone, for the commands that must not trip over the rest. @throws Fault `config` */
+export function bridgeName(config: MainConfig): string {
+  const name = config.bridge || DEFAULT_BRIDGE;
+  verifyInterfaceName('the configuration\'s "bridge"', name, 'config');
+  return name;
+}
+
+function verifyCombinations(config: MainConfig): void {
+  if (config.hairpinMode && config.promiscMode) {
+    throw new Fault('config', 'cannot use the configuration: hairpinMode and promiscMode exclude each other', {
+      details: 'Set one of them to false.',
+    });
+  }
+  const keys = ['promiscMode', 'vlan', 'preserveDefaultVlan', 'macspoofchk', 'portIsolation'] as const;
+  const more = ['forceAddress', 'disableContainerInterface'] as const;
+  const asked = [...keys, ...more].find((key) => config[key]);
+  if (asked !== undefined) throw unsupported(`"${asked}"`);
+  if (config.vlanTrunk?.length) throw unsupported('"vlanTrunk"');
+  if (config.ipMasqBackend === 'iptables') throw unsupported('"ipMasqBackend": "iptables"');
+}
+
+function unsupported(what: string): Fault {
+  return new Fault('unsupported', `cannot use the configuration: ${what} is not supported by this version`, {
+    details: 'Leave it out, or keep the reference plugin for this network.',
+  });
+}

@@ -1,0 +1,37 @@
+/** STATUS: whether an ADD could succeed now. */
+
+import { Fault, reasonOf } from '../fault.ts';
+import { statusOf } from '../ipam/index.ts';
+import type { Log } from '../log.ts';
+import { findBridge } from '../network/bridge.ts';
+import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
+import { verifyMasqueradable } from '../network/masquerade.ts';
+import { planOf } from './allocation.ts';
+import { mainHost } from './host.ts';
+import type { MainRequest } from './request.ts';
+import { readSettings } from './settings.ts';
+
+/** @throws Fault `unavailable` with the reason, `config` where no ADD can ever succeed */
+export function status(request: MainRequest, log: Log): void {
+  const settings = readSettings(request.config, request.ipam);
+  const plan = planOf(request);
+  const node = openNodeKernel();
+  try {
+    findBridge(node.route, settings.bridge);
+    if (settings.ipMasq) verifyNftables(node);
+    if (plan !== undefined) statusOf(plan, mainHost(node, log));
+  } finally {
+    node.close();
+  }
+}
+
+function verifyNftables(node: NodeKernel): void {
+  try {
+    verifyMasqueradable(node.nft());
+  } catch (cause) {
+    throw new Fault('unavailable', `cannot masquerade on this node: ${reasonOf(cause)}`, {
+      cause,
+      details: 'ipMasq needs nf_tables in the kernel (modprobe nf_tables; modules nft_masq and nft_nat).',
+    });
+  }
+}

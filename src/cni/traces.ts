@@ -1,0 +1,38 @@
+/** What an attachment leaves on the node beside its addresses, as its record tells, and taking it away. */
+
+import type { Cidr } from '../address/cidr.ts';
+import { type Attachment, type AttachmentRecord, type Json, recordedAddresses } from '../ipam/index.ts';
+import type { NodeKernel } from '../network/kernel.ts';
+import { type Masqueraded, removeMasquerade } from '../network/masquerade.ts';
+import { ownerText } from '../network/names.ts';
+
+/** What the main plugin notes in a record. */
+export interface Notes {
+  /** The process that is making the attachment, or made it. */
+  readonly process: number;
+  readonly masquerade: boolean;
+}
+
+export function encodeNotes(notes: Notes): { readonly [key: string]: Json } {
+  return { ...notes };
+}
+
+/** The process of a record that the main plugin wrote. */
+export function recordedProcess({ notes }: AttachmentRecord): number | undefined {
+  return typeof notes?.process === 'number' ? notes.process : undefined;
+}
+
+export function masqueradeEntry({ network, containerId, ifName }: Attachment, address: Cidr): Masqueraded {
+  return { network, address, owner: ownerText({ network, containerId, ifName }) };
+}
+
+/** The record's addresses, if they were masqueraded. */
+export function recordedMasquerade(record: AttachmentRecord): Masqueraded[] {
+  if (record.notes?.masquerade !== true) return [];
+  return recordedAddresses(record).map((address) => masqueradeEntry(record, address));
+}
+
+/** @throws KernelError */
+export function removeRecordedMasquerade(node: NodeKernel, record: AttachmentRecord): void {
+  for (const entry of recordedMasquerade(record)) removeMasquerade(node.nft(), entry);
+}

@@ -1,0 +1,36 @@
+/** The versions of the CNI specification that we speak. */
+
+import { Fault } from '../fault.ts';
+
+export const VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
+export type CniVersion = (typeof VERSIONS)[number];
+
+/** What a configuration without `cniVersion` means (CNI spec, section 1). */
+export const IMPLIED_VERSION: CniVersion = '0.1.0';
+export const LATEST_VERSION: CniVersion = '1.1.0';
+
+/** @throws Fault `version` when it is none of ours */
+export function parseVersion(value: unknown): CniVersion {
+  if (value === undefined || value === '') return IMPLIED_VERSION;
+  const version = VERSIONS.find((known) => known === value);
+  if (version !== undefined) return version;
+  throw new Fault('version', `cannot speak cniVersion ${JSON.stringify(value)}`, {
+    details: `Set it to one of ${VERSIONS.join(', ')}.`,
+  });
+}
+
+export function isAtLeast(version: CniVersion, least: CniVersion): boolean {
+  return VERSIONS.indexOf(version) >= VERSIONS.indexOf(least);
+}
+
+/** The first version that has the command, for those that came later than ADD and DEL. */
+const SINCE: Readonly<Record<string, CniVersion>> = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' };
+
+/** @throws Fault `version` when the configuration's version does not have the command */
+export function verifyCommandVersion(command: string, version: CniVersion): void {
+  const since = SINCE[command];
+  if (since === undefined || isAtLeast(version, since)) return;
+  throw new Fault('version', `cannot do ${command} for a configuration of cniVersion ${version}`, {
+    details: `${command} came with cniVersion ${since}.`,
+  });
+}

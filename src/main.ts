@@ -1,0 +1,45 @@
+/** Where the program starts: with CNI_COMMAND set it is a plugin, else an operator's command line. */
+
+import { writeSync } from 'node:fs';
+import { runCommandLine } from './cli/command-line.ts';
+import { readInput } from './cni/input.ts';
+import { type Role, runPlugin } from './cni/plugin.ts';
+import { errorCode } from './fault.ts';
+import { sleepMs } from './sys/clock.ts';
+
+const IPAM_NAMES = ['trestle-ipam', 'host-local'];
+
+/** The name it was started under says what it is to be; Node's own name comes first in its argument list. */
+function programName(): string {
+  const started = process.argv0.endsWith('node') ? (process.argv[1] ?? '') : process.argv0;
+  return started.slice(started.lastIndexOf('/') + 1).replace(/\.cjs$/, '');
+}
+
+/** All of it, also to a pipe that is full and does not block. */
+function writeAll(fd: number, text: string): void {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest));
+    } catch (error) {
+      if (errorCode(error) === 'EPIPE') return;
+      if (errorCode(error) !== 'EAGAIN') throw error;
+      sleepMs(1);
+    }
+  }
+}
+
+/** A runtime that forgot CNI_COMMAND set the other variables: it shall get an error object, not a help text. */
+function isCalledByRuntime(): boolean {
+  return ['CNI_COMMAND', 'CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME'].some((name) => process.env[name] !== undefined);
+}
+
+function main(): number {
+  const write = (text: string) => writeAll(1, text);
+  const writeError = (text: string) => writeAll(2, text);
+  if (!isCalledByRuntime()) return runCommandLine(process.argv.slice(2), write, writeError);
+  const role: Role = IPAM_NAMES.includes(programName()) ? 'ipam' : 'main';
+  return runPlugin({ role, variables: process.env, readInput: () => readInput(0), write, writeError });
+}
+
+process.exitCode = main();

@@ -1,0 +1,91 @@
+/** What a container's interface gets: addresses, routes, and the parameters that must be set before it is up. */
+
+import { type Cidr, containsIp, formatCidr } from '../address/cidr.ts';
+import type { Family, Ip } from '../address/ip.ts';
+import { Fault } from '../fault.ts';
+import { execute, type Request } from '../netlink/connection.ts';
+import { isKernelError, type KernelError } from '../netlink/error.ts';
+import { addAddress } from '../netlink/route/address.ts';
+import type { Link } from '../netlink/route/link.ts';
+import { setLinkUp } from '../netlink/route/link-change.ts';
+import { addRoute, type LinkRoute } from '../netlink/route/route.ts';
+import type { Route } from '../schema/net.ts';
+import { EHOSTUNREACH, ENETUNREACH } from '../sys/errno.ts';
+import type { ContainerKernel } from './kernel.ts';
+import { ensureSysctl } from './sysctl.ts';
+
+export interface ContainerAddress {
+  readonly address: Cidr;
+  readonly gateway: Ip | undefined;
+}
+
+export interface Addressing {
+  readonly addresses: readonly ContainerAddress[];
+  readonly routes: readonly Route[];
+  /** IPv6 duplicate address detection. */
+  readonly detectDuplicates: boolean;
+}
+
+/**
+ * Brings loopback and the interface up and gives it its addresses and routes, all in one exchange.
+ * @throws Fault `config` when a route's gateway cannot be reached, KernelError
+ */
+export function configureInterface(container: ContainerKernel, link: Link, addressing: Addressing): void {
+  container.within(() => prepareInterface(link.name, addressing));
+  try {
+    execute(container.route, ...requestsFor(link, addressing));
+  } catch (error) {
+    throw isKernelError(error, ENETUNREACH, EHOSTUNREACH) ? unreachableGateway(error, addressing) : error;
+  }
+}
+
+/** The routes as the interface gets them: one without a gateway goes through the gateway of its family. */
+export function linkRoutes(index: number, { addresses, routes }: Addressing): LinkRoute[] {
+  return routes.map(({ gw, ...route }) => ({
+    ...route,
+    index,
+    gateway: gw ?? gatewayOf(addresses, route.dst.ip.family),
+  }));
+}
+
+function gatewayOf(addresses: readonly ContainerAddress[], family: Family): Ip | undefined {
+  return addresses.find(({ gateway }) => gateway?.family === family)?.gateway;
+}
+
+/** Runs in the container's netns, before the interface is up: later would be too late for each of these. */
+function prepareInterface(name: string, { addresses }: Addressing): void {
+  // No router advertisement may configure a container, whoever sends it.
+  ensureSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+  // Neighbours learn the MAC that an address has now, in case it had another container before.
+  ensureSysctl(`ipv4/conf/${name}/arp_notify`, '1');
+  if (!addresses.some(({ address }) => address.ip.family === 6)) return;
+  ensureSysctl(`ipv6/conf/${name}/ndisc_notify`, '1');
+  for (const device of ['lo', name]) ensureSysctl(`ipv6/conf/${device}/disable_ipv6`, '0');
+}
+
+/** IPv4 addresses before the interface is up (arp_notify tells of those), IPv6 ones after. */
+function requestsFor(link: Link, addressing: Addressing): Request[] {
+  const { addresses, detectDuplicates } = addressing;
+  const add = ({ address }: ContainerAddress) => addAddress(link.index, address, detectDuplicates);
+  return [
+    setLinkUp('lo'),
+    ...addresses.filter(({ address }) => address.ip.family === 4).map(add),
+    setLinkUp(link.index),
+    ...addresses.filter(({ address }) => address.ip.family === 6).map(add),
+    ...linkRoutes(link.index, addressing).map(addRoute),
+  ];
+}
+
+function unreachableGateway(error: KernelError, { addresses }: Addressing): Fault {
+  const subnets = addresses.map(({ address }) => formatCidr(address)).join(', ') || 'none';
+  return new Fault('config', error.message, {
+    cause: error,
+    details: `The gateway of a route must be in a subnet of the interface; its addresses are: ${subnets}.`,
+  });
+}
+
+/** Whether the route's gateway, if it has one, is a neighbour. */
+export function isReachable(route: LinkRoute, { addresses }: Addressing): boolean {
+  const { gateway } = route;
+  return gateway === undefined || addresses.some(({ address }) => containsIp(address, gateway));
+}

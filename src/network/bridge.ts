@@ -1,0 +1,56 @@
+/** The bridge that containers are ports of. */
+
+import { formatMac } from '../address/mac.ts';
+import { Fault } from '../fault.ts';
+import { type Connection, execute } from '../netlink/connection.ts';
+import { isKernelError } from '../netlink/error.ts';
+import type { Link } from '../netlink/route/link.ts';
+import { createBridge, setLinkUp } from '../netlink/route/link-change.ts';
+import { EEXIST } from '../sys/errno.ts';
+import { findLink } from './links.ts';
+import { bridgeMac } from './names.ts';
+import { ensureSysctl } from './sysctl.ts';
+
+export interface BridgeSettings {
+  readonly name: string;
+  /** Of a bridge that is created; one that exists keeps its own. */
+  readonly mtu: number | undefined;
+}
+
+/**
+ * Makes sure that the bridge is there and up. Another process may create it at the same time.
+ * @throws Fault `conflict` when the name belongs to something that is no bridge, KernelError
+ */
+export function ensureBridge(connection: Connection, settings: BridgeSettings): Link {
+  const found = findBridge(connection, settings.name) ?? create(connection, settings);
+  if (!found.up) execute(connection, setLinkUp(found.index));
+  return found;
+}
+
+/** @returns undefined where there is none. @throws Fault `conflict` when the name belongs to something else */
+export function findBridge(connection: Connection, name: string): Link | undefined {
+  const link = findLink(connection, name);
+  if (link !== undefined && link.kind !== 'bridge') throw notABridge(link);
+  return link;
+}
+
+function create(connection: Connection, { name, mtu }: BridgeSettings): Link {
+  try {
+    execute(connection, createBridge({ name, mac: bridgeMac(name), mtu }));
+  } catch (error) {
+    if (!isKernelError(error, EEXIST)) throw error;
+  }
+  // Router advertisements of a container must not configure the node. Said before the bridge is up.
+  ensureSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+  const created = findBridge(connection, name);
+  if (created === undefined)
+    throw new Fault('busy', `cannot use the bridge ${name}: it was removed as soon as it was made`);
+  return created;
+}
+
+function notABridge({ name, kind, mac }: Link): Fault {
+  const what = kind === undefined ? `an interface with the MAC ${formatMac(mac)}` : `a ${kind} interface`;
+  return new Fault('conflict', `cannot use ${name} as a bridge: ${name} exists and is ${what}, not a bridge`, {
+    details: `Set "bridge" to another name, or rename or remove ${name}.`,
+  });
+}

@@ -1,0 +1,31 @@
+/** Looking links up. */
+
+import type { Family } from '../address/ip.ts';
+import { type Connection, execute } from '../netlink/connection.ts';
+import { isKernelError } from '../netlink/error.ts';
+import { decodeAddress, type LinkAddress, listAddresses } from '../netlink/route/address.ts';
+import { decodeLink, getLink, type Link, type LinkKey, listLinks } from '../netlink/route/link.ts';
+import { ENODEV } from '../sys/errno.ts';
+
+/** @returns undefined where there is none. @throws KernelError */
+export function findLink(connection: Connection, key: LinkKey): Link | undefined {
+  try {
+    const reply = execute(connection, getLink(key))[0]?.[0];
+    return reply && decodeLink(reply.payload);
+  } catch (error) {
+    if (isKernelError(error, ENODEV)) return undefined;
+    throw error;
+  }
+}
+
+/** All links of the netns, or the ports of one bridge. @throws KernelError */
+export function findLinks(connection: Connection, master?: number): Link[] {
+  const links = (execute(connection, listLinks(master))[0] ?? []).map(({ payload }) => decodeLink(payload));
+  return master === undefined ? links : links.filter((link) => link.master === master);
+}
+
+/** The addresses of one link and family. @throws KernelError */
+export function findAddresses(connection: Connection, index: number, family: Family): LinkAddress[] {
+  const replies = execute(connection, listAddresses(index, family))[0] ?? [];
+  return replies.map(({ payload }) => decodeAddress(payload)).filter((address) => address.index === index);
+}

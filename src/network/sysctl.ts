@@ -1,0 +1,32 @@
+/** Kernel parameters under /proc/sys/net, of the netns that the thread is in. */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { errorCode, Fault, reasonOf } from '../fault.ts';
+
+const ROOT = '/proc/sys/net';
+
+/** @returns undefined where the kernel has no such parameter. @throws Fault `io` */
+export function readSysctl(name: string): string | undefined {
+  try {
+    return readFileSync(`${ROOT}/${name}`, 'utf8').trim();
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return undefined;
+    throw new Fault('io', `cannot read ${ROOT}/${name}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/**
+ * Sets a parameter unless it has that value. One that the kernel lacks is passed over.
+ * @returns whether something was changed. @throws Fault `io` when it cannot be written
+ */
+export function ensureSysctl(name: string, value: string): boolean {
+  const found = readSysctl(name);
+  if (found === undefined || found === value) return false;
+  try {
+    writeFileSync(`${ROOT}/${name}`, value);
+    return true;
+  } catch (cause) {
+    const details = `Where /proc/sys is read-only, set net.${name.replaceAll('/', '.')} = ${value} on the node beforehand.`;
+    throw new Fault('io', `cannot set ${ROOT}/${name} to ${value}: ${reasonOf(cause)}`, { cause, details });
+  }
+}

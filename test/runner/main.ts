@@ -48,14 +48,14 @@ async function runOrSkip(suite: Suite, files: readonly string[]): Promise<Report
 
 /** Names of checks and suites choose these; other words choose test files. What needs the build gets it. */
 function parseArguments(words: readonly string[]): Plan {
-  const names = [...CHECKS, ...SUITES.map((suite) => suite.name)];
-  const named = words.filter((word) => names.includes(word));
-  const inPath = words.filter((word) => !named.includes(word));
-  const wanted = new Set(named.length > 0 ? named : inPath.length > 0 ? SUITES.map((suite) => suite.name) : names);
-  const suites = SUITES.filter((suite) => wanted.has(suite.name))
+  const names = SUITES.map((suite) => suite.name);
+  const inPath = words.filter((word) => ![...CHECKS, ...names].includes(word));
+  const checks = new Set(CHECKS.filter((name) => words.length === 0 || words.includes(name)));
+  const namesNone = !names.some((name) => words.includes(name));
+  const everySuite = namesNone && (words.length === 0 || inPath.length > 0);
+  const suites = SUITES.filter((suite) => everySuite || words.includes(suite.name))
     .map((suite) => ({ suite, files: filesOf(suite, inPath) }))
     .filter(({ files }) => files.length > 0 || inPath.length === 0);
-  const checks = new Set(CHECKS.filter((name) => wanted.has(name)));
   if (suites.some(({ suite }) => suite.needsBuild)) checks.add('build');
   return { checks, suites };
 }

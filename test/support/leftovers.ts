@@ -42,8 +42,9 @@ export function leftovers(node: ScratchNode, dataDir: string = node.dataDir): Le
 /** The files below a directory, dot directories included, by relative path. */
 function files(directory: string): Record<string, string> {
   const entries = readdirIfThere(directory).filter((entry) => entry.isFile());
-  const paths = entries.map((entry) => join(entry.parentPath, entry.name)).filter((path) => !STANDING.test(path));
-  return Object.fromEntries(paths.sort().map((path) => [relative(directory, path), readFileSync(path, 'utf8')]));
+  const paths = entries.map((entry) => relative(directory, join(entry.parentPath, entry.name))).sort();
+  const attached = paths.filter((path) => !STANDING.test(path));
+  return Object.fromEntries(attached.map((path) => [path, readFileSync(join(directory, path), 'utf8')]));
 }
 
 function readdirIfThere(directory: string) {

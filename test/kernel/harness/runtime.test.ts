@@ -1,8 +1,8 @@
 /** The harness itself, on the reference plugins, which speak the same protocol. */
 
 import { expect, test } from 'bun:test';
-import { readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { artifacts, reference } from '../../support/artifacts.ts';
 import { cni, cniAsync, failed, type Outcome, succeeded } from '../../support/cni.ts';
 import { addresses, bridgePorts, cidrs } from '../../support/kernel.ts';
@@ -135,6 +135,17 @@ describeOnKernel('masquerade and leftovers', () => {
     expect(leftovers(node).nat.length).toBeGreaterThan(0);
     succeeded(pods.del(container));
     expect(leftovers(node)).toEqual(before);
+  });
+
+  test('leases, records and half-written files count, what stays with the network does not', () => {
+    using node = createNode();
+    const stays = ['pods/lock', 'pods/last_reserved_ip.0', '.trestle/pods/boot'];
+    const left = ['pods/10.89.0.2', '.trestle/pods/c1:eth0', '.trestle/pods/boot.7.tmp'];
+    for (const path of [...stays, ...left]) {
+      mkdirSync(join(node.dataDir, dirname(path)), { recursive: true });
+      writeFileSync(join(node.dataDir, path), 'x');
+    }
+    expect(Object.keys(leftovers(node).files)).toEqual([...left].sort());
   });
 
   test('without masquerade the outside has no way back, unless it was given one', async () => {

@@ -3,7 +3,7 @@
 import { formatIp, type Ip } from '../address/ip.ts';
 import { removeFile } from './files.ts';
 import type { Host } from './host.ts';
-import { leaseState } from './lease.ts';
+import { leaseState } from './leases.ts';
 import { leasePath, type Store } from './paths.ts';
 import { recordedIps } from './record.ts';
 import { readRecords } from './records.ts';

@@ -1,5 +1,6 @@
 /** ADD's part: addresses for an attachment, or its record alone. */
 
+import { existsSync } from 'node:fs';
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
@@ -9,9 +10,10 @@ import { sweepAfterBoot } from './boot.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import { namesIn } from './files.ts';
 import type { Host } from './host.ts';
-import { createLeases, isHeldBy, leaseState, readLease } from './lease.ts';
+import { isHeldBy } from './lease.ts';
+import { createLeases, leaseState, leasesHeldBy, readLease } from './leases.ts';
 import { withLock } from './lock.ts';
-import { type Store, storeOf } from './paths.ts';
+import { recordPath, type Store, storeOf } from './paths.ts';
 import { type Pick, pickNext, rangeOf } from './pick.ts';
 import type { IpamPlan, RangeSet } from './plan.ts';
 import { reclaimDead } from './reclaim.ts';
@@ -77,10 +79,19 @@ function tryLease(plan: IpamPlan, store: Store, owner: Owner, host: Host): Outco
 /** The attachment may be there already: dead, or half made by an ADD that was killed; else it must stay. */
 function giveWay(store: Store, owner: Owner, host: Host): void {
   const record = readRecord(store, owner, host);
-  if (record === undefined) return;
+  if (record === undefined) {
+    verifyNoLease(store, owner);
+    return;
+  }
   if (!isLeftover(store, record) && !host.isDead(record)) throw alreadyAttached(record);
   removeDead(store, record);
   host.log('info', `replaced ${attachmentText(record)} on ${store.network}, which was dead`);
+}
+
+/** Only where a broken record stands is it worth reading all leases: it may have been that of a living attachment. */
+function verifyNoLease(store: Store, owner: Owner): void {
+  const [held] = existsSync(recordPath(store, owner)) ? leasesHeldBy(store, owner) : [];
+  if (held !== undefined) throw holdsAlready(held, store, owner);
 }
 
 /** Addresses were recorded, and none is leased to it: an ADD was killed in between, or host-local released them. */
@@ -113,8 +124,12 @@ function pickRequested(set: RangeSet, ip: Ip, store: Store, owner: Owner, host: 
   if (range === undefined) return undefined;
   if (!isTaken(store, ip, host)) return { ip, range };
   if (!isHeldBy(readLease(store, ip) ?? '', owner)) return undefined;
-  const message = `cannot lease ${formatIp(ip)} on ${store.network}: ${attachmentText(owner)} holds it already`;
-  throw new Fault('conflict', message, { details: 'Run DEL for this container and interface first, then ADD again.' });
+  throw holdsAlready(ip, store, owner);
+}
+
+function holdsAlready(ip: Ip, store: Store, owner: Owner): Fault {
+  const message = `cannot attach ${attachmentText(owner)} to ${store.network}: it holds ${formatIp(ip)} already`;
+  return new Fault('conflict', message, { details: 'Run DEL for this container and interface first, then ADD again.' });
 }
 
 function isTaken(store: Store, ip: Ip, host: Host): boolean {

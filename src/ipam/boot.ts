@@ -5,7 +5,7 @@ import { removeAborted } from './aborted.ts';
 import { tolerate } from './failures.ts';
 import { ensureDirectory, readIfThere, removeFile, replaceFile } from './files.ts';
 import type { Host } from './host.ts';
-import { isWrittenBefore, leasedIps } from './lease.ts';
+import { isWrittenBefore, leasedIps } from './leases.ts';
 import { leasePath, type Store, temporaryPath } from './paths.ts';
 import { type AttachmentRecord, recordedIps } from './record.ts';
 import { readRecords, removeBrokenRecords } from './records.ts';

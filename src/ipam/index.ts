@@ -8,7 +8,6 @@ export {
   ipamSchema,
   ipRangesSchema,
   type RangeSection,
-  requestedIpsSchema,
 } from './config.ts';
 export { type Doomed, type Garbage, planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';
 export { type Host, readHost } from './host.ts';

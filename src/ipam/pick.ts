@@ -3,7 +3,7 @@
 import { formatIp, type Ip } from '../address/ip.ts';
 import type { RangeSet } from './plan.ts';
 import type { Range } from './range.ts';
-import { clipSpan, type Span } from './span.ts';
+import { clipSpan, type Span, sizeOf } from './span.ts';
 
 export interface Pick {
   readonly ip: Ip;
@@ -42,6 +42,11 @@ export function pickNext(set: RangeSet, last: Ip | undefined, taken: Taken): Pic
 /** The range that holds an address of the set. */
 export function rangeOf(set: RangeSet, ip: Ip): Range | undefined {
   return set.ranges.find((range) => isBetween(range, ip));
+}
+
+/** How many addresses the set may ever hand out. */
+export function sizeOfSet(set: RangeSet): bigint {
+  return set.ranges.reduce((sum, { spans }) => sum + sizeOf(spans), 0n);
 }
 
 /** How many of the addresses are of the set's. */

@@ -5,7 +5,7 @@ import { removeAborted } from './aborted.ts';
 import { tolerate } from './failures.ts';
 import { type Doomed, findDead, release } from './garbage.ts';
 import type { Host } from './host.ts';
-import { leasedIps } from './lease.ts';
+import { leasedIps } from './leases.ts';
 import { withLock } from './lock.ts';
 import type { Store } from './paths.ts';
 

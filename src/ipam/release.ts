@@ -6,7 +6,7 @@ import type { Attachment } from './attachment.ts';
 import { sweepAfterBoot } from './boot.ts';
 import { tolerate } from './failures.ts';
 import type { Host } from './host.ts';
-import { decodeLease, isHeldBy, leasedIps, readLease, removeLease } from './lease.ts';
+import { leasesHeldBy, removeLease } from './leases.ts';
 import { withLock } from './lock.ts';
 import { recordPath, type Store, storeOf } from './paths.ts';
 import { readRecord, removeRecord } from './records.ts';
@@ -20,7 +20,7 @@ import { removeAttachment } from './removal.ts';
 export function releaseAddresses(dataDir: string, attachment: Attachment, host: Host): readonly Ip[] {
   const store = storeOf(dataDir, attachment.network);
   const isRecorded = readRecord(store, attachment, host) !== undefined;
-  const found = isRecorded ? [] : leasesOf(store, attachment);
+  const found = isRecorded ? [] : leasesHeldBy(store, attachment);
   if (found.length === 0 && !existsSync(recordPath(store, attachment))) return [];
   return withLock(store, host, () => {
     const released = isRecorded ? releaseRecorded(store, attachment, host) : releaseFound(store, attachment, found);
@@ -39,14 +39,4 @@ function releaseFound(store: Store, attachment: Attachment, found: readonly Ip[]
   const released = found.filter((ip) => removeLease(store, ip, attachment));
   removeRecord(store, attachment); // a broken one
   return released;
-}
-
-/** Reads every lease. Those without interface (very old host-local) count only where none has it, as in host-local. */
-function leasesOf(store: Store, attachment: Attachment): Ip[] {
-  const own = leasedIps(store).flatMap((ip) => {
-    const text = readLease(store, ip) ?? '';
-    return isHeldBy(text, attachment) ? [{ ip, exact: decodeLease(text)?.ifName !== undefined }] : [];
-  });
-  const exact = own.filter((lease) => lease.exact);
-  return (exact.length > 0 ? exact : own).map(({ ip }) => ip);
 }

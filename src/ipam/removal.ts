@@ -1,7 +1,7 @@
 /** Taking an attachment out of the store: its leases first, its record last, so that a kill in between loses nothing. */
 
 import type { Ip } from '../address/ip.ts';
-import { isWrittenAt, removeLease } from './lease.ts';
+import { isWrittenAt, removeLease } from './leases.ts';
 import type { Store } from './paths.ts';
 import { type AttachmentRecord, recordedIps } from './record.ts';
 import { removeRecord } from './records.ts';

@@ -4,9 +4,10 @@ import { formatIp, type Ip } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
 import { attachmentText } from './attachment.ts';
 import type { Host } from './host.ts';
-import { decodeLease, holderText, leasedIps, readLease } from './lease.ts';
+import { decodeLease, holderText } from './lease.ts';
+import { leasedIps, readLease } from './leases.ts';
 import type { Store } from './paths.ts';
-import { countIn, rangeOf } from './pick.ts';
+import { countIn, rangeOf, sizeOfSet } from './pick.ts';
 import type { RangeSet } from './plan.ts';
 import { rangeText } from './range.ts';
 import { readRecord } from './records.ts';
@@ -21,7 +22,7 @@ export function exhausted(store: Store, set: RangeSet, host: Host): Fault {
   const holders = held.slice(0, SHOWN).map((ip) => `${formatIp(ip)} ${holderOf(store, ip, host)}`);
   const more = held.length > SHOWN ? `, and ${held.length - SHOWN} more` : '';
   const ranges = set.ranges.map(rangeText).join(', ');
-  const message = `cannot lease an address on ${store.network}: range set ${set.index} (${ranges}) is exhausted, all ${countIn(set, held)} addresses are leased`;
+  const message = `cannot lease an address on ${store.network}: range set ${set.index} (${ranges}) is exhausted, ${countIn(set, held)} of ${sizeOfSet(set)} addresses are leased`;
   const details = `None of the holders is provably dead: ${holders.join('; ')}${more}. Release what is gone with "trestle gc" or DEL, or widen the range.`;
   return new Fault('exhausted', message, { details });
 }

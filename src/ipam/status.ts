@@ -4,14 +4,13 @@ import { Fault } from '../fault.ts';
 import { sweepAfterBoot } from './boot.ts';
 import { createFile, removeFile } from './files.ts';
 import type { Host } from './host.ts';
-import { leasedIps } from './lease.ts';
+import { leasedIps } from './leases.ts';
 import { withLock } from './lock.ts';
 import { type Store, storeOf, temporaryPath } from './paths.ts';
-import { countIn } from './pick.ts';
+import { countIn, sizeOfSet } from './pick.ts';
 import type { IpamPlan, RangeSet } from './plan.ts';
 import { reclaimDead } from './reclaim.ts';
 import { exhausted } from './shortage.ts';
-import { sizeOf } from './span.ts';
 
 export interface RangeSetStatus {
   readonly rangeSet: number;
@@ -51,7 +50,7 @@ function verifyWritable(store: Store, host: Host): void {
 function count(store: Store, plan: IpamPlan): RangeSetStatus[] {
   const leased = leasedIps(store);
   return plan.rangeSets.map((set) => {
-    const total = set.ranges.reduce((sum, range) => sum + sizeOf(range.spans), 0n);
+    const total = sizeOfSet(set);
     return { rangeSet: set.index, free: total - countIn(set, leased), total };
   });
 }

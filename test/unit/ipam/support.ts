@@ -1,15 +1,11 @@
-/** What the store's tests share: fresh directories, a machine that can be rebooted, plans from a line of text. */
+/** What the store's tests share: fresh directories, and the fixtures. */
 
 import { afterAll } from 'bun:test';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { formatCidr } from '../../../src/address/cidr.ts';
-import { type Ip, parseIp } from '../../../src/address/ip.ts';
-import { Fault } from '../../../src/fault.ts';
-import { type Host, type IpamPlan, ipamSchema, type Lease, type Owner, planIpam } from '../../../src/ipam/index.ts';
-import { parseWith } from '../../../src/schema/explain.ts';
 
-export const NETWORK = 'pods';
+export * from './fixtures.ts';
+
 const made: string[] = [];
 afterAll(() => {
   for (const directory of made) rmSync(directory, { recursive: true, force: true });
@@ -20,87 +16,4 @@ export function scratch(): string {
   const directory = mkdtempSync(`${tmpdir()}/trestle-ipam-`);
   made.push(directory);
   return directory;
-}
-
-export interface TestHost extends Host {
-  readonly lines: string[];
-}
-
-/** A machine in its first boot where nothing is dead, unless told otherwise. What it logs is kept. */
-export function host(changes: Partial<Host> = {}): TestHost {
-  const lines: string[] = [];
-  return {
-    bootId: 'boot-1',
-    bootedAtMs: Date.now() - 3_600_000,
-    nowMs: () => Date.now(),
-    isDead: () => false,
-    log: (level, message) => lines.push(`${level}: ${message}`),
-    lines,
-    ...changes,
-  };
-}
-
-export interface PlanChanges {
-  readonly requested?: readonly string[];
-  readonly section?: object;
-  readonly network?: string;
-}
-
-/** A plan with a range set for each text: `10.1.0.0/24`, or `10.1.0.0/24 10.2.0.0/24` for two pools. */
-export function plan(dataDir: string, sets: readonly string[], changes: PlanChanges = {}): IpamPlan {
-  const ranges = sets.map((set) => set.split(' ').map((subnet) => ({ subnet })));
-  const section = parseWith(
-    ipamSchema,
-    { type: 'trestle-ipam', dataDir, ranges, ...changes.section },
-    'ipam',
-    'config',
-  );
-  const requested = (changes.requested ?? []).map(ip);
-  return planIpam({ network: changes.network ?? NETWORK, cniVersion: '1.0.0', section, requested });
-}
-
-export function owner(containerId: string, changes: Partial<Owner> = {}): Owner {
-  return { network: NETWORK, containerId, ifName: 'eth0', ...changes };
-}
-
-export function ip(text: string): Ip {
-  return parseIp(text) as Ip;
-}
-
-export function texts(leases: readonly Lease[]): string[] {
-  return leases.map(({ address }) => formatCidr(address));
-}
-
-/** The files of the network that host-local sees, without `lock` and the cursors, sorted. */
-export function leaseFiles(dataDir: string, network = NETWORK): string[] {
-  const names = readdirSync(`${dataDir}/${network}`);
-  return names.filter((name) => name !== 'lock' && !name.startsWith('last_reserved_ip')).sort();
-}
-
-/** Our own files of the network, sorted. */
-export function ownFiles(dataDir: string, network = NETWORK): string[] {
-  return readdirSync(`${dataDir}/.trestle/${network}`).sort();
-}
-
-export function leaseText(dataDir: string, address: string): string {
-  return readFileSync(`${dataDir}/${NETWORK}/${address}`, 'utf8');
-}
-
-/** A file as host-local writes it. */
-export function foreignLease(dataDir: string, address: string, text: string): string {
-  mkdirSync(`${dataDir}/${NETWORK}`, { recursive: true });
-  const path = `${dataDir}/${NETWORK}/${address}`;
-  writeFileSync(path, text);
-  return path;
-}
-
-/** What `act` throws, which must be a Fault. */
-export function faultOf(act: () => unknown): Fault {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof Fault) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
 }

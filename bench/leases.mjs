@@ -9,21 +9,21 @@ export const SUBNET = '10.0.0.0/8';
 
 const FIRST = 2; // .1 is the gateway
 
-/** Adds leases, those from number `from` up to `to`, as host-local writes them. */
-export function addLeases({ config, label }, from, to) {
-  if (to === from) return;
+/** Adds a number of leases to a node that has none, as host-local writes them. */
+export function addLeases({ config, label }, count) {
+  if (count === 0) return;
   const directory = join(config.ipam.dataDir, config.name);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  for (let n = from; n < to; n += 1) writeFileSync(join(directory, address(n)), `${containerId(label, n)}\r\neth0`);
-  writeFileSync(join(directory, 'last_reserved_ip.0'), address(to - 1));
+  for (let n = 0; n < count; n += 1) writeFileSync(join(directory, address(n)), `${containerId(label, n)}\r\neth0`);
+  writeFileSync(join(directory, 'last_reserved_ip.0'), address(count - 1));
 }
 
 /** Adds the records to such leases, in the image of the one record there is, which the plugin itself has written. */
-export function addRecords({ config, label }, from, to) {
+export function addRecords({ config, label }, count) {
   const directory = join(config.ipam.dataDir, '.trestle', config.name);
   const name = readdirSync(directory).find((entry) => entry.endsWith(':eth0'));
   const image = JSON.parse(readFileSync(join(directory, name), 'utf8'));
-  for (let n = from; n < to; n += 1) {
+  for (let n = 0; n < count; n += 1) {
     const record = { ...image, containerId: containerId(label, n), addresses: [`${address(n)}/8`] };
     writeFileSync(join(directory, `${record.containerId}:eth0`), `${JSON.stringify(record)}\n`);
   }

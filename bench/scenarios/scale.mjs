@@ -16,86 +16,96 @@ import { target } from '../targets.mjs';
 const COUNTS = [0, 1_000, 10_000, 50_000];
 const ROUNDS = 15;
 const COMMANDS = ['ADD', 'DEL'];
+const LIMIT = 1.25;
 const PLOT = join(ROOT, 'docs/lease-scale.svg');
 
 const NETWORK = { isGateway: true, isDefaultGateway: true, ipam: { ranges: [[{ subnet: SUBNET }]] } };
 
 const PLANS = [
-  { contender: reference, label: 'reference', name: 'bridge + host-local' },
-  { contender: trestle, label: 'trestle', name: 'trestle' },
-  { contender: trestle, label: 'adopted', name: 'trestle, leases made by host-local' },
+  { contender: reference, id: 'reference', name: 'bridge + host-local', fill: addLeases },
+  { contender: trestle, id: 'trestle', name: 'trestle', fill: addLeasesWithRecords },
+  { contender: trestle, id: 'adopted', name: 'trestle, leases made by host-local', fill: addLeases },
 ];
 
 /** Measures at each number of leases, prints the table, draws the plot. @returns the figures and the targets. */
 export async function measure({ scratch, options, print }) {
   const rounds = options.pairs ?? ROUNDS;
-  const nodes = PLANS.map((plan) => openNode(scratch, { ...plan, containers: 1, network: NETWORK }));
-  const instruments = openInstruments(scratch);
-  const steps = [];
-  print(`\n${rounds} rounds in turn at each number of leases on disk, in ${SUBNET}, without masquerading`);
-  for (const [i, count] of COUNTS.entries()) {
-    for (const node of nodes) await fill(node, COUNTS[i - 1] ?? 0, count);
-    const samples = await runRounds(nodes, rounds, COMMANDS);
-    steps.push({ count, samples, filesOpened: await countFiles(instruments, nodes) });
-  }
-  for (const node of nodes) node.close();
-  print(['', ...report(steps)].join('\n'));
-  draw(steps, print);
-  return { scenario: 'scale', network: NETWORK, steps, targets: targetsOf(steps) };
+  print(`\n${rounds} rounds in turn over all numbers of leases on disk, in ${SUBNET}, without masquerading`);
+  const nodes = PLANS.flatMap((plan) => COUNTS.map((count) => openFilled(scratch, plan, count)));
+  for (const { plan, node, count } of nodes) await plan.fill(node, count);
+  const all = nodes.map(({ node }) => node);
+  const samples = await runRounds(all, rounds, COMMANDS);
+  const filesOpened = await countFiles(scratch, all);
+  for (const node of all) node.close();
+  const figures = nodes.map(({ plan, node, count }) =>
+    figuresOf(plan, count, samples[node.label], filesOpened[node.label]),
+  );
+  print(['', ...report(figures)].join('\n'));
+  draw(figures, print);
+  return { scenario: 'scale', network: NETWORK, samples, filesOpened, targets: targetsOf(figures) };
 }
 
-/** Ours has records beside the leases that it made itself. */
-async function fill(node, from, to) {
-  addLeases(node, from, to);
-  if (node.label !== trestle.id || to === from) return;
+function openFilled(scratch, plan, count) {
+  const label = `${plan.id}-${count}`;
+  return {
+    plan,
+    count,
+    node: openNode(scratch, { contender: plan.contender, label, containers: 1, network: NETWORK }),
+  };
+}
+
+/** As ours leaves them: the first record is the plugin's own, and those of the leases are made in its image. */
+async function addLeasesWithRecords(node, count) {
+  addLeases(node, count);
   await node.call('ADD', 0);
-  addRecords(node, from, to);
+  addRecords(node, count);
   await node.call('DEL', 0);
 }
 
-async function countFiles(instruments, nodes) {
+async function countFiles(scratch, nodes) {
+  const { filesOpened } = openInstruments(scratch);
   const counted = {};
   for (const { label, call } of nodes) {
-    const ADD = await instruments.filesOpened((under) => call('ADD', 0, { under }));
-    const DEL = await instruments.filesOpened((under) => call('DEL', 0, { under }));
+    const ADD = await filesOpened((under) => call('ADD', 0, { under }));
+    const DEL = await filesOpened((under) => call('DEL', 0, { under }));
     counted[label] = { ADD, DEL };
   }
   return counted;
 }
 
-function report(steps) {
+function figuresOf({ id, name }, count, samples, opened) {
+  return { id, name, count, ADD: median(samples.ADD), DEL: median(samples.DEL), opened };
+}
+
+function report(figures) {
   const head = ['', 'leases on disk', 'ADD ms', 'DEL ms', 'files opened: ADD', 'DEL'].map((text) => paint('dim', text));
-  const rows = PLANS.flatMap(({ label, name }) =>
-    steps.map(({ count, samples, filesOpened }, i) => [
-      i === 0 ? name : '',
-      count.toLocaleString('en'),
-      ...COMMANDS.map((command) => median(samples[label][command]).toFixed(1)),
-      ...COMMANDS.map((command) => filesOpened[label][command].toLocaleString('en')),
-    ]),
-  );
+  const rows = figures.map(({ name, count, ADD, DEL, opened }) => [
+    count === 0 ? name : '',
+    ...[count.toLocaleString('en'), ADD.toFixed(1), DEL.toFixed(1)],
+    ...[opened.ADD, opened.DEL].map((files) => files.toLocaleString('en')),
+  ]);
   return table([head, ...rows]);
 }
 
-function draw(steps, print) {
-  const series = PLANS.slice(0, 2).map(({ label, name }) => ({ label, name }));
-  const panels = COMMANDS.map((command) => ({
-    title: command,
-    series: series.map(({ label, name }) => ({
-      name,
-      points: steps.map(({ count, samples }) => [count, median(samples[label][command])]),
-    })),
-  }));
+function draw(figures, print) {
+  const curve = ({ id, name }, command) => {
+    const own = figures.filter((figure) => figure.id === id);
+    return { name, points: own.map((figure) => [figure.count, figure[command]]) };
+  };
+  const drawn = PLANS.slice(0, 2);
+  const panels = COMMANDS.map((command) => ({ title: command, series: drawn.map((plan) => curve(plan, command)) }));
   mkdirSync(dirname(PLOT), { recursive: true });
   writeFileSync(PLOT, plot({ panels, xTitle: 'leases on disk', yTitle: 'milliseconds, median' }));
   print(paint('dim', `drawn: ${relative(ROOT, PLOT)}`));
 }
 
-function targetsOf(steps) {
-  return ['trestle', 'adopted'].flatMap((label) =>
+function targetsOf(figures) {
+  const [fewest, most] = [COUNTS[0], COUNTS.at(-1)];
+  return PLANS.filter(({ contender }) => contender === trestle).flatMap(({ id, name }) =>
     COMMANDS.map((command) => {
-      const [first, last] = [steps[0], steps.at(-1)].map(({ samples }) => median(samples[label][command]));
-      const { name } = PLANS.find((plan) => plan.label === label);
-      return target(`${command} at 50,000 leases, of that at none (${name})`, last / first, 1.25);
+      const at = (count) => figures.find((figure) => figure.id === id && figure.count === count)[command];
+      const what = `${command} at ${most.toLocaleString('en')} leases, of that at ${fewest} (${name})`;
+      return target(what, at(most) / at(fewest), LIMIT);
     }),
   );
 }

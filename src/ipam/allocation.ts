@@ -8,6 +8,7 @@ import { removeAborted } from './aborted.ts';
 import { attachmentText, type Owner } from './attachment.ts';
 import { sweepAfterBoot } from './boot.ts';
 import { readCursor, writeCursor } from './cursor.ts';
+import { tolerate } from './failures.ts';
 import { namesIn } from './files.ts';
 import type { Host } from './host.ts';
 import { isHeldBy } from './lease.ts';
@@ -18,8 +19,8 @@ import { type Pick, pickNext, rangeOf } from './pick.ts';
 import type { IpamPlan, RangeSet } from './plan.ts';
 import { reclaimDead } from './reclaim.ts';
 import { type AttachmentRecord, createRecord, recordedIps } from './record.ts';
-import { readRecord, removeRecord, replaceRecord } from './records.ts';
-import { removeDead } from './removal.ts';
+import { readRecord, replaceRecord } from './records.ts';
+import { removeAttachment, removeDead } from './removal.ts';
 import { exhausted, requestedTaken } from './shortage.ts';
 
 export interface Lease {
@@ -146,12 +147,13 @@ function commit(store: Store, owner: Owner, leases: readonly Lease[], host: Host
   const addresses = leases.map(({ address }) => formatCidr(address));
   const ips = leases.map(({ address }) => address.ip);
   const createdAtMs = host.nowMs();
-  replaceRecord(store, createRecord(owner, addresses, host.bootId, createdAtMs));
+  const record = createRecord(owner, addresses, host.bootId, createdAtMs);
+  replaceRecord(store, record);
   try {
     const taken = createLeases(store, ips, owner, createdAtMs);
     if (taken !== undefined) throw takenMeanwhile(taken, store);
   } catch (error) {
-    removeRecord(store, owner);
+    tolerate(host, () => removeAttachment(store, record));
     throw error;
   }
   for (const { rangeSet, address } of leases) writeCursor(store, rangeSet, address.ip, host);

@@ -31,6 +31,15 @@ export function removeFile(path: string): boolean {
   return absentWhenMissing('remove', path, () => unlinkSync(path) ?? true) ?? false;
 }
 
+/** Removes a temporary file, if it can be removed: the next one of that name takes its place in any case. */
+export function discardFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // what matters is what came before
+  }
+}
+
 /** Creates the directory and those above it. @throws Fault `io` */
 export function ensureDirectory(path: string): void {
   doing('create the directory', path, () => mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE }));
@@ -42,7 +51,7 @@ export function replaceFile(path: string, text: string, temporary: string): void
   try {
     doing('write', path, () => renameSync(temporary, path));
   } catch (error) {
-    removeFile(temporary);
+    discardFile(temporary);
     throw error;
   }
 }
@@ -58,7 +67,7 @@ export function createFile(path: string, text: string, mtimeMs?: number): void {
     try {
       writeAndClose(file, text, mtimeMs);
     } catch (error) {
-      unlinkSync(path);
+      discardFile(path);
       throw error;
     }
   });

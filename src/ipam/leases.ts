@@ -4,7 +4,7 @@ import { linkSync, lstatSync } from 'node:fs';
 import { formatIp, type Ip, parseIp } from '../address/ip.ts';
 import { errorCode, Fault } from '../fault.ts';
 import type { Attachment } from './attachment.ts';
-import { createFile, doing, ioFault, namesIn, readIfThere, removeFile } from './files.ts';
+import { createFile, discardFile, doing, ioFault, namesIn, readIfThere, removeFile } from './files.ts';
 import { decodeLease, encodeLease, isHeldBy } from './lease.ts';
 import { leasePath, type Store, temporaryPath } from './paths.ts';
 
@@ -29,30 +29,18 @@ export function readLease(store: Store, ip: Ip): string | undefined {
 }
 
 /**
- * Takes addresses, all or none; each file is complete before it has its name, and its mtime is the record's `createdAtMs`.
- * The caller holds the lock. @returns the address that was taken by somebody else after all, or undefined. @throws Fault `io`
+ * Takes addresses; each file is complete before it has its name, and its mtime is the record's `createdAtMs`. The caller
+ * holds the lock, and takes back what was made when this fails.
+ * @returns the address that was taken by somebody else after all, or undefined. @throws Fault `io`
  */
 export function createLeases(store: Store, ips: readonly Ip[], owner: Attachment, createdAtMs: number): Ip | undefined {
   const temporary = temporaryPath(store, 'lease');
-  const made: Ip[] = [];
+  createFile(temporary, encodeLease(owner), createdAtMs);
   try {
-    createFile(temporary, encodeLease(owner), createdAtMs);
-    for (const ip of ips) {
-      if (!linkLease(temporary, leasePath(store, ip))) return undo(store, made, ip);
-      made.push(ip);
-    }
-    return undefined;
-  } catch (error) {
-    undo(store, made, undefined);
-    throw error;
+    return ips.find((ip) => !linkLease(temporary, leasePath(store, ip)));
   } finally {
-    removeFile(temporary);
+    discardFile(temporary);
   }
-}
-
-function undo(store: Store, made: readonly Ip[], result: Ip | undefined): Ip | undefined {
-  for (const ip of made) removeFile(leasePath(store, ip));
-  return result;
 }
 
 function linkLease(temporary: string, path: string): boolean {

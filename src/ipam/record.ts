@@ -70,6 +70,7 @@ function recordSchema(): RecordSchema {
 function createSchema(): RecordSchema {
   const text = z.optional(z.string());
   const address = z.string().check(z.refine((value) => parseCidr(value) !== undefined, 'not an address with a length'));
+  const instant = z.string().check(z.refine((value) => !Number.isNaN(Date.parse(value)), 'not a time'));
   return z.object({
     version: z.int(),
     network: z.string(),
@@ -77,7 +78,7 @@ function createSchema(): RecordSchema {
     ifName: z.string(),
     addresses: z.array(address),
     bootId: z.string(),
-    createdAt: z.string(),
+    createdAt: instant,
     netns: z.optional(z.object({ path: z.string(), device: z.number(), inode: z.number() })),
     hostVeth: text,
     pod: z.optional(z.object({ namespace: text, name: text, uid: text, infraContainerId: text })),

@@ -2,6 +2,8 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 
+const LONGEST = 12; // lines of a program's complaint that are shown
+
 /** An error whose message is all that the user needs to see: no stack trace. */
 export function complaint(message) {
   return Object.assign(new Error(message), { plain: true });
@@ -30,7 +32,7 @@ export function runJson(file, args, options) {
 
 function outputOf({ file, args, status, signal, error, stdout, stderr }) {
   if (status === 0) return stdout;
-  const reason = error?.message ?? (lastLines(stderr) || lastLines(stdout) || signal || `exit status ${status}`);
+  const reason = error?.message ?? (excerpt(stderr) || excerpt(stdout) || signal || `exit status ${status}`);
   throw complaint(`${[file, ...args].join(' ')}: ${reason}`);
 }
 
@@ -47,10 +49,10 @@ async function textOf(stream) {
   return text;
 }
 
-function lastLines(text) {
-  return String(text ?? '')
+/** Programs say what is wrong first, and then how they are used. */
+function excerpt(text) {
+  const lines = String(text ?? '')
     .trim()
-    .split('\n')
-    .slice(-5)
-    .join('\n');
+    .split('\n');
+  return lines.length > LONGEST ? [...lines.slice(0, LONGEST), '…'].join('\n') : lines.join('\n');
 }

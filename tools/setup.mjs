@@ -32,7 +32,7 @@ export async function ensureNpmPackages(say) {
   const reason = npmReason();
   if (!reason) return 'present';
   say(`npm ci (${reason})`);
-  await runLong('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: ROOT });
+  await runLong('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: ROOT });
   return 'installed with npm ci';
 }
 

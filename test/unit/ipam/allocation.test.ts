@@ -319,7 +319,7 @@ describe('the record alone', () => {
       '[]',
       '{"version":1}',
       readFileSync(path, 'utf8').replace('10.1.0.2/29', 'x'),
-      encodeRecord({ ...owner('other'), version: 1, addresses: [], bootId: 'x', createdAt: 'x' }),
+      encodeRecord({ ...owner('other'), version: 1, addresses: [], bootId: 'x', createdAt: new Date().toISOString() }),
     ]) {
       writeFileSync(path, text);
       const machine = host();

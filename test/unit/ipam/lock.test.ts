@@ -46,6 +46,15 @@ describe('a lock that another process holds', () => {
     expect(texts(leaseAddresses(plan(dataDir, [SUBNET]), owner('c1'), host()))).toEqual(['10.1.0.2/24']);
   });
 
+  test('and whose file is removed meanwhile is not mistaken for the one that is there', async () => {
+    const dataDir = scratch();
+    const other = await holder(dataDir);
+    const path = `${dataDir}/${NETWORK}/lock`;
+    const remover = Bun.spawn(['sh', '-c', `sleep 0.1; rm ${path}; kill -9 ${other.pid}`]);
+    withLock(storeOf(dataDir, NETWORK), host(), () => expect(existsSync(path)).toBe(true));
+    await remover.exited;
+  });
+
   test('does not concern a DEL that has nothing to release', async () => {
     const dataDir = scratch();
     await holder(dataDir);

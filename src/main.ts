@@ -1,11 +1,9 @@
 /** Where the program starts: with CNI_COMMAND set it is a plugin, else an operator's command line. */
 
-import { writeSync } from 'node:fs';
 import { runCommandLine } from './cli/command-line.ts';
 import { readInput } from './cni/input.ts';
+import { writeAll } from './cni/output.ts';
 import { type Role, runPlugin } from './cni/plugin.ts';
-import { errorCode } from './fault.ts';
-import { sleepMs } from './sys/clock.ts';
 
 const IPAM_NAMES = ['trestle-ipam', 'host-local'];
 
@@ -13,20 +11,6 @@ const IPAM_NAMES = ['trestle-ipam', 'host-local'];
 function programName(): string {
   const started = process.argv0.endsWith('node') ? (process.argv[1] ?? '') : process.argv0;
   return started.slice(started.lastIndexOf('/') + 1).replace(/\.cjs$/, '');
-}
-
-/** All of it, also to a pipe that is full and does not block. */
-function writeAll(fd: number, text: string): void {
-  let rest = Buffer.from(text);
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(fd, rest));
-    } catch (error) {
-      if (errorCode(error) === 'EPIPE') return;
-      if (errorCode(error) !== 'EAGAIN') throw error;
-      sleepMs(1);
-    }
-  }
 }
 
 /** A runtime that forgot CNI_COMMAND set the other variables: it shall get an error object, not a help text. */

@@ -1,53 +1,63 @@
 /** The network configuration: the JSON on stdin, for both roles (CNI spec 1.1, section 1; keys of the reference bridge). */
 
 import { ipamSchema, ipRangesSchema } from '../ipam/config.ts';
-import { absentOr, emptyOr } from '../schema/absent.ts';
-import { dnsSchema, ipOrCidrSchema, macSchema, mtuSchema } from '../schema/net.ts';
+import {
+  dnsSchema,
+  flagSchema,
+  ipOrCidrSchema,
+  mtuSchema,
+  optionalMacSchema,
+  textSchema,
+  unsignedSchema,
+} from '../schema/net.ts';
 import * as z from '../schema/zod.ts';
 
-const vlanId = z.int().check(z.minimum(0), z.maximum(4094));
-const attachmentSchema = z.object({ containerID: z.string(), ifname: z.string() });
+const ips = z.optional(z.array(ipOrCidrSchema));
+const attachments = z.optional(z.array(z.object({ containerID: z.string(), ifname: z.string() })));
 
-/** What both roles read. `ipam` is left as it is: what it must be depends on its type. */
+/** What both roles read. `prevResult` is read later, and only by those who need it. */
 const commonKeys = {
-  cniVersion: absentOr(z.string()),
-  name: absentOr(z.string()),
-  type: absentOr(z.string()),
-  dns: absentOr(dnsSchema),
-  args: absentOr(
-    z.object({ cni: absentOr(z.object({ ips: absentOr(z.array(ipOrCidrSchema)), mac: emptyOr(macSchema) })) }),
-  ),
-  runtimeConfig: absentOr(
-    z.object({ ips: absentOr(z.array(ipOrCidrSchema)), mac: emptyOr(macSchema), ipRanges: absentOr(ipRangesSchema) }),
-  ),
-  prevResult: absentOr(z.unknown()),
-  'cni.dev/valid-attachments': absentOr(z.array(attachmentSchema)),
-  'cni.dev/attachments': absentOr(z.array(attachmentSchema)),
+  cniVersion: textSchema,
+  name: textSchema,
+  type: textSchema,
+  dns: z.optional(dnsSchema),
+  args: z.optional(z.object({ cni: z.optional(z.object({ ips, mac: optionalMacSchema })) })),
+  runtimeConfig: z.optional(z.object({ ips, mac: optionalMacSchema, ipRanges: z.optional(ipRangesSchema) })),
+  prevResult: z.optional(z.unknown()),
+  'cni.dev/valid-attachments': attachments,
+  'cni.dev/attachments': attachments,
 };
 
-export const ipamPluginSchema = z.object({ ...commonKeys, ipam: ipamSchema });
+/** The IPAM plugin's. Made when it is called for, like the other: a process plays one role. */
+export function ipamPluginSchema() {
+  return z.object({ ...commonKeys, ipam: ipamSchema });
+}
 
-export const mainPluginSchema = z.object({
-  ...commonKeys,
-  bridge: absentOr(z.string()),
-  isGateway: absentOr(z.boolean()),
-  isDefaultGateway: absentOr(z.boolean()),
-  forceAddress: absentOr(z.boolean()),
-  ipMasq: absentOr(z.boolean()),
-  ipMasqBackend: absentOr(z.enum(['nftables', 'iptables', ''])),
-  mtu: absentOr(mtuSchema),
-  hairpinMode: absentOr(z.boolean()),
-  promiscMode: absentOr(z.boolean()),
-  vlan: absentOr(vlanId),
-  vlanTrunk: absentOr(z.array(z.object({ minID: absentOr(vlanId), maxID: absentOr(vlanId), id: absentOr(vlanId) }))),
-  preserveDefaultVlan: absentOr(z.boolean()),
-  macspoofchk: absentOr(z.boolean()),
-  portIsolation: absentOr(z.boolean()),
-  enabledad: absentOr(z.boolean()),
-  disableContainerInterface: absentOr(z.boolean()),
-  // {} is what the reference's users write for "no IPAM", so `type` may be missing.
-  ipam: absentOr(z.object({ ...ipamSchema.def.shape, type: absentOr(z.string()) })),
-});
+/** The main plugin's. */
+export function mainPluginSchema() {
+  const vlanId = unsignedSchema(4094);
+  return z.object({
+    ...commonKeys,
+    bridge: textSchema,
+    isGateway: flagSchema,
+    isDefaultGateway: flagSchema,
+    forceAddress: flagSchema,
+    ipMasq: flagSchema,
+    ipMasqBackend: z.optional(z.enum(['nftables', 'iptables', ''])),
+    mtu: mtuSchema,
+    hairpinMode: flagSchema,
+    promiscMode: flagSchema,
+    vlan: vlanId,
+    vlanTrunk: z.optional(z.array(z.object({ minID: vlanId, maxID: vlanId, id: vlanId }))),
+    preserveDefaultVlan: flagSchema,
+    macspoofchk: flagSchema,
+    portIsolation: flagSchema,
+    enabledad: flagSchema,
+    disableContainerInterface: flagSchema,
+    // {} is what the reference's users write for "no IPAM", so `type` may be missing.
+    ipam: z.optional(z.object({ ...ipamSchema.def.shape, type: textSchema })),
+  });
+}
 
-export type MainConfig = z.output<typeof mainPluginSchema>;
-export type IpamPluginConfig = z.output<typeof ipamPluginSchema>;
+export type MainConfig = z.output<ReturnType<typeof mainPluginSchema>>;
+export type IpamPluginConfig = z.output<ReturnType<typeof ipamPluginSchema>>;

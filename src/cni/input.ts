@@ -22,12 +22,16 @@ export function readInput(fd: number): string {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** @throws Fault `decode` unless the text is one JSON object */
+/**
+ * Keys whose value is null are dropped, at whatever depth: to Go, whose programs write and read configurations, a null
+ * says nothing.
+ * @throws Fault `decode` unless the text is one JSON object
+ */
 export function parseInput(text: string): Record<string, unknown> {
   if (text.trim() === '') throw new Fault('decode', 'cannot read the configuration: stdin is empty');
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text, (_, entry) => entry ?? undefined);
   } catch (cause) {
     throw new Fault('decode', `cannot read the configuration: stdin is not JSON: ${shortened(reasonOf(cause))}`, {
       cause,

@@ -45,7 +45,7 @@ export interface MainRequest extends BaseRequest {
 
 /** @throws Fault `config`, `version`, `environment`, `unsupported` */
 export function readMainRequest(environment: Environment, json: Record<string, unknown>, log: Log): MainRequest {
-  const config = readConfig(mainPluginSchema, json, log);
+  const config = readConfig(mainPluginSchema(), json, log);
   const base = readBase(environment, config, config.ipam ?? {});
   const mac = config.runtimeConfig?.mac ?? config.args?.cni?.mac ?? argsOf(environment).mac;
   return deepFreeze({ ...base, config, ipam: ipamSection(config), mac });
@@ -53,7 +53,7 @@ export function readMainRequest(environment: Environment, json: Record<string, u
 
 /** @throws Fault `config`, `version`, `environment` */
 export function readIpamRequest(environment: Environment, json: Record<string, unknown>, log: Log): IpamRequest {
-  const config = readConfig(ipamPluginSchema, json, log);
+  const config = readConfig(ipamPluginSchema(), json, log);
   return deepFreeze({ ...readBase(environment, config, config.ipam), ipam: config.ipam });
 }
 

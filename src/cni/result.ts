@@ -2,9 +2,16 @@
 
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { type Family, formatIp, type Ip } from '../address/ip.ts';
-import { absentOr } from '../schema/absent.ts';
 import { parseWith } from '../schema/explain.ts';
-import { cidrSchema, type Dns, dnsSchema, optionalIpSchema, type Route, routeSchema } from '../schema/net.ts';
+import {
+  cidrSchema,
+  type Dns,
+  dnsSchema,
+  optionalIpSchema,
+  type Route,
+  routeSchema,
+  textSchema,
+} from '../schema/net.ts';
 import * as z from '../schema/zod.ts';
 import { type CniVersion, isAtLeast } from './versions.ts';
 
@@ -73,29 +80,31 @@ function encodeRoute({ dst, gw, mtu, advmss, priority, table, scope }: Route, ve
   return present({ dst: formatCidr(dst), gw: gw && formatIp(gw), ...later });
 }
 
-const interfaceSchema = z.object({
-  name: z.string(),
-  mac: absentOr(z.string()),
-  mtu: absentOr(z.int()),
-  sandbox: absentOr(z.string()),
-});
-const ipSchema = z.object({ address: cidrSchema, gateway: optionalIpSchema, interface: absentOr(z.int()) });
-const oldIpSchema = z.object({ ip: cidrSchema, gateway: optionalIpSchema, routes: absentOr(z.array(routeSchema)) });
-const resultSchema = z.object({
-  interfaces: absentOr(z.array(interfaceSchema)),
-  ips: absentOr(z.array(ipSchema)),
-  routes: absentOr(z.array(routeSchema)),
-  dns: absentOr(dnsSchema),
-  ip4: absentOr(oldIpSchema),
-  ip6: absentOr(oldIpSchema),
-});
+/** Made when it is needed: ADD never reads a result. */
+function resultSchema() {
+  const size = z.optional(z.int());
+  const routes = z.optional(z.array(routeSchema));
+  const link = z.object({ name: z.string(), mac: textSchema, mtu: size, sandbox: textSchema });
+  const ip = z.object({ address: cidrSchema, gateway: optionalIpSchema, interface: size });
+  const oldIp = z.optional(z.object({ ip: cidrSchema, gateway: optionalIpSchema, routes }));
+  const dns = z.optional(dnsSchema);
+  const interfaces = z.optional(z.array(link));
+  return z.object({ interfaces, ips: z.optional(z.array(ip)), routes, dns, ip4: oldIp, ip6: oldIp });
+}
 
 /** Reads a result of any version. `what` is named when it cannot be used. @throws Fault `decode` */
 export function decodeResult(json: unknown, what: string): Result {
-  const { interfaces = [], ips = [], routes = [], dns = {}, ip4, ip6 } = parseWith(resultSchema, json, what, 'decode');
+  const {
+    interfaces = [],
+    ips = [],
+    routes = [],
+    dns = {},
+    ip4,
+    ip6,
+  } = parseWith(resultSchema(), json, what, 'decode');
   const old = [ip4, ip6].filter((entry) => entry !== undefined);
   return {
-    interfaces,
+    interfaces: interfaces.map((link) => ({ ...link, sandbox: link.sandbox || undefined })),
     ips: [...ips, ...old.map(({ ip, gateway }) => ({ address: ip, gateway }))],
     routes: [...routes, ...old.flatMap((entry) => entry.routes ?? [])],
     dns,

@@ -10,12 +10,12 @@ import { findLink } from './links.ts';
  * Addresses that no host has (RFC 5737 TEST-NET-2, RFC 6666 discard-only): only a default route leads there, and one
  * look-up costs the same on a node with a hundred thousand routes.
  */
-const NOWHERE = ['198.51.100.1', '100::1'].map((text) => parseIp(text) as Ip);
+const NOWHERE = ['198.51.100.1', '100::1'];
 
 /** The MTU of the interface that the default route leaves by. @returns undefined where there is none */
 export function uplinkMtu(connection: Connection): number | undefined {
-  for (const ip of NOWHERE) {
-    const index = defaultInterface(connection, ip);
+  for (const text of NOWHERE) {
+    const index = defaultInterface(connection, parseIp(text) as Ip);
     const link = index === undefined ? undefined : findLink(connection, index);
     if (link !== undefined) return link.mtu;
   }

@@ -1,9 +1,11 @@
-/** Schemas of the values that configurations, arguments and results share: text in JSON, parsed values out. */
+/**
+ * Schemas of the values that configurations, arguments and results share: text in JSON, parsed values out. Making a
+ * schema costs tens of microseconds, so each is made once and used wherever it fits.
+ */
 
 import { type Cidr, parseCidr } from '../address/cidr.ts';
 import { type Ip, parseIp } from '../address/ip.ts';
 import { isUnicastMac, parseMac } from '../address/mac.ts';
-import { emptyOr } from './absent.ts';
 import * as z from './zod.ts';
 
 /** A route as CNI 1.1.0 has it. `gw` absent: through the attachment's gateway of the same family, if it has one. */
@@ -24,23 +26,35 @@ export interface Dns {
   readonly options?: readonly string[] | undefined;
 }
 
+export const flagSchema = z.optional(z.boolean());
+export const textSchema = z.optional(z.string());
+export const textsSchema = z.optional(z.array(z.string()));
+
 /** A string that `parse` understands. */
 function textOf<T>(what: string, parse: (text: string) => T | undefined) {
-  return z.pipe(
-    z.string(),
-    z.transform((text, context): T => {
-      const value = parse(text);
-      if (value !== undefined) return value;
-      context.issues.push({ code: 'custom', message: `${JSON.stringify(text)} is not ${what}`, input: text });
-      return z.NEVER;
-    }),
-  );
+  return z.pipe(z.string(), z.transform(reader(what, parse)));
 }
 
-export const ipSchema = textOf('an IP address', parseIp);
+/** The same where it may be missing; "", Go's zero value, also says nothing. */
+function optionalTextOf<T>(what: string, parse: (text: string) => T | undefined) {
+  const read = reader(what, parse);
+  const transform = z.transform((text: string, context: Context) => (text === '' ? undefined : read(text, context)));
+  return z.optional(z.pipe(z.string(), transform));
+}
+
+type Context = z.core.ParsePayload;
+
+function reader<T>(what: string, parse: (text: string) => T | undefined) {
+  return (text: string, context: Context): T => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.issues.push({ code: 'custom', message: `${JSON.stringify(text)} is not ${what}`, input: text });
+    return z.NEVER;
+  };
+}
 
 /** An address that may be missing. */
-export const optionalIpSchema = emptyOr(ipSchema);
+export const optionalIpSchema = optionalTextOf('an IP address', parseIp);
 
 /** `address/length`, host bits kept. */
 export const cidrSchema = textOf('an address with a prefix length, like 10.1.0.0/16', parseCidr);
@@ -54,24 +68,35 @@ export function parseMacAddress(text: string): Uint8Array | undefined {
   return bytes !== undefined && isUnicastMac(bytes) ? bytes : undefined;
 }
 
-export const macSchema = textOf('a MAC address that an interface may have, like 0a:1b:2c:3d:4e:5f', parseMacAddress);
+export const optionalMacSchema = optionalTextOf(
+  'a MAC address that an interface may have, like 0a:1b:2c:3d:4e:5f',
+  parseMacAddress,
+);
 
-const unsigned = (most: number) => z.int().check(z.minimum(0), z.maximum(most));
-export const mtuSchema = unsigned(65_535);
+/** A whole number from 0 to `most`, which may be missing. */
+export function unsignedSchema(most: number) {
+  return z.optional(z.int().check(z.minimum(0), z.maximum(most)));
+}
+
+const u16Schema = unsignedSchema(0xffff);
+const u32Schema = unsignedSchema(0xffff_ffff);
+
+/** The sizes that the kernel takes as a link's MTU; 0 says nothing. */
+export const mtuSchema = u16Schema;
 
 export const routeSchema = z.object({
   dst: cidrSchema,
   gw: optionalIpSchema,
-  mtu: z.optional(unsigned(65_535)),
-  advmss: z.optional(unsigned(65_535)),
-  priority: z.optional(unsigned(0xffff_ffff)),
-  table: z.optional(unsigned(0xffff_ffff)),
-  scope: z.optional(unsigned(255)),
+  mtu: u16Schema,
+  advmss: u16Schema,
+  priority: u32Schema,
+  table: u32Schema,
+  scope: unsignedSchema(0xff),
 });
 
 export const dnsSchema = z.object({
-  nameservers: z.optional(z.array(z.string())),
-  domain: z.optional(z.string()),
-  search: z.optional(z.array(z.string())),
-  options: z.optional(z.array(z.string())),
+  nameservers: textsSchema,
+  domain: textSchema,
+  search: textsSchema,
+  options: textsSchema,
 });

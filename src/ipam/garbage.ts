@@ -11,7 +11,7 @@ import type { Host } from './host.ts';
 import { decodeLease } from './lease.ts';
 import { isWrittenBefore, leasedIps, readLease, removeLease } from './leases.ts';
 import { withLock } from './lock.ts';
-import { type Store, storeOf } from './paths.ts';
+import { leasePath, type Store, storeOf } from './paths.ts';
 import { type AttachmentRecord, encodeRecord, recordedIps } from './record.ts';
 import { readRecord, readRecords, removeBrokenRecords, removeRecord } from './records.ts';
 import { removeDead } from './removal.ts';
@@ -73,7 +73,7 @@ export function releaseGarbage(dataDir: string, network: string, doomed: readonl
 export function findDead(store: Store, host: Host): Doomed[] {
   const records = readRecords(store, host);
   const dead = records.filter((record) => record.bootId !== host.bootId || host.isDead(record));
-  const unrecorded = groupByHolder(store, leasesBefore(store, host.bootedAtMs, records));
+  const unrecorded = groupByHolder(store, leasesBefore(store, host.bootedAtMs, records), host);
   return [
     ...dead.map((record) => doomRecord(record, recordedIps(record), 'dead')),
     ...[...unrecorded.values()].map((held) => ({ ...held, record: undefined, reason: 'dead' as const })),
@@ -83,7 +83,7 @@ export function findDead(store: Store, host: Host): Doomed[] {
 function findInvalid(store: Store, valid: ValidAttachments, host: Host): Doomed[] {
   const validKeys = new Set(valid.flatMap((one) => [keyOf(one), keyOf({ ...one, ifName: '' })]));
   const records = readRecords(store, host);
-  const held = groupByHolder(store, leasedIps(store));
+  const held = groupByHolder(store, leasedIps(store), host);
   const recorded = records.map((record) => doomRecord(record, held.get(keyOf(record))?.addresses ?? [], 'not valid'));
   for (const record of records) held.delete(keyOf(record));
   const others = [...held.values()].map((one) => ({ ...one, record: undefined, reason: 'not valid' as const }));
@@ -92,12 +92,16 @@ function findInvalid(store: Store, valid: ValidAttachments, host: Host): Doomed[
 
 type Held = Pick<Doomed, 'attachment' | 'addresses'>;
 
-/** Leases by who holds them; those that cannot be read are nobody's. */
-function groupByHolder(store: Store, ips: readonly Ip[]): Map<string, Held> {
+/** Leases by who holds them; those that cannot be read are nobody's, and stay. */
+function groupByHolder(store: Store, ips: readonly Ip[], host: Host): Map<string, Held> {
   const groups = new Map<string, { attachment: Attachment; addresses: Ip[] }>();
   for (const ip of ips) {
-    const holder = decodeLease(readLease(store, ip) ?? '');
-    if (holder === undefined) continue;
+    const text = readLease(store, ip) ?? '';
+    const holder = decodeLease(text);
+    if (holder === undefined) {
+      if (text !== '') host.log('warn', `${leasePath(store, ip)} does not say whose lease it is: left alone`);
+      continue;
+    }
     const attachment = { network: store.network, containerId: holder.containerId, ifName: holder.ifName ?? '' };
     const group = groups.get(keyOf(attachment));
     if (group === undefined) groups.set(keyOf(attachment), { attachment, addresses: [ip] });

@@ -100,7 +100,9 @@ describe('GC', () => {
     writeFileSync(`${dataDir}/.trestle/${NETWORK}/x:eth0`, '{');
     foreignLease(dataDir, '10.1.0.99', '');
     foreignLease(dataDir, '10.1.0.98', 'who knows?');
-    collect(dataDir, names('a', 'b', 'c', 'd', 'e', 'f'));
+    const machine = host();
+    collect(dataDir, names('a', 'b', 'c', 'd', 'e', 'f'), machine);
+    expect(machine.lines.filter((line) => line.includes('10.1.0.98 does not say whose'))).toHaveLength(1);
     expect(ownFiles(dataDir)).toEqual(['a:eth0', 'b:eth0', 'boot', 'c:eth0', 'd:eth0']);
     expect(leaseFiles(dataDir)).not.toContain('10.1.0.99');
     expect(leaseFiles(dataDir)).toContain('10.1.0.98');

@@ -1,4 +1,7 @@
-/** Empty lease files. Both programs write leases under the lock, so whoever holds it and sees one sees an aborted write. */
+/**
+ * Empty lease files. Both programs write leases under the lock, so whoever holds it and sees one sees an aborted
+ * write.
+ */
 
 import { formatIp, type Ip } from '../address/ip.ts';
 import { removeFile } from './files.ts';

@@ -13,8 +13,8 @@ import { removeDead } from './removal.ts';
 
 /**
  * Once a boot, removes the leases of earlier ones: those of records with another boot ID, and lease files without a
- * record that were last written before this boot. The caller holds the lock. What cannot be removed is logged, and tried
- * again at the next call. @throws Fault `io` where the store cannot be read or written at all
+ * record that were last written before this boot. The caller holds the lock. What cannot be removed is logged, and
+ * tried again at the next call. @throws Fault `io` where the store cannot be read or written at all
  */
 export function sweepAfterBoot(store: Store, host: Host): void {
   if (readIfThere(store.boot)?.trim() === host.bootId) return;

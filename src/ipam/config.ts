@@ -1,4 +1,6 @@
-/** Schemas of what the configuration says about addresses: the `ipam` section and its ranges. Unknown keys are dropped. */
+/**
+ * Schemas of what the configuration says about addresses: the `ipam` section and its ranges. Unknown keys are dropped.
+ */
 
 import { cidrSchema, optionalIpSchema, routeSchema, textSchema } from '../schema/net.ts';
 import * as z from '../schema/zod.ts';

@@ -1,4 +1,6 @@
-/** Proof that an attachment is dead. Where there is doubt it lives: an address handed out twice is worse than one lost. */
+/**
+ * Proof that an attachment is dead. Where there is doubt it lives: an address handed out twice is worse than one lost.
+ */
 
 import { statSync } from 'node:fs';
 import { errorCode } from '../fault.ts';
@@ -7,8 +9,8 @@ import type { Netns } from './attachment.ts';
 import type { AttachmentRecord } from './record.ts';
 
 /**
- * Makes the check. An attachment is dead when it is of an earlier boot; or when its netns is no longer found at its path
- * and no process that we can see lives in it. One whose netns is not known is never dead.
+ * Makes the check. An attachment is dead when it is of an earlier boot; or when its netns is no longer found at its
+ * path and no process that we can see lives in it. One whose netns is not known is never dead.
  */
 export function createDeathCheck(bootId: string): (record: AttachmentRecord) => boolean {
   let inUse: ReadonlySet<number> | undefined;

@@ -57,8 +57,9 @@ export function replaceFile(path: string, text: string, temporary: string): void
 }
 
 /**
- * Creates a file that nobody else looks at (the caller holds the lock), in place of one that a killed process left. That one
- * is removed rather than truncated, for it may be a second name of a lease. `mtimeMs` is its time of modification, if given.
+ * Creates a file that nobody else looks at (the caller holds the lock), in place of one that a killed process left.
+ * That one is removed rather than truncated, for it may be a second name of a lease. `mtimeMs` is its time of
+ * modification, if given.
  * @throws Fault `io`, and then nothing is left
  */
 export function createFile(path: string, text: string, mtimeMs?: number): void {

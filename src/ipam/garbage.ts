@@ -1,4 +1,6 @@
-/** GC's part: which attachments are to go, and their release. Two steps, so that the caller removes interfaces between. */
+/**
+ * GC's part: which attachments are to go, and their release. Two steps, so that the caller removes interfaces between.
+ */
 
 import { formatIp, type Ip } from '../address/ip.ts';
 import type { Fault } from '../fault.ts';
@@ -34,8 +36,8 @@ export interface Garbage {
 export type ValidAttachments = readonly Pick<Attachment, 'containerId' | 'ifName'>[];
 
 /**
- * Finds the attachments of a network that are not in `valid`. Without a list, only what is provably dead is found: an empty
- * list says that nothing is valid, a missing one says nothing. Reads every record and lease; removes nothing.
+ * Finds the attachments of a network that are not in `valid`. Without a list, only what is provably dead is found: an
+ * empty list says that nothing is valid, a missing one says nothing. Reads every record and lease; removes nothing.
  * @throws Fault `io`
  */
 export function planGarbage(

@@ -29,8 +29,8 @@ export function readLease(store: Store, ip: Ip): string | undefined {
 }
 
 /**
- * Takes addresses; each file is complete before it has its name, and its mtime is the record's `createdAtMs`. The caller
- * holds the lock, and takes back what was made when this fails.
+ * Takes addresses; each file is complete before it has its name, and its mtime is the record's `createdAtMs`. The
+ * caller holds the lock, and takes back what was made when this fails.
  * @returns the address that was taken by somebody else after all, or undefined. @throws Fault `io`
  */
 export function createLeases(store: Store, ips: readonly Ip[], owner: Attachment, createdAtMs: number): Ip | undefined {
@@ -60,8 +60,8 @@ export function removeLease(store: Store, ip: Ip, attachment: Attachment): boole
 }
 
 /**
- * Whether this file is the one that was made together with a record of `createdAtMs`: the same attachment may have got the
- * same address again meanwhile, from host-local, which knows nothing of records.
+ * Whether this file is the one that was made together with a record of `createdAtMs`: the same attachment may have got
+ * the same address again meanwhile, from host-local, which knows nothing of records.
  */
 export function isWrittenAt(store: Store, ip: Ip, createdAtMs: number): boolean {
   const writtenAt = writtenAtMs(store, ip);
@@ -87,8 +87,8 @@ export function leasedIps(store: Store): Ip[] {
 }
 
 /**
- * The leases of an attachment, by reading every one: where no record tells. Those without interface (very old host-local)
- * count only where none has it, as in host-local. @throws Fault `io`
+ * The leases of an attachment, by reading every one: where no record tells. Those without interface (very old
+ * host-local) count only where none has it, as in host-local. @throws Fault `io`
  */
 export function leasesHeldBy(store: Store, attachment: Attachment): Ip[] {
   const own = leasedIps(store).flatMap((ip) => {

@@ -1,6 +1,9 @@
-/** Where everything stands on disk. The leases are host-local's; what is ours is out of its sight, for it reads all it finds. */
+/**
+ * Where everything stands on disk. The leases are host-local's; what is ours is out of its sight, for it reads all it
+ * finds.
+ */
 
-import { hash64 } from '../address/hash.ts';
+import { hashHex } from '../address/hash.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import type { Attachment } from './attachment.ts';
@@ -47,7 +50,7 @@ const LONGEST_NAME = 255; // NAME_MAX
 export function recordPath(store: Store, { containerId, ifName }: Attachment): string {
   const name = `${safeName(containerId, 'container ID')}:${safeName(ifName, 'interface name')}`;
   if (name.length <= LONGEST_NAME) return `${store.own}/${name}`;
-  const hash = hash64(containerId).toString(16).padStart(16, '0');
+  const hash = hashHex(containerId);
   return `${store.own}/${containerId.slice(0, 200)}~${hash}:${ifName}`;
 }
 

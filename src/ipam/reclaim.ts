@@ -9,7 +9,9 @@ import { leasedIps } from './leases.ts';
 import { withLock } from './lock.ts';
 import type { Store } from './paths.ts';
 
-/** Reclaims the dead of a network, and tells the host of each once the lock is free again. @throws Fault `busy`, `io` */
+/**
+ * Reclaims the dead of a network, and tells the host of each once the lock is free again. @throws Fault `busy`, `io`
+ */
 export function reclaimDead(store: Store, host: Host): void {
   const dead = findDead(store, host);
   const reclaimed: Doomed[] = [];

@@ -1,4 +1,6 @@
-/** Taking an attachment out of the store: its leases first, its record last, so that a kill in between loses nothing. */
+/**
+ * Taking an attachment out of the store: its leases first, its record last, so that a kill in between loses nothing.
+ */
 
 import type { Ip } from '../address/ip.ts';
 import { isWrittenAt, removeLease } from './leases.ts';

@@ -12,7 +12,8 @@ import { readRecord } from './records.ts';
 import { holderOf } from './shortage.ts';
 
 /**
- * Verifies the leases of `expected`, the container's addresses in prevResult. Reads their files and the record, no more.
+ * Verifies the leases of `expected`, the container's addresses in prevResult. Reads their files and the record, no
+ * more.
  * @throws Fault `check` that names the first lease that is off, `io`
  */
 export function verifyLeases(dataDir: string, attachment: Attachment, expected: readonly Ip[], host: Host): void {

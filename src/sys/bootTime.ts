@@ -13,7 +13,8 @@ const STAMPED_EARLY = ['/dev/null', '/dev/zero', '/dev', '/sys', '/run', '/proc/
  *
  * "Now minus uptime" alone is none: where the clock was stepped forward after the boot (NTP on a machine without a
  * battery-backed clock, a virtual machine resumed from a snapshot), files written before the step look older than that
- * boot. What the kernel stamped at boot was stamped with the same unstepped clock, so the earliest of all of them holds.
+ * boot. What the kernel stamped at boot was stamped with the same unstepped clock, so the earliest of all of them
+ * holds.
  */
 export function bootedAtMs(): number {
   const uptimeMs = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;

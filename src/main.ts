@@ -4,6 +4,7 @@ import { runCommandLine } from './cli/command-line.ts';
 import { readInput } from './cni/input.ts';
 import { writeAll } from './cni/output.ts';
 import { type Role, runPlugin } from './cni/plugin.ts';
+import { exitNow } from './sys/exit.ts';
 
 const IPAM_NAMES = ['trestle-ipam', 'host-local'];
 
@@ -26,4 +27,7 @@ function main(): number {
   return runPlugin({ role, variables: process.env, readInput: () => readInput(0), write, writeError });
 }
 
-process.exitCode = main();
+// Errors are told by their message; collecting stacks for those that are only caught would cost time.
+if (!process.env.TRESTLE_STACK) Error.stackTraceLimit = 0;
+
+exitNow(main());

@@ -16,9 +16,10 @@ export function isUnicastMac(bytes: Uint8Array): boolean {
   return bytes.length === 6 && ((bytes[0] as number) & 1) === 0 && bytes.some((byte) => byte !== 0);
 }
 
-/** A locally administered unicast address from 48 bits of a hash, so that it is the same each time. */
-export function localMac(hash: bigint): Uint8Array {
-  const bytes = Uint8Array.from({ length: 6 }, (_, at) => Number((hash >> BigInt(8 * (5 - at))) & 0xffn));
+/** A locally administered unicast address from the first twelve digits of a hash, so that it is the same each time. */
+export function localMac(hash: string): Uint8Array {
+  const bytes = new Uint8Array(6);
+  for (let at = 0; at < 6; at++) bytes[at] = Number.parseInt(hash.slice(2 * at, 2 * at + 2), 16);
   bytes[0] = ((bytes[0] as number) & 0xfc) | 0x02;
   return bytes;
 }

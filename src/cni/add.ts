@@ -52,10 +52,10 @@ export function add(request: MainRequest, log: Log): Result {
 }
 
 function attach(call: Add): Result {
-  verifyPlace(call);
+  const found = inspectPlace(call);
   const allocation = withGateways(takeAddresses(call), call.settings);
   const mtu = call.settings.mtu ?? uplinkMtu(call.node.route);
-  const bridge = prepareBridge(call, allocation, mtu);
+  const bridge = prepareBridge(call, found, allocation, mtu);
   const pair = plugIn(call, bridge, mtu);
   configureInterface(call.container, pair.container, {
     ...allocation,
@@ -66,11 +66,11 @@ function attach(call: Add): Result {
   return resultOf(call, bridge, pair, allocation);
 }
 
-/** What can be seen to stand in the way, before anything is changed. */
-function verifyPlace({ request, settings, node, container }: Add): void {
+/** What can be seen to stand in the way, before anything is changed. @returns the bridge, if it is there */
+function inspectPlace({ request, settings, node, container }: Add): Link | undefined {
   if (sameNetns(node.netns, container.netns)) throw ownNetns(request.netns);
   refuseTakenName(container, request.ifName);
-  findBridge(node.route, settings.bridge);
+  return findBridge(node.route, settings.bridge);
 }
 
 function takeAddresses({ request, plan, node, container, undo, log, settings }: Add): Allocation {
@@ -86,8 +86,13 @@ function takeAddresses({ request, plan, node, container, undo, log, settings }: 
   return allocation;
 }
 
-function prepareBridge({ node, settings }: Add, allocation: Allocation, mtu: number | undefined): Link {
-  const bridge = ensureBridge(node.route, { name: settings.bridge, mtu });
+function prepareBridge(
+  { node, settings }: Add,
+  found: Link | undefined,
+  allocation: Allocation,
+  mtu: number | undefined,
+): Link {
+  const bridge = ensureBridge(node.route, found, { name: settings.bridge, mtu });
   if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation));
   return bridge;
 }

@@ -43,7 +43,7 @@ export function mainPluginSchema() {
     isDefaultGateway: flagSchema,
     forceAddress: flagSchema,
     ipMasq: flagSchema,
-    ipMasqBackend: z.optional(z.enum(['nftables', 'iptables', ''])),
+    ipMasqBackend: textSchema,
     mtu: mtuSchema,
     hairpinMode: flagSchema,
     promiscMode: flagSchema,

@@ -24,9 +24,11 @@ export function del(request: MainRequest, log: Log): void {
   try {
     const host = mainHost(node, log);
     const record = findRecord(request.dataDir, request, host);
+    // The set element goes first: the kernel takes some 15 ms to dispose of it, and the same again to dispose of a veth.
+    // Both are waited for, the one when its socket is closed; begun in this order, the waits overlap.
     const failures = [
-      ...attempt(() => removeInterface(request, record, node, bridge)),
       ...attempt(() => removeMasquerading(request, record, node, log)),
+      ...attempt(() => removeInterface(request, record, node, bridge)),
     ];
     // With the interface still there, the address is still in use: it stays leased, and the runtime will call again.
     if (failures.length === 0) failures.push(...attempt(() => releaseAddresses(request.dataDir, request, host)));

@@ -48,13 +48,13 @@ export function readMainRequest(environment: Environment, json: Record<string, u
   const config = readConfig(mainPluginSchema(), json, log);
   const base = readBase(environment, config, config.ipam ?? {});
   const mac = config.runtimeConfig?.mac ?? config.args?.cni?.mac ?? argsOf(environment).mac;
-  return deepFreeze({ ...base, config, ipam: ipamSection(config), mac });
+  return Object.freeze({ ...base, config, ipam: ipamSection(config), mac });
 }
 
 /** @throws Fault `config`, `version`, `environment` */
 export function readIpamRequest(environment: Environment, json: Record<string, unknown>, log: Log): IpamRequest {
   const config = readConfig(ipamPluginSchema(), json, log);
-  return deepFreeze({ ...readBase(environment, config, config.ipam), ipam: config.ipam });
+  return Object.freeze({ ...readBase(environment, config, config.ipam), ipam: config.ipam });
 }
 
 function readConfig<T extends z.core.$ZodType>(schema: T, json: unknown, log: Log): z.output<T> {
@@ -94,11 +94,4 @@ function argsOf({ command, args }: Environment): CniArgs {
 function ipamSection({ ipam }: MainConfig): IpamSection | undefined {
   const type = ipam?.type;
   return type === undefined || type === '' ? undefined : { ...ipam, type };
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value;
-  Object.freeze(value);
-  for (const inner of Object.values(value)) deepFreeze(inner);
-  return value;
 }

@@ -2,6 +2,7 @@
 
 import { Fault } from '../fault.ts';
 import type { IpamSection } from '../ipam/config.ts';
+import { describe } from '../schema/explain.ts';
 import type { MainConfig } from './config.ts';
 import { verifyInterfaceName } from './environment.ts';
 
@@ -17,6 +18,7 @@ export interface Settings {
 }
 
 const DEFAULT_BRIDGE = 'cni0';
+const BACKENDS = ['', 'nftables', 'iptables'];
 /** IPAM that is done in this process, whatever of its two names it is called by. */
 export const OWN_IPAM = ['trestle-ipam', 'host-local'];
 
@@ -54,7 +56,14 @@ function verifyCombinations(config: MainConfig): void {
   const asked = [...keys, ...more].find((key) => config[key]);
   if (asked !== undefined) throw unsupported(`"${asked}"`);
   if (config.vlanTrunk?.length) throw unsupported('"vlanTrunk"');
+  if (!BACKENDS.includes(config.ipMasqBackend ?? '')) throw unknownBackend(config.ipMasqBackend);
   if (config.ipMasqBackend === 'iptables') throw unsupported('"ipMasqBackend": "iptables"');
+}
+
+function unknownBackend(found: unknown): Fault {
+  return new Fault('config', `cannot use the configuration: ipMasqBackend: ${describe(found)} is no backend`, {
+    details: 'It must be "nftables" or "iptables", or be left out.',
+  });
 }
 
 function unsupported(what: string): Fault {

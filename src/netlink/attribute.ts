@@ -1,19 +1,6 @@
 /** Netlink attributes (struct nlattr: u16 length, u16 type, payload, padding to four bytes). */
 
-import {
-  align4,
-  concat,
-  cString,
-  readCString,
-  readU8,
-  readU16le,
-  readU32le,
-  Truncated,
-  u8,
-  u16le,
-  u32be,
-  u32le,
-} from './bytes.ts';
+import { align4, cString, putBytes, readCString, readU8, readU32le, Truncated } from './bytes.ts';
 
 const HEADER = 4;
 /** Set on the type of an attribute that holds attributes (linux/netlink.h). */
@@ -21,55 +8,105 @@ const NLA_F_NESTED = 0x8000;
 /** The type without its two flag bits (NLA_F_NESTED, NLA_F_NET_BYTEORDER). */
 const NLA_TYPE_MASK = 0x3fff;
 
+/** An attribute to be sent: bytes, attributes within it, or a number of so many bytes. */
+export type Attribute =
+  | { readonly type: number; readonly value: Uint8Array }
+  | { readonly type: number; readonly value: readonly Attribute[] }
+  | { readonly type: number; readonly value: number; readonly width: 1 | 2 | 4; readonly bigEndian?: true };
+
+export function attrBytes(type: number, value: Uint8Array): Attribute {
+  return { type, value };
+}
+
+export function attrText(type: number, text: string): Attribute {
+  return { type, value: cString(text) };
+}
+
+export function attrNest(type: number, ...value: readonly Attribute[]): Attribute {
+  return { type, value };
+}
+
+export function attrU8(type: number, value: number): Attribute {
+  return { type, value, width: 1 };
+}
+
+export function attrU16(type: number, value: number): Attribute {
+  return { type, value, width: 2 };
+}
+
+export function attrU32(type: number, value: number): Attribute {
+  return { type, value, width: 4 };
+}
+
+export function attrU32be(type: number, value: number): Attribute {
+  return { type, value, width: 4, bigEndian: true };
+}
+
+/** Bytes that the attributes take up, with their padding. */
+export function sizeOfAttributes(attributes: readonly Attribute[]): number {
+  let size = 0;
+  for (const attribute of attributes) size += align4(HEADER + payloadSize(attribute));
+  return size;
+}
+
+/** Writes the attributes one behind the other. @returns where they end */
+export function putAttributes(view: DataView, start: number, attributes: readonly Attribute[]): number {
+  let at = start;
+  for (const attribute of attributes) at = putAttribute(view, at, attribute);
+  return at;
+}
+
+/** The header's length is known when the payload is written. */
+function putAttribute(view: DataView, at: number, attribute: Attribute): number {
+  const end = putPayload(view, at + HEADER, attribute);
+  view.setUint16(at, end - at, true);
+  view.setUint16(at + 2, Array.isArray(attribute.value) ? attribute.type | NLA_F_NESTED : attribute.type, true);
+  return align4(end);
+}
+
+function putPayload(view: DataView, at: number, attribute: Attribute): number {
+  if (!('width' in attribute)) {
+    if (!(attribute.value instanceof Uint8Array)) return putAttributes(view, at, attribute.value);
+    return putBytes(view, at, attribute.value);
+  }
+  const { width, value, bigEndian } = attribute;
+  if (width === 4) view.setUint32(at, value, !bigEndian);
+  else if (width === 2) view.setUint16(at, value, !bigEndian);
+  else view.setUint8(at, value);
+  return at + width;
+}
+
+function payloadSize(attribute: Attribute): number {
+  if ('width' in attribute) return attribute.width;
+  return attribute.value instanceof Uint8Array ? attribute.value.length : sizeOfAttributes(attribute.value);
+}
+
 /** The payloads by type. Where a type stands more than once, the last counts; `listAttributes` keeps them all. */
 export type Attributes = ReadonlyMap<number, Uint8Array>;
 
-export function attrBytes(type: number, payload: Uint8Array): Uint8Array {
-  const length = HEADER + payload.length;
-  const padding = new Uint8Array(align4(length) - length);
-  return concat([u16le(length), u16le(type), payload, padding]);
-}
-
-export function attrU8(type: number, value: number): Uint8Array {
-  return attrBytes(type, u8(value));
-}
-
-export function attrU16(type: number, value: number): Uint8Array {
-  return attrBytes(type, u16le(value));
-}
-
-export function attrU32(type: number, value: number): Uint8Array {
-  return attrBytes(type, u32le(value));
-}
-
-export function attrU32be(type: number, value: number): Uint8Array {
-  return attrBytes(type, u32be(value));
-}
-
-export function attrText(type: number, text: string): Uint8Array {
-  return attrBytes(type, cString(text));
-}
-
-export function attrNest(type: number, ...attributes: readonly Uint8Array[]): Uint8Array {
-  return attrBytes(type | NLA_F_NESTED, concat(attributes));
-}
-
-/** @throws Truncated when a length runs past the end. */
-export function listAttributes(bytes: Uint8Array): { readonly type: number; readonly payload: Uint8Array }[] {
-  const found: { type: number; payload: Uint8Array }[] = [];
-  for (let at = 0; at + HEADER <= bytes.length; ) {
-    const length = readU16le(bytes, at);
-    if (length < HEADER || at + length > bytes.length) throw new Truncated(`attribute of ${length} bytes at ${at}`);
-    const type = readU16le(bytes, at + 2) & NLA_TYPE_MASK;
-    found.push({ type, payload: bytes.subarray(at + HEADER, at + length) });
-    at += align4(length);
-  }
+/** @throws Truncated when a length runs past the end */
+export function decodeAttributes(bytes: Uint8Array): Attributes {
+  const found = new Map<number, Uint8Array>();
+  forEachAttribute(bytes, (type, payload) => found.set(type, payload));
   return found;
 }
 
-/** @throws Truncated when a length runs past the end. */
-export function decodeAttributes(bytes: Uint8Array): Attributes {
-  return new Map(listAttributes(bytes).map(({ type, payload }) => [type, payload]));
+/** @throws Truncated when a length runs past the end */
+export function listAttributes(bytes: Uint8Array): { readonly type: number; readonly payload: Uint8Array }[] {
+  const found: { type: number; payload: Uint8Array }[] = [];
+  forEachAttribute(bytes, (type, payload) => found.push({ type, payload }));
+  return found;
+}
+
+/** A reply about one link has some fifty of them: nothing is called here that need not be. */
+function forEachAttribute(bytes: Uint8Array, visit: (type: number, payload: Uint8Array) => void): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at + HEADER <= bytes.length; ) {
+    const length = view.getUint16(at, true);
+    if (length < HEADER || at + length > bytes.length) throw new Truncated(`attribute of ${length} bytes at ${at}`);
+    visit(view.getUint16(at + 2, true) & NLA_TYPE_MASK, bytes.subarray(at + HEADER, at + length));
+    at += (length + 3) & ~3;
+  }
 }
 
 /** The attributes inside an attribute; none where it is absent. */

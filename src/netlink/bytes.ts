@@ -1,12 +1,37 @@
-/** Reading and writing integers: width and byte order stand in the name. Netlink is in the host's order, little-endian
- * on both processors that we ship for; what comes from network headers is big-endian. */
+/**
+ * Reading and writing integers: width and byte order stand in the name. Netlink is in the host's order, little-endian on
+ * both processors that we ship for; what comes from network headers is big-endian.
+ */
 
 export class Truncated extends Error {
   override readonly name = 'Truncated';
 }
 
+/** A field of a C structure: its width in bytes, and its value, written in little-endian order. */
+export type Field = readonly [width: 1 | 2 | 4, value: number];
+
+/** The bytes of a packed C structure. */
+export function pack(...fields: readonly Field[]): Uint8Array {
+  let length = 0;
+  for (const [width] of fields) length += width;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const [width, value] of fields) {
+    for (let byte = 0; byte < width; byte++) bytes[at++] = value >>> (8 * byte);
+  }
+  return bytes;
+}
+
+/** Copies bytes into a buffer. @returns where they end */
+export function putBytes(view: DataView, at: number, bytes: Uint8Array): number {
+  new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(bytes, at);
+  return at + bytes.length;
+}
+
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);
@@ -20,58 +45,39 @@ export function align4(length: number): number {
   return (length + 3) & ~3;
 }
 
-export function u8(value: number): Uint8Array {
-  return Uint8Array.of(value);
-}
-
-export function u16le(value: number): Uint8Array {
-  return Uint8Array.of(value, value >>> 8);
-}
-
-export function u16be(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 8, value);
-}
-
-export function u32le(value: number): Uint8Array {
-  return Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
-}
-
-export function u32be(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
-}
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** UTF-8 with the NUL that the kernel's strings end in. */
 export function cString(text: string): Uint8Array {
-  return new TextEncoder().encode(`${text}\0`);
+  return encoder.encode(`${text}\0`);
 }
 
 export function readU8(bytes: Uint8Array, at = 0): number {
-  return view(bytes, at, 1).getUint8(at);
+  verifyRoom(bytes, at, 1);
+  return bytes[at] as number;
 }
 
 export function readU16le(bytes: Uint8Array, at = 0): number {
-  return view(bytes, at, 2).getUint16(at, true);
-}
-
-export function readU32le(bytes: Uint8Array, at = 0): number {
-  return view(bytes, at, 4).getUint32(at, true);
+  verifyRoom(bytes, at, 2);
+  return (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
 }
 
 export function readI32le(bytes: Uint8Array, at = 0): number {
-  return view(bytes, at, 4).getInt32(at, true);
+  verifyRoom(bytes, at, 4);
+  return readU16le(bytes, at) | (readU16le(bytes, at + 2) << 16);
 }
 
-export function readU32be(bytes: Uint8Array, at = 0): number {
-  return view(bytes, at, 4).getUint32(at, false);
+export function readU32le(bytes: Uint8Array, at = 0): number {
+  return readI32le(bytes, at) >>> 0;
 }
 
 /** Text up to the first NUL, or to the end. */
 export function readCString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-function view(bytes: Uint8Array, at: number, width: number): DataView {
+function verifyRoom(bytes: Uint8Array, at: number, width: number): void {
   if (at + width > bytes.length) throw new Truncated(`${width} bytes wanted at ${at}, but there are ${bytes.length}`);
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

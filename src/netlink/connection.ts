@@ -6,11 +6,11 @@
 import { sleepMs } from '../sys/clock.ts';
 import { EAGAIN, EBUSY, EINTR, ENOBUFS } from '../sys/errno.ts';
 import { SystemError } from '../sys/libc.ts';
-import { concat } from './bytes.ts';
+import type { Attribute } from './attribute.ts';
 import { decodeVerdict, KernelError, type Verdict } from './error.ts';
 import {
   decodeMessages,
-  encodeMessage,
+  encodeMessages,
   type Message,
   NLM_F_ACK,
   NLM_F_DUMP,
@@ -26,7 +26,9 @@ export interface Request {
   readonly operation: string;
   readonly type: number;
   readonly flags: number;
-  readonly payload: Uint8Array;
+  /** The family's own header, a multiple of four bytes. */
+  readonly header: Uint8Array;
+  readonly attributes: readonly Attribute[];
   /** Marks the ends of an nftables batch: the kernel answers them only when it refuses the batch as a whole. */
   readonly silent?: boolean;
 }
@@ -107,13 +109,13 @@ function refusal({ request, verdict }: Answer): KernelError {
 
 function exchange(connection: Connection, requests: readonly Request[]): Answer[] {
   const pending = new Map<number, Answer>();
-  const encoded = requests.map((request) => {
+  const messages = requests.map((request) => {
     const sequence = connection.sequence++;
     pending.set(sequence, { request, replies: [], verdict: undefined, interrupted: false });
     const flags = request.flags | NLM_F_REQUEST | (request.silent ? 0 : NLM_F_ACK);
-    return encodeMessage({ type: request.type, flags, sequence, payload: request.payload });
+    return { type: request.type, flags, sequence, header: request.header, attributes: request.attributes };
   });
-  connection.transport.send(concat(encoded));
+  connection.transport.send(encodeMessages(messages));
   const answers = [...pending.values()];
   while (!isComplete(answers)) receiveInto(connection.transport, pending, answers);
   return answers;

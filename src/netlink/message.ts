@@ -1,6 +1,7 @@
 /** Netlink messages (struct nlmsghdr: u32 length, u16 type, u16 flags, u32 sequence, u32 port; then the payload). */
 
-import { align4, concat, readU16le, readU32le, Truncated, u16le, u32le } from './bytes.ts';
+import { type Attribute, putAttributes, sizeOfAttributes } from './attribute.ts';
+import { align4, putBytes, readU16le, readU32le, Truncated } from './bytes.ts';
 
 const HEADER = 16;
 
@@ -17,6 +18,7 @@ export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
 
+/** A message that came: `payload` is the family's own header and the attributes. */
 export interface Message {
   readonly type: number;
   readonly flags: number;
@@ -24,12 +26,39 @@ export interface Message {
   readonly payload: Uint8Array;
 }
 
-export function encodeMessage(message: Message): Uint8Array {
-  const length = HEADER + message.payload.length;
-  const padding = new Uint8Array(align4(length) - length);
-  const port = u32le(0);
-  const head = [u32le(length), u16le(message.type), u16le(message.flags), u32le(message.sequence), port];
-  return concat([...head, message.payload, padding]);
+/** A message to be sent. */
+export interface OutgoingMessage {
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  /** The family's own header, a multiple of four bytes. */
+  readonly header: Uint8Array;
+  readonly attributes: readonly Attribute[];
+}
+
+/** All messages in one datagram. */
+export function encodeMessages(messages: readonly OutgoingMessage[]): Uint8Array {
+  let size = 0;
+  for (const message of messages) size += sizeOf(message);
+  const datagram = new Uint8Array(size);
+  const view = new DataView(datagram.buffer);
+  let at = 0;
+  for (const message of messages) at = putMessage(view, at, message);
+  return datagram;
+}
+
+function sizeOf({ header, attributes }: OutgoingMessage): number {
+  return HEADER + header.length + sizeOfAttributes(attributes);
+}
+
+/** The port stays zero: the kernel knows who sent it. */
+function putMessage(view: DataView, at: number, message: OutgoingMessage): number {
+  view.setUint16(at + 4, message.type, true);
+  view.setUint16(at + 6, message.flags, true);
+  view.setUint32(at + 8, message.sequence, true);
+  const end = putAttributes(view, putBytes(view, at + HEADER, message.header), message.attributes);
+  view.setUint32(at, end - at, true);
+  return end;
 }
 
 /** Every message of one datagram. @throws Truncated when a length runs past the end. */

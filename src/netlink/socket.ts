@@ -3,7 +3,7 @@
 import { closeSync } from 'node:fs';
 import { EINTR, ENOBUFS } from '../sys/errno.ts';
 import { libc, SystemError } from '../sys/libc.ts';
-import { concat, u32le } from './bytes.ts';
+import { pack } from './bytes.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -55,7 +55,7 @@ function receive(fd: number, buffer: Uint8Array): Uint8Array {
 /** Options that an old kernel lacks are done without: messages say less, and dumps are filtered here as well. */
 function enable(fd: number, option: number): void {
   try {
-    libc('setsockopt', fd, SOL_NETLINK, option, u32le(1), 4);
+    libc('setsockopt', fd, SOL_NETLINK, option, pack([4, 1]), 4);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
   }
@@ -74,5 +74,5 @@ function retrying(call: () => number, ...passing: number[]): number {
 
 /** struct timeval: two 64-bit integers. */
 function timeval(seconds: number): Uint8Array {
-  return concat([u32le(seconds), u32le(0), u32le(0), u32le(0)]);
+  return pack([4, seconds], [4, 0], [4, 0], [4, 0]);
 }

@@ -18,13 +18,14 @@ export interface BridgeSettings {
 }
 
 /**
- * Makes sure that the bridge is there and up. Another process may create it at the same time.
+ * Makes sure that the bridge is there and up. `found` is what a look beforehand found; another process may create it at
+ * the same time.
  * @throws Fault `conflict` when the name belongs to something that is no bridge, KernelError
  */
-export function ensureBridge(connection: Connection, settings: BridgeSettings): Link {
-  const found = findBridge(connection, settings.name) ?? create(connection, settings);
-  if (!found.up) execute(connection, setLinkUp(found.index));
-  return found;
+export function ensureBridge(connection: Connection, found: Link | undefined, settings: BridgeSettings): Link {
+  const bridge = found ?? create(connection, settings);
+  if (!bridge.up) execute(connection, setLinkUp(bridge.index));
+  return bridge;
 }
 
 /** @returns undefined where there is none. @throws Fault `conflict` when the name belongs to something else */

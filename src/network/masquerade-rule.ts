@@ -2,6 +2,7 @@
 
 import { type Cidr, formatCidr, networkOf, parseCidr } from '../address/cidr.ts';
 import { BITS, ipToBytes } from '../address/ip.ts';
+import type { Attribute } from '../netlink/attribute.ts';
 import type { Request } from '../netlink/connection.ts';
 import type { Table } from '../netlink/nft/batch.ts';
 import * as nft from '../netlink/nft/constants.ts';
@@ -51,7 +52,7 @@ function masqueradeRule(set: AddressSet, subnet: Cidr): Request {
   return appendRule({ table: TABLE, chain: CHAIN, expressions, comment: set.name });
 }
 
-function outside(network: Cidr, offset: number): Uint8Array[] {
+function outside(network: Cidr, offset: number): Attribute[] {
   const value = ipToBytes(network.ip);
   const load = expression.loadNetworkHeader(offset, value.length);
   return [load, expression.maskWith(maskOf(network)), expression.differsFrom(value)];

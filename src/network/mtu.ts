@@ -1,6 +1,6 @@
 /** The MTU that attachments get when none is configured. */
 
-import { type Ip, parseIp } from '../address/ip.ts';
+import type { Ip } from '../address/ip.ts';
 import { type Connection, execute } from '../netlink/connection.ts';
 import { KernelError } from '../netlink/error.ts';
 import { decodeRoute, findRoute } from '../netlink/route/route.ts';
@@ -10,12 +10,15 @@ import { findLink } from './links.ts';
  * Addresses that no host has (RFC 5737 TEST-NET-2, RFC 6666 discard-only): only a default route leads there, and one
  * look-up costs the same on a node with a hundred thousand routes.
  */
-const NOWHERE = ['198.51.100.1', '100::1'];
+const NOWHERE: readonly Ip[] = [
+  { family: 4, value: 0xc633_6401n },
+  { family: 6, value: (0x100n << 112n) | 1n },
+];
 
 /** The MTU of the interface that the default route leaves by. @returns undefined where there is none */
 export function uplinkMtu(connection: Connection): number | undefined {
-  for (const text of NOWHERE) {
-    const index = defaultInterface(connection, parseIp(text) as Ip);
+  for (const ip of NOWHERE) {
+    const index = defaultInterface(connection, ip);
     const link = index === undefined ? undefined : findLink(connection, index);
     if (link !== undefined) return link.mtu;
   }

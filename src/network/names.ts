@@ -1,7 +1,7 @@
 /** Names and MACs that follow from identifiers, so that they need not be remembered. */
 
 import { readFileSync } from 'node:fs';
-import { hash64 } from '../address/hash.ts';
+import { hashHex } from '../address/hash.ts';
 import { localMac } from '../address/mac.ts';
 
 /** What an attachment's names are made of: one `(container ID, interface name)` on one network. */
@@ -17,20 +17,20 @@ const MACHINE_ID_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id'];
 
 /** `veth` and 44 bits of the attachment's hash: 15 characters, the most that an interface name may have. */
 export function hostVethName({ network, containerId, ifName }: AttachmentKey): string {
-  return `veth${(hash64('host veth', network, containerId, ifName) >> 20n).toString(16).padStart(11, '0')}`;
+  return `veth${hashHex('host veth', network, containerId, ifName).slice(0, 11)}`;
 }
 
 export function hostVethMac({ network, containerId, ifName }: AttachmentKey): Uint8Array {
-  return localMac(hash64('host MAC', network, containerId, ifName));
+  return localMac(hashHex('host MAC', network, containerId, ifName));
 }
 
 export function containerMac({ network, containerId, ifName }: AttachmentKey): Uint8Array {
-  return localMac(hash64('container MAC', network, containerId, ifName));
+  return localMac(hashHex('container MAC', network, containerId, ifName));
 }
 
 /** The same on every boot of a machine, another on another machine. */
 export function bridgeMac(bridge: string, machine: string = machineId()): Uint8Array {
-  return localMac(hash64('bridge MAC', machine, bridge));
+  return localMac(hashHex('bridge MAC', machine, bridge));
 }
 
 /** Who a link, a set element or a rule belongs to. Network names and container IDs contain no `/`. */

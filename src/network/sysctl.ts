@@ -1,6 +1,6 @@
 /** Kernel parameters under /proc/sys/net, of the netns that the thread is in. */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { errorCode, Fault, reasonOf } from '../fault.ts';
 
 const ROOT = '/proc/sys/net';
@@ -20,12 +20,22 @@ export function readSysctl(name: string): string | undefined {
  * @returns whether something was changed. @throws Fault `io` when it cannot be written
  */
 export function ensureSysctl(name: string, value: string): boolean {
-  const found = readSysctl(name);
-  if (found === undefined || found === value) return false;
+  return readSysctl(name) === value ? false : writeSysctl(name, value);
+}
+
+/** Sets a parameter whatever it is. One that the kernel lacks is passed over. @throws Fault `io` */
+export function writeSysctl(name: string, value: string): boolean {
   try {
-    writeFileSync(`${ROOT}/${name}`, value);
+    // "r+" does not create: in /proc that would be refused in other words.
+    const fd = openSync(`${ROOT}/${name}`, 'r+');
+    try {
+      writeSync(fd, value);
+    } finally {
+      closeSync(fd);
+    }
     return true;
   } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return false;
     const details = `Where /proc/sys is read-only, set net.${name.replaceAll('/', '.')} = ${value} on the node beforehand.`;
     throw new Fault('io', `cannot set ${ROOT}/${name} to ${value}: ${reasonOf(cause)}`, { cause, details });
   }

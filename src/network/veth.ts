@@ -39,12 +39,11 @@ export function createVethPair(
   const host = { name, mac: hostVethMac(attachment), mtu, bridge: bridge.index };
   const inside = { name: attachment.ifName, mac: settings.containerMac, mtu, netnsFd: container.netns.fd };
   try {
-    execute(node.route, createVeth({ host, container: inside }));
+    execute(node.route, createVeth({ host, container: inside }), labelHostVeth(name, hostVethAlias(attachment)));
   } catch (error) {
     throw isKernelError(error, EEXIST) ? nameTaken(container, attachment) : error;
   }
   undo.push(`remove ${name}`, () => removeHostVeth(node.route, name));
-  execute(node.route, labelHostVeth(name, hostVethAlias(attachment)));
   const pair = { host: mustFind(node.route, name), container: mustFind(container.route, attachment.ifName) };
   if (settings.hairpin) execute(node.route, setBridgePort(pair.host.index, { hairpin: true }));
   return pair;

@@ -30,6 +30,11 @@ export function libc(name: SymbolName, ...args: (number | Uint8Array | null)[]):
   return result;
 }
 
+/** Whether a C function has been called yet. */
+export function isLibraryOpen(): boolean {
+  return opened !== undefined;
+}
+
 function openLibrary(): CLibrary {
   if (opened !== undefined) return opened;
   try {

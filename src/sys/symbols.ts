@@ -17,6 +17,7 @@ export const SYMBOLS = {
   recv: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
   setns: { args: ['i32', 'i32'], returns: 'i32' },
   flock: { args: ['i32', 'i32'], returns: 'i32' },
+  _exit: { args: ['i32'], returns: 'i32' },
 } as const satisfies Record<string, CSignature>;
 
 export type SymbolName = keyof typeof SYMBOLS;

@@ -1,7 +1,7 @@
 /** nf_tables messages (struct nfgenmsg: u8 family, u8 version, u16 resource in network order) and their transactions. */
 
-import { attrBytes } from '../attribute.ts';
-import { concat, cString, readCString, u8, u16be } from '../bytes.ts';
+import { type Attribute, attrBytes } from '../attribute.ts';
+import { concat, cString, pack, readCString } from '../bytes.ts';
 import { type Connection, execute, executeTransaction, type Request } from '../connection.ts';
 import type { Message } from '../message.ts';
 import * as nft from './constants.ts';
@@ -21,12 +21,12 @@ export interface NftRequest {
   readonly message: number;
   readonly flags: number;
   readonly family: number;
-  readonly attributes: readonly Uint8Array[];
+  readonly attributes: readonly Attribute[];
 }
 
 export function nftRequest({ operation, message, flags, family, attributes }: NftRequest): Request {
-  const payload = concat([encodeHeader(family, 0), ...attributes]);
-  return { operation, type: (nft.NFNL_SUBSYS_NFTABLES << 8) | message, flags, payload };
+  const type = (nft.NFNL_SUBSYS_NFTABLES << 8) | message;
+  return { operation, type, flags, header: encodeHeader(family, 0), attributes };
 }
 
 /** Carries out all the changes or none. @throws KernelError for the first that was refused */
@@ -46,9 +46,9 @@ export function nftBody(message: Message): Uint8Array {
 }
 
 /** User data with one entry (u8 type, u8 length, NUL-terminated text), as nft reads and prints comments. */
-export function attrComment(attribute: number, entry: number, comment: string): Uint8Array {
+export function attrComment(attribute: number, entry: number, comment: string): Attribute {
   const text = cString(comment).subarray(0, COMMENT_MOST);
-  return attrBytes(attribute, concat([u8(entry), u8(text.length), text]));
+  return attrBytes(attribute, concat([pack([1, entry], [1, text.length]), text]));
 }
 
 /** The text of the first entry of that type. */
@@ -62,10 +62,12 @@ export function decodeComment(userdata: Uint8Array | undefined, entry: number): 
 }
 
 function boundary(end: string, type: number): Request {
-  const payload = encodeHeader(0, nft.NFNL_SUBSYS_NFTABLES);
-  return { operation: `${end} a transaction of nftables`, type, flags: 0, payload, silent: true };
+  const operation = `${end} a transaction of nftables`;
+  const header = encodeHeader(0, nft.NFNL_SUBSYS_NFTABLES);
+  return { operation, type, flags: 0, header, attributes: [], silent: true };
 }
 
+/** struct nfgenmsg; the resource is big-endian, and fits its low byte. */
 function encodeHeader(family: number, resource: number): Uint8Array {
-  return concat([u8(family), u8(0), u16be(resource)]);
+  return pack([1, family], [1, 0], [1, 0], [1, resource]);
 }

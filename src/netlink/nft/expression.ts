@@ -1,19 +1,18 @@
 /** The expressions that our rules are made of. All work on one register; the nft disassembly stands beside each. */
 
-import { attrBytes, attrNest, attrText, attrU32be } from '../attribute.ts';
-import { u8 } from '../bytes.ts';
+import { type Attribute, attrBytes, attrNest, attrText, attrU32be } from '../attribute.ts';
 import * as nft from './constants.ts';
 
 const REGISTER = nft.NFT_REG_1;
 
 /** [ meta load nfproto => reg 1 ] [ cmp eq reg 1 … ]: packets of one family in an inet table. */
-export function matchFamily(nfproto: number): Uint8Array[] {
+export function matchFamily(nfproto: number): Attribute[] {
   const load = expression('meta', attrU32be(nft.NFTA_META_KEY, nft.NFT_META_NFPROTO), destination(nft.NFTA_META_DREG));
-  return [load, compare(nft.NFT_CMP_EQ, u8(nfproto))];
+  return [load, compare(nft.NFT_CMP_EQ, Uint8Array.of(nfproto))];
 }
 
 /** [ payload load LENGTHb @ network header + OFFSET => reg 1 ] */
-export function loadNetworkHeader(offset: number, length: number): Uint8Array {
+export function loadNetworkHeader(offset: number, length: number): Attribute {
   return expression(
     'payload',
     destination(nft.NFTA_PAYLOAD_DREG),
@@ -24,12 +23,12 @@ export function loadNetworkHeader(offset: number, length: number): Uint8Array {
 }
 
 /** [ lookup reg 1 set NAME ] */
-export function lookupIn(setName: string): Uint8Array {
+export function lookupIn(setName: string): Attribute {
   return expression('lookup', attrText(nft.NFTA_LOOKUP_SET, setName), source(nft.NFTA_LOOKUP_SREG));
 }
 
 /** [ bitwise reg 1 = ( reg 1 & mask ) ^ 0 ] */
-export function maskWith(mask: Uint8Array): Uint8Array {
+export function maskWith(mask: Uint8Array): Attribute {
   return expression(
     'bitwise',
     source(nft.NFTA_BITWISE_SREG),
@@ -41,16 +40,16 @@ export function maskWith(mask: Uint8Array): Uint8Array {
 }
 
 /** [ cmp neq reg 1 … ] */
-export function differsFrom(value: Uint8Array): Uint8Array {
+export function differsFrom(value: Uint8Array): Attribute {
   return compare(nft.NFT_CMP_NEQ, value);
 }
 
 /** [ masq ] */
-export function masquerade(): Uint8Array {
+export function masquerade(): Attribute {
   return expression('masq');
 }
 
-function compare(operator: number, value: Uint8Array): Uint8Array {
+function compare(operator: number, value: Uint8Array): Attribute {
   return expression(
     'cmp',
     source(nft.NFTA_CMP_SREG),
@@ -59,18 +58,18 @@ function compare(operator: number, value: Uint8Array): Uint8Array {
   );
 }
 
-function expression(name: string, ...attributes: readonly Uint8Array[]): Uint8Array {
+function expression(name: string, ...attributes: readonly Attribute[]): Attribute {
   return attrNest(nft.NFTA_LIST_ELEM, attrText(nft.NFTA_EXPR_NAME, name), attrNest(nft.NFTA_EXPR_DATA, ...attributes));
 }
 
-function source(type: number): Uint8Array {
+function source(type: number): Attribute {
   return attrU32be(type, REGISTER);
 }
 
-function destination(type: number): Uint8Array {
+function destination(type: number): Attribute {
   return attrU32be(type, REGISTER);
 }
 
-function data(type: number, value: Uint8Array): Uint8Array {
+function data(type: number, value: Uint8Array): Attribute {
   return attrNest(type, attrBytes(nft.NFTA_DATA_VALUE, value));
 }

@@ -1,7 +1,6 @@
 /** Rules: expressions in order, with a comment to know them by. */
 
-import { attrNest, attrText, decodeAttributes } from '../attribute.ts';
-import { concat } from '../bytes.ts';
+import { type Attribute, attrNest, attrText, decodeAttributes } from '../attribute.ts';
 import type { Request } from '../connection.ts';
 import { type Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP } from '../message.ts';
 import { attrComment, decodeComment, nftBody, nftRequest, type Table } from './batch.ts';
@@ -10,7 +9,7 @@ import * as nft from './constants.ts';
 export interface Rule {
   readonly table: Table;
   readonly chain: string;
-  readonly expressions: readonly Uint8Array[];
+  readonly expressions: readonly Attribute[];
   readonly comment: string;
 }
 
@@ -24,7 +23,7 @@ export function appendRule({ table, chain, expressions, comment }: Rule): Reques
     attributes: [
       attrText(nft.NFTA_RULE_TABLE, table.name),
       attrText(nft.NFTA_RULE_CHAIN, chain),
-      attrNest(nft.NFTA_RULE_EXPRESSIONS, concat(expressions)),
+      attrNest(nft.NFTA_RULE_EXPRESSIONS, ...expressions),
       attrComment(nft.NFTA_RULE_USERDATA, nft.NFTNL_UDATA_RULE_COMMENT, comment),
     ],
   });

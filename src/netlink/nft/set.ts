@@ -1,7 +1,16 @@
 /** Sets of addresses, and their elements, which carry a comment. */
 
 import { type Family, formatIp, type Ip, ipFromBytes, ipToBytes } from '../../address/ip.ts';
-import { attrBytes, attrNest, attrText, attrU32be, decodeAttributes, listAttributes, nested } from '../attribute.ts';
+import {
+  type Attribute,
+  attrBytes,
+  attrNest,
+  attrText,
+  attrU32be,
+  decodeAttributes,
+  listAttributes,
+  nested,
+} from '../attribute.ts';
 import type { Request } from '../connection.ts';
 import { type Message, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
 import { attrComment, decodeComment, nftBody, nftRequest, type Table } from './batch.ts';
@@ -85,7 +94,7 @@ function elementRequest(
   set: AddressSet,
   message: number,
   flags: number,
-  element: readonly Uint8Array[],
+  element: readonly Attribute[],
 ): Request {
   const elements = attrNest(nft.NFTA_SET_ELEM_LIST_ELEMENTS, attrNest(nft.NFTA_LIST_ELEM, ...element));
   return setRequest(operation, set, message, flags, [...elementListOf(set), elements]);
@@ -96,15 +105,15 @@ function setRequest(
   set: AddressSet,
   message: number,
   flags: number,
-  attributes: readonly Uint8Array[],
+  attributes: readonly Attribute[],
 ): Request {
   return nftRequest({ operation, message, flags, family: set.table.family, attributes });
 }
 
-function elementListOf(set: AddressSet): Uint8Array[] {
+function elementListOf(set: AddressSet): Attribute[] {
   return [attrText(nft.NFTA_SET_ELEM_LIST_TABLE, set.table.name), attrText(nft.NFTA_SET_ELEM_LIST_SET, set.name)];
 }
 
-function keyOf(ip: Ip): Uint8Array {
+function keyOf(ip: Ip): Attribute {
   return attrNest(nft.NFTA_SET_ELEM_KEY, attrBytes(nft.NFTA_DATA_VALUE, ipToBytes(ip)));
 }

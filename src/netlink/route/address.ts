@@ -2,8 +2,8 @@
 
 import { type Cidr, formatCidr, lastValue } from '../../address/cidr.ts';
 import { type Family, type Ip, ipFromBytes, ipToBytes } from '../../address/ip.ts';
-import { attrBytes, attrU32, decodeAttributes } from '../attribute.ts';
-import { concat, readU8, readU32le, u8, u32le } from '../bytes.ts';
+import { type Attribute, attrBytes, attrU32, decodeAttributes } from '../attribute.ts';
+import { pack, readU8, readU32le } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
 import * as rt from './constants.ts';
@@ -29,20 +29,22 @@ export function addAddress(index: number, address: Cidr, detectDuplicates: boole
     operation: `add the address ${formatCidr(address)}`,
     type: rt.RTM_NEWADDR,
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    payload: concat([encodeAddress(index, address), ...broadcastOf(address), ...flags]),
+    header: encodeHeader(index, address),
+    attributes: [...encodeIp(address), ...broadcastOf(address), ...flags],
   };
 }
 
 /** Refused with EADDRNOTAVAIL where the link does not have it. */
 export function deleteAddress(index: number, address: Cidr): Request {
   const operation = `remove the address ${formatCidr(address)}`;
-  return { operation, type: rt.RTM_DELADDR, flags: 0, payload: encodeAddress(index, address) };
+  const header = encodeHeader(index, address);
+  return { operation, type: rt.RTM_DELADDR, flags: 0, header, attributes: encodeIp(address) };
 }
 
 /** Answered by the addresses of one link. */
 export function listAddresses(index: number, family: Family): Request {
-  const payload = concat([u8(afOf(family)), u8(0), u8(0), u8(0), u32le(index)]);
-  return { operation: 'list the addresses', type: rt.RTM_GETADDR, flags: NLM_F_DUMP, payload };
+  const header = pack([1, afOf(family)], [1, 0], [1, 0], [1, 0], [4, index]);
+  return { operation: 'list the addresses', type: rt.RTM_GETADDR, flags: NLM_F_DUMP, header, attributes: [] };
 }
 
 /** @throws Truncated, RangeError when there is no address in it */
@@ -59,17 +61,18 @@ export function decodeAddress(payload: Uint8Array): LinkAddress {
   };
 }
 
-function encodeAddress(index: number, { ip, prefix }: Cidr): Uint8Array {
+/** struct ifaddrmsg. */
+function encodeHeader(index: number, { ip, prefix }: Cidr): Uint8Array {
+  return pack([1, afOf(ip.family)], [1, prefix], [1, 0], [1, rt.RT_SCOPE_UNIVERSE], [4, index]);
+}
+
+function encodeIp({ ip }: Cidr): Attribute[] {
   const bytes = ipToBytes(ip);
-  return concat([
-    ...[u8(afOf(ip.family)), u8(prefix), u8(0), u8(rt.RT_SCOPE_UNIVERSE), u32le(index)],
-    attrBytes(rt.IFA_LOCAL, bytes),
-    attrBytes(rt.IFA_ADDRESS, bytes),
-  ]);
+  return [attrBytes(rt.IFA_LOCAL, bytes), attrBytes(rt.IFA_ADDRESS, bytes)];
 }
 
 /** IPv4 alone has one, and not where the subnet is as small as /31. */
-function broadcastOf(address: Cidr): Uint8Array[] {
+function broadcastOf(address: Cidr): Attribute[] {
   if (address.ip.family === 6 || address.prefix >= 31) return [];
   const broadcast: Ip = { family: 4, value: lastValue(address) };
   return [attrBytes(rt.IFA_BROADCAST, ipToBytes(broadcast))];

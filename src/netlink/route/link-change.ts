@@ -1,7 +1,15 @@
 /** Requests that create, change and remove links. */
 
-import { attrBytes, attrNest, attrText, attrU8, attrU32 } from '../attribute.ts';
-import { concat } from '../bytes.ts';
+import {
+  type Attribute,
+  attrBytes,
+  attrNest,
+  attrText,
+  attrU8,
+  attrU32,
+  putAttributes,
+  sizeOfAttributes,
+} from '../attribute.ts';
 import type { Request } from '../connection.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import * as rt from './constants.ts';
@@ -15,14 +23,16 @@ export interface NewBridge {
 
 /** Creates a bridge that is down. Its MAC, being given, no longer follows its ports. */
 export function createBridge({ name, mac, mtu }: NewBridge): Request {
-  const payload = concat([
-    encodeLinkHeader({}),
-    attrText(rt.IFLA_IFNAME, name),
-    attrBytes(rt.IFLA_ADDRESS, mac),
-    ...(mtu === undefined ? [] : [attrU32(rt.IFLA_MTU, mtu)]),
-    attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, 'bridge')),
-  ]);
-  return { operation: `create the bridge ${name}`, type: rt.RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, payload };
+  return {
+    operation: `create the bridge ${name}`,
+    type: rt.RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    header: encodeLinkHeader({}),
+    attributes: [
+      ...endAttributes({ name, mac, mtu }),
+      attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, 'bridge')),
+    ],
+  };
 }
 
 export interface VethEnd {
@@ -40,31 +50,38 @@ export interface NewVeth {
 
 /** Creates both ends in place with one request. */
 export function createVeth({ host, container }: NewVeth): Request {
-  const peer = attrNest(
-    rt.VETH_INFO_PEER,
-    encodeLinkHeader({}),
-    ...endAttributes(container),
-    attrU32(rt.IFLA_NET_NS_FD, container.netnsFd),
-  );
-  const info = [attrText(rt.IFLA_INFO_KIND, 'veth'), attrNest(rt.IFLA_INFO_DATA, peer)];
-  const payload = concat([
-    encodeLinkHeader({ flags: rt.IFF_UP, change: rt.IFF_UP }),
-    ...endAttributes(host),
-    attrU32(rt.IFLA_MASTER, host.bridge),
-    attrNest(rt.IFLA_LINKINFO, ...info),
-  ]);
-  const operation = `create the veth pair ${host.name} and ${container.name}`;
-  return { operation, type: rt.RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, payload };
+  const place = attrU32(rt.IFLA_NET_NS_FD, container.netnsFd);
+  // The peer's attributes stand behind an ifinfomsg of its own.
+  const peer = concatAttributes(encodeLinkHeader({}), [...endAttributes(container), place]);
+  const data = attrNest(rt.IFLA_INFO_DATA, attrBytes(rt.VETH_INFO_PEER, peer));
+  return {
+    operation: `create the veth pair ${host.name} and ${container.name}`,
+    type: rt.RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    header: encodeLinkHeader({ flags: rt.IFF_UP, change: rt.IFF_UP }),
+    attributes: [
+      ...endAttributes(host),
+      attrU32(rt.IFLA_MASTER, host.bridge),
+      attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, 'veth'), data),
+    ],
+  };
 }
 
-function endAttributes({ name, mac, mtu }: VethEnd): Uint8Array[] {
+function endAttributes({ name, mac, mtu }: VethEnd): Attribute[] {
   const size = mtu === undefined ? [] : [attrU32(rt.IFLA_MTU, mtu)];
   return [attrText(rt.IFLA_IFNAME, name), attrBytes(rt.IFLA_ADDRESS, mac), ...size];
 }
 
+function concatAttributes(header: Uint8Array, attributes: readonly Attribute[]): Uint8Array {
+  const bytes = new Uint8Array(header.length + sizeOfAttributes(attributes));
+  bytes.set(header);
+  putAttributes(new DataView(bytes.buffer), header.length, attributes);
+  return bytes;
+}
+
 export function setLinkUp(key: LinkKey): Request {
-  const payload = selectLink(key, { flags: rt.IFF_UP, change: rt.IFF_UP });
-  return { operation: `set ${key} up`, type: rt.RTM_SETLINK, flags: 0, payload };
+  const selected = selectLink(key, { flags: rt.IFF_UP, change: rt.IFF_UP });
+  return { operation: `set ${key} up`, type: rt.RTM_SETLINK, flags: 0, ...selected };
 }
 
 /**
@@ -73,8 +90,9 @@ export function setLinkUp(key: LinkKey): Request {
  */
 export function labelHostVeth(name: string, alias: string): Request {
   const noLinkLocal = attrNest(rt.AF_INET6, attrU8(rt.IFLA_INET6_ADDR_GEN_MODE, rt.IN6_ADDR_GEN_MODE_NONE));
-  const payload = concat([selectLink(name), attrText(rt.IFLA_IFALIAS, alias), attrNest(rt.IFLA_AF_SPEC, noLinkLocal)]);
-  return { operation: `label ${name}`, type: rt.RTM_SETLINK, flags: 0, payload };
+  const { header, attributes } = selectLink(name);
+  const label = [attrText(rt.IFLA_IFALIAS, alias), attrNest(rt.IFLA_AF_SPEC, noLinkLocal)];
+  return { operation: `label ${name}`, type: rt.RTM_SETLINK, flags: 0, header, attributes: [...attributes, ...label] };
 }
 
 export interface PortOptions {
@@ -84,11 +102,16 @@ export interface PortOptions {
 /** Sets options of a bridge port; those not named stay. */
 export function setBridgePort(index: number, { hairpin }: PortOptions): Request {
   const options = hairpin === undefined ? [] : [attrU8(rt.IFLA_BRPORT_MODE, Number(hairpin))];
-  const payload = concat([encodeLinkHeader({ family: rt.AF_BRIDGE, index }), attrNest(rt.IFLA_PROTINFO, ...options)]);
-  return { operation: `set the bridge port options of link ${index}`, type: rt.RTM_SETLINK, flags: 0, payload };
+  return {
+    operation: `set the bridge port options of link ${index}`,
+    type: rt.RTM_SETLINK,
+    flags: 0,
+    header: encodeLinkHeader({ family: rt.AF_BRIDGE, index }),
+    attributes: [attrNest(rt.IFLA_PROTINFO, ...options)],
+  };
 }
 
 /** Removes a link (a veth goes with its peer); refused with ENODEV where there is none. */
 export function deleteLink(key: LinkKey): Request {
-  return { operation: `delete the interface ${key}`, type: rt.RTM_DELLINK, flags: 0, payload: selectLink(key) };
+  return { operation: `delete the interface ${key}`, type: rt.RTM_DELLINK, flags: 0, ...selectLink(key) };
 }

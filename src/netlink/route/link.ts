@@ -1,7 +1,7 @@
 /** Links: what the kernel says of one (struct ifinfomsg and its attributes), and asking for it. */
 
 import { type Attributes, attrText, attrU32, decodeAttributes, flagAt, nested, textAt, u32At } from '../attribute.ts';
-import { concat, readI32le, readU32le, u8, u16le, u32le } from '../bytes.ts';
+import { pack, readI32le, readU32le } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { NLM_F_DUMP } from '../message.ts';
 import * as rt from './constants.ts';
@@ -44,32 +44,30 @@ export interface LinkHeader {
 
 /** struct ifinfomsg. */
 export function encodeLinkHeader({ family = rt.AF_UNSPEC, index = 0, flags = 0, change = 0 }: LinkHeader): Uint8Array {
-  return concat([u8(family), u8(0), u16le(0), u32le(index), u32le(flags), u32le(change)]);
+  return pack([1, family], [1, 0], [2, 0], [4, index], [4, flags], [4, change]);
 }
 
 /** Header and name attribute that select a link. */
-export function selectLink(key: LinkKey, header: LinkHeader = {}): Uint8Array {
-  if (typeof key === 'number') return encodeLinkHeader({ ...header, index: key });
-  return concat([encodeLinkHeader(header), attrText(rt.IFLA_IFNAME, key)]);
+export function selectLink(key: LinkKey, header: LinkHeader = {}): Pick<Request, 'header' | 'attributes'> {
+  if (typeof key === 'number') return { header: encodeLinkHeader({ ...header, index: key }), attributes: [] };
+  return { header: encodeLinkHeader(header), attributes: [attrText(rt.IFLA_IFNAME, key)] };
 }
+
+const WITHOUT_STATISTICS = attrU32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS);
 
 /** Answered by one link, or refused with ENODEV. */
 export function getLink(key: LinkKey): Request {
-  const mask = attrU32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS);
-  return {
-    operation: `find the interface ${key}`,
-    type: rt.RTM_GETLINK,
-    flags: 0,
-    payload: concat([selectLink(key), mask]),
-  };
+  const { header, attributes } = selectLink(key);
+  const operation = `find the interface ${key}`;
+  return { operation, type: rt.RTM_GETLINK, flags: 0, header, attributes: [...attributes, WITHOUT_STATISTICS] };
 }
 
 /** Answered by every link of the netns; with `master`, by the ports of that bridge. */
 export function listLinks(master?: number): Request {
-  const mask = attrU32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS);
   const filter = master === undefined ? [] : [attrU32(rt.IFLA_MASTER, master)];
-  const payload = concat([encodeLinkHeader({}), mask, ...filter]);
-  return { operation: 'list the interfaces', type: rt.RTM_GETLINK, flags: NLM_F_DUMP, payload };
+  const attributes = [WITHOUT_STATISTICS, ...filter];
+  const header = encodeLinkHeader({});
+  return { operation: 'list the interfaces', type: rt.RTM_GETLINK, flags: NLM_F_DUMP, header, attributes };
 }
 
 /** @throws Truncated */

@@ -2,8 +2,17 @@
 
 import { type Cidr, defaultNetwork, formatCidr, networkOf } from '../../address/cidr.ts';
 import { BITS, formatIp, type Ip, ipFromBytes, ipToBytes } from '../../address/ip.ts';
-import { type Attributes, attrBytes, attrNest, attrU32, decodeAttributes, nested, u32At } from '../attribute.ts';
-import { concat, readU8, u8, u32le } from '../bytes.ts';
+import {
+  type Attribute,
+  type Attributes,
+  attrBytes,
+  attrNest,
+  attrU32,
+  decodeAttributes,
+  nested,
+  u32At,
+} from '../attribute.ts';
+import { type Field, pack, readU8 } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
 import { afOf } from './address.ts';
@@ -22,6 +31,17 @@ export interface LinkRoute {
 }
 
 const HEADER = 12;
+/** struct rtmsg behind the family: lengths, TOS, table, protocol, scope and type; flags. */
+const NOTHING: readonly Field[] = [
+  [1, 0],
+  [1, 0],
+  [1, 0],
+  [1, 0],
+  [1, 0],
+  [1, 0],
+  [1, 0],
+  [4, 0],
+];
 
 /** Adds a route; refused with EEXIST where there is one with the same destination, table and priority. */
 export function addRoute(route: LinkRoute): Request {
@@ -31,23 +51,24 @@ export function addRoute(route: LinkRoute): Request {
     operation: `add the route ${formatCidr(dst)}${via}`,
     type: rt.RTM_NEWROUTE,
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    payload: concat([encodeHeader(route), ...encodeAttributes(route)]),
+    header: encodeHeader(route),
+    attributes: encodeAttributes(route),
   };
 }
 
 /** Answered by the routes of one table (of all tables where it is RT_TABLE_UNSPEC). */
 export function listRoutes(family: 4 | 6, table: number = rt.RT_TABLE_MAIN): Request {
-  const head = [u8(afOf(family)), u8(0), u8(0), u8(0), u8(rt.RT_TABLE_UNSPEC), u8(0), u8(0), u8(0), u32le(0)];
-  const filter = table === rt.RT_TABLE_UNSPEC ? [] : [attrU32(rt.RTA_TABLE, table)];
-  const payload = concat([...head, ...filter]);
-  return { operation: 'list the routes', type: rt.RTM_GETROUTE, flags: NLM_F_DUMP, payload };
+  const attributes = table === rt.RT_TABLE_UNSPEC ? [] : [attrU32(rt.RTA_TABLE, table)];
+  const header = pack([1, afOf(family)], ...NOTHING);
+  return { operation: 'list the routes', type: rt.RTM_GETROUTE, flags: NLM_F_DUMP, header, attributes };
 }
 
 /** Answered by the route that a packet to `ip` would take, or refused (ENETUNREACH where there is none). */
 export function findRoute(ip: Ip): Request {
-  const head = [u8(afOf(ip.family)), u8(BITS[ip.family]), u8(0), u8(0), u8(0), u8(0), u8(0), u8(0), u32le(0)];
-  const payload = concat([...head, attrBytes(rt.RTA_DST, ipToBytes(ip))]);
-  return { operation: `find the route to ${formatIp(ip)}`, type: rt.RTM_GETROUTE, flags: 0, payload };
+  const [, ...rest] = NOTHING;
+  const header = pack([1, afOf(ip.family)], [1, BITS[ip.family]], ...rest);
+  const attributes = [attrBytes(rt.RTA_DST, ipToBytes(ip))];
+  return { operation: 'find a route', type: rt.RTM_GETROUTE, flags: 0, header, attributes };
 }
 
 /** @returns undefined for what is no unicast route through one link. @throws Truncated */
@@ -80,11 +101,21 @@ function encodeHeader({ dst, gateway, table = rt.RT_TABLE_MAIN, scope }: LinkRou
   // IPv6 has no scopes. An IPv4 route without a gateway is for neighbours.
   const implied = gateway === undefined && dst.ip.family === 4 ? rt.RT_SCOPE_LINK : rt.RT_SCOPE_UNIVERSE;
   const shortTable = table > 255 ? rt.RT_TABLE_UNSPEC : table;
-  const lengths = [u8(afOf(dst.ip.family)), u8(dst.prefix), u8(0), u8(0)];
-  return concat([...lengths, u8(shortTable), u8(rt.RTPROT_BOOT), u8(scope ?? implied), u8(rt.RTN_UNICAST), u32le(0)]);
+  const lengths: Field[] = [
+    [1, dst.prefix],
+    [1, 0],
+    [1, 0],
+  ];
+  const place: Field[] = [
+    [1, shortTable],
+    [1, rt.RTPROT_BOOT],
+    [1, scope ?? implied],
+    [1, rt.RTN_UNICAST],
+  ];
+  return pack([1, afOf(dst.ip.family)], ...lengths, ...place, [4, 0]);
 }
 
-function encodeAttributes({ index, dst, gateway, mtu, advmss, priority, table }: LinkRoute): Uint8Array[] {
+function encodeAttributes({ index, dst, gateway, mtu, advmss, priority, table }: LinkRoute): Attribute[] {
   const metrics = [...optional(rt.RTAX_MTU, mtu), ...optional(rt.RTAX_ADVMSS, advmss)];
   return [
     ...(dst.prefix === 0 ? [] : [attrBytes(rt.RTA_DST, ipToBytes(networkOf(dst).ip))]),
@@ -96,6 +127,6 @@ function encodeAttributes({ index, dst, gateway, mtu, advmss, priority, table }:
   ];
 }
 
-function optional(type: number, value: number | undefined): Uint8Array[] {
+function optional(type: number, value: number | undefined): Attribute[] {
   return value === undefined ? [] : [attrU32(type, value)];
 }

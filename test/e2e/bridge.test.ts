@@ -1,0 +1,83 @@
+/** The bridge: made once, the same for as long as it is there, and the same again when it is made anew. */
+
+import { expect, test } from 'bun:test';
+import { type CniResult, succeeded } from '../support/cni.ts';
+import { cidrs, link, sysctl } from '../support/kernel.ts';
+import { exec, ipBatch } from '../support/netns.ts';
+import { createNode } from '../support/node.ts';
+import { runtime } from '../support/runtime.ts';
+import { ping } from '../support/traffic.ts';
+import { e2e, FORWARDING, hostVeth, ipam, mustLink, network, stopForwarding, V4, V6 } from './support/network.ts';
+
+e2e('the bridge', (artifact) => {
+  test('keeps its MAC while ports come and go, and stays when the last one goes', () => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node));
+    const containers = [node.container(), node.container()];
+    const macs = containers.map((container) => {
+      succeeded(pods.add(container));
+      return mustLink(node.ns, 'cni0').address;
+    });
+    for (const container of containers) {
+      succeeded(pods.del(container));
+      macs.push(mustLink(node.ns, 'cni0').address);
+    }
+    expect(new Set(macs).size).toBe(1);
+    expect(cidrs(node.ns, 'cni0')).toEqual([`${V4.gateway}/24`, `${V6.gateway}/64`]);
+  });
+
+  test('has the same MAC when it is made again, another than a bridge of another name', () => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node));
+    const mac = (result: CniResult) => result.interfaces?.[0]?.mac;
+    const first = succeeded(pods.add(node.container()));
+    exec(node.ns, ['ip', 'link', 'delete', 'cni0']);
+    const second = succeeded(pods.add(node.container()));
+    expect(mac(second)).toBe(mustLink(node.ns, 'cni0').address);
+    expect(mac(second)).toBe(mac(first) as string);
+    const other = network(node, { name: 'other', bridge: 'cni1', ipam: {}, isDefaultGateway: false });
+    succeeded(runtime(node, artifact, other).add(node.container()));
+    expect(mustLink(node.ns, 'cni1').address).not.toBe(mac(second) as string);
+  });
+
+  test('is called cni0 unless the configuration says otherwise', () => {
+    using node = createNode();
+    const { bridge: _, ...config } = network(node);
+    succeeded(runtime(node, artifact, config).add(node.container()));
+    expect(link(node.ns, 'cni0')?.linkinfo?.info_kind).toBe('bridge');
+    succeeded(runtime(node, artifact, network(node, { name: 'b', bridge: 'br-fifteen-long', ipam: {} })).add(node.container()));
+    expect(link(node.ns, 'br-fifteen-long')?.linkinfo?.info_kind).toBe('bridge');
+  });
+
+  test('is taken as it stands when the administrator made it, and is set up', () => {
+    using node = createNode();
+    ipBatch(node.ns, 'link add cni0 address 0a:00:00:00:00:01 type bridge\nlink set cni0 mtu 1280');
+    const container = node.container();
+    succeeded(runtime(node, artifact, network(node)).add(container));
+    expect(mustLink(node.ns, 'cni0')).toMatchObject({ address: '0a:00:00:00:00:01', mtu: 1280, operstate: 'UP' });
+    expect(hostVeth(node, container).master).toBe('cni0');
+    expect(ping(container.ns, V4.gateway)).toBe(true);
+  });
+
+  test('gets back a gateway address that it lost, and forwarding is turned on again', () => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node));
+    succeeded(pods.add(node.container()));
+    exec(node.ns, ['ip', 'address', 'flush', 'dev', 'cni0', 'scope', 'global']);
+    stopForwarding(node.ns);
+    expect(cidrs(node.ns, 'cni0')).toEqual([]);
+    succeeded(pods.add(node.container()));
+    expect(cidrs(node.ns, 'cni0')).toEqual([`${V4.gateway}/24`, `${V6.gateway}/64`]);
+    expect(Object.values(FORWARDING).map((name) => sysctl(node.ns, name))).toEqual(['1', '1']);
+  });
+
+  test('carries two networks, whose IPv6 subnets lie side by side', () => {
+    using node = createNode();
+    const [first, second] = [node.container(), node.container()];
+    succeeded(runtime(node, artifact, network(node, { ipam: ipam(node, [V6.subnet]) })).add(first));
+    const other = network(node, { name: 'other', ipam: ipam(node, ['fd00:90::/64']) });
+    succeeded(runtime(node, artifact, other).add(second));
+    expect(cidrs(node.ns, 'cni0')).toEqual([`${V6.gateway}/64`, 'fd00:90::1/64']);
+    expect(ping(first.ns, 'fd00:90::2')).toBe(true);
+  });
+});

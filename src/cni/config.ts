@@ -2,27 +2,29 @@
 
 import { ipamSchema, ipRangesSchema } from '../ipam/config.ts';
 import {
-  dnsSchema,
+  createDnsSchema,
+  createIpsSchema,
+  createMacSchema,
   flagSchema,
-  ipOrCidrSchema,
+  laterSchema,
   mtuSchema,
-  optionalMacSchema,
   textSchema,
   unsignedSchema,
 } from '../schema/net.ts';
 import * as z from '../schema/zod.ts';
 
-const ips = z.optional(z.array(ipOrCidrSchema));
-const attachments = z.optional(z.array(z.object({ containerID: z.string(), ifname: z.string() })));
+const ips = laterSchema(createIpsSchema);
+const mac = laterSchema(createMacSchema);
+const attachments = laterSchema(() => z.array(z.object({ containerID: z.string(), ifname: z.string() })));
 
 /** What both roles read. `prevResult` is read later, and only by those who need it. */
 const commonKeys = {
   cniVersion: textSchema,
   name: textSchema,
   type: textSchema,
-  dns: z.optional(dnsSchema),
-  args: z.optional(z.object({ cni: z.optional(z.object({ ips, mac: optionalMacSchema })) })),
-  runtimeConfig: z.optional(z.object({ ips, mac: optionalMacSchema, ipRanges: z.optional(ipRangesSchema) })),
+  dns: laterSchema(createDnsSchema),
+  args: laterSchema(() => z.object({ cni: z.optional(z.object({ ips, mac })) })),
+  runtimeConfig: laterSchema(() => z.object({ ips, mac, ipRanges: z.optional(ipRangesSchema) })),
   prevResult: z.optional(z.unknown()),
   'cni.dev/valid-attachments': attachments,
   'cni.dev/attachments': attachments,
@@ -48,7 +50,7 @@ export function mainPluginSchema() {
     hairpinMode: flagSchema,
     promiscMode: flagSchema,
     vlan: vlanId,
-    vlanTrunk: z.optional(z.array(z.object({ minID: vlanId, maxID: vlanId, id: vlanId }))),
+    vlanTrunk: laterSchema(() => z.array(z.object({ minID: vlanId, maxID: vlanId, id: vlanId }))),
     preserveDefaultVlan: flagSchema,
     macspoofchk: flagSchema,
     portIsolation: flagSchema,

@@ -14,11 +14,12 @@ const SHORT = 4;
 
 /** A copy of `value` in which keys that differ only in case from the schema's are spelt as the schema spells them. */
 export function tidyKeys(schema: z.core.$ZodType, value: unknown, log: Log, path = ''): unknown {
+  if (typeof value !== 'object' || value === null) return value;
   const inner = unwrap(schema);
   if (inner instanceof z.ZodMiniArray && Array.isArray(value)) {
     return value.map((entry, at) => tidyKeys(inner.def.element, entry, log, `${path}[${at}]`));
   }
-  if (inner instanceof z.ZodMiniObject && typeof value === 'object' && value !== null && !Array.isArray(value)) {
+  if (inner instanceof z.ZodMiniObject && !Array.isArray(value)) {
     return tidyObject(inner.def.shape, value as Record<string, unknown>, log, path);
   }
   return value;
@@ -51,9 +52,10 @@ function spelling(key: string, known: readonly string[], value: object, where: s
 
 type Shape = Readonly<Record<string, z.core.$ZodType>>;
 
-/** Through what only says that a value may be missing or is transformed. */
+/** Through what only says that a value may be missing, is transformed, or that its schema is made late. */
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   if (schema instanceof z.ZodMiniOptional) return unwrap(schema.def.innerType);
+  if (schema instanceof z.ZodMiniLazy) return unwrap(schema.def.getter());
   if (schema instanceof z.ZodMiniPipe) {
     return unwrap(schema.def.in instanceof z.ZodMiniTransform ? schema.def.out : schema.def.in);
   }

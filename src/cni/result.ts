@@ -5,11 +5,11 @@ import { type Family, formatIp, type Ip } from '../address/ip.ts';
 import { parseWith } from '../schema/explain.ts';
 import {
   cidrSchema,
+  createDnsSchema,
+  createRouteSchema,
   type Dns,
-  dnsSchema,
   optionalIpSchema,
   type Route,
-  routeSchema,
   textSchema,
 } from '../schema/net.ts';
 import * as z from '../schema/zod.ts';
@@ -83,11 +83,11 @@ function encodeRoute({ dst, gw, mtu, advmss, priority, table, scope }: Route, ve
 /** Made when it is needed: ADD never reads a result. */
 function resultSchema() {
   const size = z.optional(z.int());
-  const routes = z.optional(z.array(routeSchema));
+  const routes = z.optional(z.array(createRouteSchema()));
   const link = z.object({ name: z.string(), mac: textSchema, mtu: size, sandbox: textSchema });
   const ip = z.object({ address: cidrSchema, gateway: optionalIpSchema, interface: size });
   const oldIp = z.optional(z.object({ ip: cidrSchema, gateway: optionalIpSchema, routes }));
-  const dns = z.optional(dnsSchema);
+  const dns = z.optional(createDnsSchema());
   const interfaces = z.optional(z.array(link));
   return z.object({ interfaces, ips: z.optional(z.array(ip)), routes, dns, ip4: oldIp, ip6: oldIp });
 }

@@ -2,14 +2,14 @@
  * Schemas of what the configuration says about addresses: the `ipam` section and its ranges. Unknown keys are dropped.
  */
 
-import { cidrSchema, optionalIpSchema, routeSchema, textSchema } from '../schema/net.ts';
+import { cidrSchema, createRouteSchema, laterSchema, optionalIpSchema, textSchema } from '../schema/net.ts';
 import * as z from '../schema/zod.ts';
 
 const rangeKeys = {
   rangeStart: optionalIpSchema,
   rangeEnd: optionalIpSchema,
   gateway: optionalIpSchema,
-  exclude: z.optional(z.array(cidrSchema)),
+  exclude: laterSchema(() => z.array(cidrSchema)),
 };
 
 /** One range: a subnet, and optionally which part of it is handed out. */
@@ -25,7 +25,7 @@ export const ipamSchema = z.object({
   subnet: z.optional(cidrSchema),
   ...rangeKeys,
   ranges: z.optional(ipRangesSchema),
-  routes: z.optional(z.array(routeSchema)),
+  routes: laterSchema(() => z.array(createRouteSchema())),
   dataDir: textSchema,
   resolvConf: textSchema,
 });

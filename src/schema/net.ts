@@ -26,9 +26,13 @@ export interface Dns {
   readonly options?: readonly string[] | undefined;
 }
 
+/** A key that most configurations do not have: its schema is made when a value is there. */
+export function laterSchema<T extends z.core.$ZodType>(make: () => T) {
+  return z.optional(z.lazy(make));
+}
+
 export const flagSchema = z.optional(z.boolean());
 export const textSchema = z.optional(z.string());
-export const textsSchema = z.optional(z.array(z.string()));
 
 /** A string that `parse` understands. */
 function textOf<T>(what: string, parse: (text: string) => T | undefined) {
@@ -59,8 +63,10 @@ export const optionalIpSchema = optionalTextOf('an IP address', parseIp);
 /** `address/length`, host bits kept. */
 export const cidrSchema = textOf('an address with a prefix length, like 10.1.0.0/16', parseCidr);
 
-/** An address with or without a prefix length, as requested addresses come: the length is dropped. */
-export const ipOrCidrSchema = textOf('an IP address', (text) => parseIp(text) ?? parseCidr(text)?.ip);
+/** Addresses with or without a prefix length, as requested ones come: the length is dropped. */
+export function createIpsSchema() {
+  return z.array(textOf('an IP address', (text) => parseIp(text) ?? parseCidr(text)?.ip));
+}
 
 /** @returns undefined where the text is no MAC address that an interface may have */
 export function parseMacAddress(text: string): Uint8Array | undefined {
@@ -68,35 +74,32 @@ export function parseMacAddress(text: string): Uint8Array | undefined {
   return bytes !== undefined && isUnicastMac(bytes) ? bytes : undefined;
 }
 
-export const optionalMacSchema = optionalTextOf(
-  'a MAC address that an interface may have, like 0a:1b:2c:3d:4e:5f',
-  parseMacAddress,
-);
+export function createMacSchema() {
+  return optionalTextOf('a MAC address that an interface may have, like 0a:1b:2c:3d:4e:5f', parseMacAddress);
+}
 
 /** A whole number from 0 to `most`, which may be missing. */
 export function unsignedSchema(most: number) {
   return z.optional(z.int().check(z.minimum(0), z.maximum(most)));
 }
 
-const u16Schema = unsignedSchema(0xffff);
-const u32Schema = unsignedSchema(0xffff_ffff);
-
 /** The sizes that the kernel takes as a link's MTU; 0 says nothing. */
-export const mtuSchema = u16Schema;
+export const mtuSchema = unsignedSchema(0xffff);
 
-export const routeSchema = z.object({
-  dst: cidrSchema,
-  gw: optionalIpSchema,
-  mtu: u16Schema,
-  advmss: u16Schema,
-  priority: u32Schema,
-  table: u32Schema,
-  scope: unsignedSchema(0xff),
-});
+export function createRouteSchema() {
+  const u32Schema = unsignedSchema(0xffff_ffff);
+  return z.object({
+    dst: cidrSchema,
+    gw: optionalIpSchema,
+    mtu: mtuSchema,
+    advmss: mtuSchema,
+    priority: u32Schema,
+    table: u32Schema,
+    scope: unsignedSchema(0xff),
+  });
+}
 
-export const dnsSchema = z.object({
-  nameservers: textsSchema,
-  domain: textSchema,
-  search: textsSchema,
-  options: textsSchema,
-});
+export function createDnsSchema() {
+  const texts = z.optional(z.array(z.string()));
+  return z.object({ nameservers: texts, domain: textSchema, search: texts, options: texts });
+}

@@ -45,7 +45,9 @@ e2e('the bridge', (artifact) => {
     const { bridge: _, ...config } = network(node);
     succeeded(runtime(node, artifact, config).add(node.container()));
     expect(link(node.ns, 'cni0')?.linkinfo?.info_kind).toBe('bridge');
-    succeeded(runtime(node, artifact, network(node, { name: 'b', bridge: 'br-fifteen-long', ipam: {} })).add(node.container()));
+    succeeded(
+      runtime(node, artifact, network(node, { name: 'b', bridge: 'br-fifteen-long', ipam: {} })).add(node.container()),
+    );
     expect(link(node.ns, 'br-fifteen-long')?.linkinfo?.info_kind).toBe('bridge');
   });
 

@@ -89,7 +89,9 @@ e2e('masquerading', (artifact) => {
   test('leaves the tables of others alone', () => {
     using node = createNode();
     const pods = runtime(node, artifact, network(node));
-    exec(node.ns, ['nft', '-f', '-'], { stdin: 'table ip mine {\n set s {\n type ipv4_addr; elements = { 10.89.0.2 }\n }\n }' });
+    exec(node.ns, ['nft', '-f', '-'], {
+      stdin: 'table ip mine {\n set s {\n type ipv4_addr; elements = { 10.89.0.2 }\n }\n }',
+    });
     const mine = () => nftSnapshot(node.ns).filter(({ table }) => table === 'mine');
     const before = mine();
     const container = node.container();

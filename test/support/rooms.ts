@@ -8,7 +8,7 @@ export type SourceTree = Readonly<Record<string, string>>;
 
 /** Which rooms a room may use, besides its own files. Nothing points back. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  main: ['cni', 'cli'],
+  main: ['cni', 'cli', 'sys'],
   cli: ['cni', 'network', 'ipam', 'netlink', 'sys'],
   cni: ['network', 'ipam', 'netlink', 'sys'],
   network: ['netlink', 'sys'],

@@ -50,6 +50,6 @@ test('the hash keeps its parts apart, and differs in every part of it', () => {
   expect(hashHex('abc')).not.toBe(hashHex('ab', 'c'));
   const hashes = Array.from({ length: 5000 }, (_, n) => hashHex('network', `container-${n}`, 'eth0'));
   expect(new Set(hashes).size).toBe(5000);
-  expect(new Set(hashes.map((hash) => hash & 0xffff_ffffn)).size).toBeGreaterThan(4990);
-  expect(new Set(hashes.map((hash) => hash >> 32n)).size).toBeGreaterThan(4990);
+  expect(new Set(hashes.map((hash) => hash.slice(0, 8))).size).toBeGreaterThan(4990);
+  expect(new Set(hashes.map((hash) => hash.slice(8))).size).toBeGreaterThan(4990);
 });

@@ -1,0 +1,32 @@
+/** An artifact that finds other file systems mounted than the machine has, in a mount namespace of its own. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Artifact } from '../../support/artifacts.ts';
+import type { ScratchNode } from '../../support/node.ts';
+import { tool } from '../../support/process.ts';
+
+/**
+ * `mounts` are commands of a shell that has mkdir and mount; the plugin then runs with them in effect, and nobody else
+ * sees them.
+ */
+export function withMounts(node: ScratchNode, artifact: Artifact, mounts: readonly string[]): Artifact {
+  const directory = join(node.directory, 'mounted');
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, 'plugin');
+  const inside = [...mounts.map((command) => `${tool('busybox')} ${command} || exit 99`), `exec "${artifact.path}"`];
+  writeFileSync(path, `#!/bin/sh\nexec ${tool('unshare')} --mount /bin/sh -c '${inside.join('\n')}'\n`, {
+    mode: 0o755,
+  });
+  return { ...artifact, path };
+}
+
+/** The node's data directory in the place of the default one. */
+export function withDefaultDataDir(node: ScratchNode, artifact: Artifact): Artifact {
+  mkdirSync(node.dataDir, { recursive: true });
+  return withMounts(node, artifact, [
+    'mount -t tmpfs tmpfs /var/lib',
+    'mkdir -p /var/lib/cni/networks',
+    `mount --bind ${node.dataDir} /var/lib/cni/networks`,
+  ]);
+}

@@ -1,10 +1,10 @@
 /** What IPAM must know of the machine, with what only the main plugin can tell: whether a host veth is still there. */
 
-import { existsSync } from 'node:fs';
 import { type Attachment, type AttachmentRecord, type Host, readHost } from '../ipam/index.ts';
 import type { Log } from '../log.ts';
 import type { NodeKernel } from '../network/kernel.ts';
 import { findLink } from '../network/links.ts';
+import { statPath } from '../sys/stat.ts';
 import { recordedProcess, removeRecordedMasquerade } from './traces.ts';
 
 /** The machine for the main plugin: a veth dies with its netns, so one that is there proves its attachment alive. */
@@ -35,5 +35,5 @@ export function addHost(node: NodeKernel, attachment: Attachment, log: Log): Hos
 }
 
 function isRunning(pid: number | undefined): boolean {
-  return pid !== undefined && existsSync(`/proc/${pid}`);
+  return pid !== undefined && statPath(`/proc/${pid}`) !== undefined;
 }

@@ -1,9 +1,9 @@
 /** The JSON object on stdin. */
 
-import { readSync } from 'node:fs';
 import { errorCode, Fault, reasonOf } from '../fault.ts';
 import { describe } from '../schema/explain.ts';
 import { sleepMs } from '../sys/clock.ts';
+import { readInto } from '../sys/file.ts';
 
 /** A GC for 20,000 attachments is about 3 MB; a configuration is about 1 kB. */
 const MOST_BYTES = 4 * 1024 * 1024;
@@ -11,15 +11,18 @@ const CHUNK = 64 * 1024;
 
 /** Reads `fd` to its end. @throws Fault `io` when it cannot be read, `decode` when it is too long */
 export function readInput(fd: number): string {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for (let chunk = readChunk(fd); chunk.length > 0; chunk = readChunk(fd)) {
-    length += chunk.length;
-    if (length > MOST_BYTES)
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(CHUNK);
+  let text = '';
+  let total = 0;
+  for (let length = readChunk(fd, buffer); length > 0; length = readChunk(fd, buffer)) {
+    total += length;
+    if (total > MOST_BYTES) {
       throw new Fault('decode', `cannot read the configuration: it is longer than ${MOST_BYTES} bytes`);
-    chunks.push(chunk);
+    }
+    text += decoder.decode(buffer.subarray(0, length), { stream: true });
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return text + decoder.decode();
 }
 
 /**
@@ -42,13 +45,11 @@ export function parseInput(text: string): Record<string, unknown> {
 }
 
 /** A runtime may hand us a pipe that does not block: then wait, as a blocking one would. */
-function readChunk(fd: number): Buffer {
-  const buffer = Buffer.allocUnsafe(CHUNK);
+function readChunk(fd: number, buffer: Uint8Array): number {
   for (;;) {
     try {
-      return buffer.subarray(0, readSync(fd, buffer, 0, CHUNK, null));
+      return readInto(fd, buffer);
     } catch (cause) {
-      if (errorCode(cause) === 'EOF') return buffer.subarray(0, 0);
       if (errorCode(cause) !== 'EAGAIN') {
         throw new Fault('io', `cannot read the configuration from stdin: ${reasonOf(cause)}`, { cause });
       }

@@ -1,9 +1,9 @@
 /** The commands of the IPAM plugin, which any main plugin may run: the same store, and nothing of the kernel's links. */
 
-import { statSync } from 'node:fs';
 import { Fault, reasonOf } from '../fault.ts';
 import * as ipam from '../ipam/index.ts';
 import type { Log } from '../log.ts';
+import { statPath } from '../sys/stat.ts';
 import { allocate, planFor } from './allocation.ts';
 import type { Environment } from './environment.ts';
 import { type IpamRequest, readIpamRequest } from './request.ts';
@@ -40,8 +40,8 @@ function add(request: IpamRequest, host: ipam.Host): Result {
 /** IPAM plugins get no look into the netns, but which one it is tells later whether the lease is dead. */
 function netnsOf({ netns: path }: IpamRequest): ipam.Netns | undefined {
   try {
-    const { dev, ino } = statSync(path);
-    return { path, device: dev, inode: ino };
+    const found = statPath(path);
+    return found && { path, device: found.device, inode: found.inode };
   } catch {
     return undefined;
   }

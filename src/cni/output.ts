@@ -1,15 +1,14 @@
 /** Writing to stdout and stderr. */
 
-import { writeSync } from 'node:fs';
 import { errorCode } from '../fault.ts';
 import { sleepMs } from '../sys/clock.ts';
+import { writeSome } from '../sys/file.ts';
 
-/** All of it, also to a pipe that is full and does not block. */
+/** All of it, also to a pipe that is full and does not block. Where nobody reads any more, nobody is told. */
 export function writeAll(fd: number, text: string): void {
-  let rest = Buffer.from(text);
-  while (rest.length > 0) {
+  for (let rest = new TextEncoder().encode(text); rest.length > 0; ) {
     try {
-      rest = rest.subarray(writeSync(fd, rest));
+      rest = rest.subarray(writeSome(fd, rest));
     } catch (error) {
       if (errorCode(error) === 'EPIPE') return;
       if (errorCode(error) !== 'EAGAIN') throw error;

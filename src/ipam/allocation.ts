@@ -1,6 +1,5 @@
 /** ADD's part: addresses for an attachment, or its record alone. */
 
-import { existsSync } from 'node:fs';
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
@@ -9,7 +8,7 @@ import { attachmentText, type Owner } from './attachment.ts';
 import { sweepAfterBoot } from './boot.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import { tolerate } from './failures.ts';
-import { namesIn } from './files.ts';
+import { isThere, namesIn } from './files.ts';
 import type { Host } from './host.ts';
 import { isHeldBy } from './lease.ts';
 import { createLeases, leaseState, leasesHeldBy, readLease } from './leases.ts';
@@ -91,7 +90,7 @@ function giveWay(store: Store, owner: Owner, host: Host): void {
 
 /** Only where a broken record stands is it worth reading all leases: it may have been that of a living attachment. */
 function verifyNoLease(store: Store, owner: Owner): void {
-  const [held] = existsSync(recordPath(store, owner)) ? leasesHeldBy(store, owner) : [];
+  const [held] = isThere(recordPath(store, owner)) ? leasesHeldBy(store, owner) : [];
   if (held !== undefined) throw holdsAlready(held, store, owner);
 }
 

@@ -1,9 +1,8 @@
 /** Where round robin of a range set goes on: host-local's `last_reserved_ip.<n>`. A hint, never a reason to fail. */
 
-import { writeFileSync } from 'node:fs';
 import { formatIp, type Ip, parseIp } from '../address/ip.ts';
 import { reasonOf } from '../fault.ts';
-import { doing, readIfThere } from './files.ts';
+import { overwriteFile, readIfThere } from './files.ts';
 import type { Host } from './host.ts';
 import { cursorPath, type Store } from './paths.ts';
 
@@ -15,7 +14,7 @@ export function readCursor(store: Store, rangeSet: number, host: Host): Ip | und
 /** The caller holds the lock. A failure is logged: the address is leased all the same. */
 export function writeCursor(store: Store, rangeSet: number, ip: Ip, host: Host): void {
   const path = cursorPath(store, rangeSet);
-  asHint(host, () => doing('write', path, () => writeFileSync(path, formatIp(ip), { mode: 0o600 })));
+  asHint(host, () => overwriteFile(path, formatIp(ip)));
 }
 
 function asHint<T>(host: Host, act: () => T): T | undefined {

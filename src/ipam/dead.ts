@@ -2,9 +2,8 @@
  * Proof that an attachment is dead. Where there is doubt it lives: an address handed out twice is worse than one lost.
  */
 
-import { statSync } from 'node:fs';
-import { errorCode } from '../fault.ts';
 import { netnsInodesInUse } from '../sys/netnsInUse.ts';
+import { statPath } from '../sys/stat.ts';
 import type { Netns } from './attachment.ts';
 import type { AttachmentRecord } from './record.ts';
 
@@ -25,10 +24,9 @@ export function createDeathCheck(bootId: string): (record: AttachmentRecord) => 
 /** Whether the path still leads to this netns; so it does where we cannot tell. */
 function isInPlace(netns: Netns): boolean {
   try {
-    const found = statSync(netns.path);
-    return found.ino === netns.inode && found.dev === netns.device;
-  } catch (error) {
-    const code = errorCode(error);
-    return code !== 'ENOENT' && code !== 'ENOTDIR';
+    const found = statPath(netns.path);
+    return found !== undefined && found.inode === netns.inode && found.device === netns.device;
+  } catch {
+    return true;
   }
 }

@@ -1,55 +1,73 @@
 /** Files of the store: reading what may be missing, writing what must not be seen half-written, naming what failed. */
 
-import {
-  closeSync,
-  futimesSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
 import { errorCode, Fault, reasonOf } from '../fault.ts';
+import { listDirectory } from '../sys/directory.ts';
+import { errnoText } from '../sys/errno.ts';
+import * as file from '../sys/file.ts';
+import { SystemError } from '../sys/libc.ts';
+import { statLink, statPath } from '../sys/stat.ts';
 
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
 /** The text of a file; undefined where there is none. @throws Fault `io` */
 export function readIfThere(path: string): string | undefined {
-  return absentWhenMissing('read', path, () => readFileSync(path, 'utf8'));
+  return absentWhenMissing('read', path, () => file.readText(path));
 }
 
 /** The names in a directory, in no order; none where it is missing. @throws Fault `io` */
 export function namesIn(path: string): readonly string[] {
-  return absentWhenMissing('list', path, () => readdirSync(path)) ?? [];
+  return absentWhenMissing('list', path, () => listDirectory(path)) ?? [];
 }
 
 /** Removes a file. @returns whether it was there. @throws Fault `io` */
 export function removeFile(path: string): boolean {
-  return absentWhenMissing('remove', path, () => unlinkSync(path) ?? true) ?? false;
+  return absentWhenMissing('remove', path, () => file.unlinkFile(path) ?? true) ?? false;
 }
 
 /** Removes a temporary file, if it can be removed: the next one of that name takes its place in any case. */
 export function discardFile(path: string): void {
   try {
-    unlinkSync(path);
+    file.unlinkFile(path);
   } catch {
     // what matters is what came before
   }
 }
 
+/** Whether something stands under that name. @throws Fault `io` */
+export function isThere(path: string): boolean {
+  return doing('look at', path, () => statLink(path)) !== undefined;
+}
+
 /** Creates the directory and those above it. @throws Fault `io` */
 export function ensureDirectory(path: string): void {
-  doing('create the directory', path, () => mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE }));
+  doing('create the directory', path, () => createMissing(path));
+}
+
+/** From below: mostly only the last part is missing. */
+function createMissing(path: string): void {
+  try {
+    file.createDirectory(path, DIRECTORY_MODE);
+  } catch (error) {
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    if (errorCode(error) === 'ENOENT' && parent !== '') {
+      createMissing(parent);
+      createMissing(path);
+    } else if (errorCode(error) !== 'EEXIST' || statPath(path)?.isDirectory !== true) throw error;
+  }
+}
+
+/** Writes a file in place; for what may be lost. @throws Fault `io` */
+export function overwriteFile(path: string, text: string): void {
+  const flags = file.O_WRONLY | file.O_CREAT | file.O_TRUNC;
+  doing('write', path, () => writeAndClose(file.openFile(path, flags, FILE_MODE), text));
 }
 
 /** Puts a text in place at once: whoever looks sees the old file or the new one. @throws Fault `io` */
 export function replaceFile(path: string, text: string, temporary: string): void {
   createFile(temporary, text);
   try {
-    doing('write', path, () => renameSync(temporary, path));
+    doing('write', path, () => file.renameFile(temporary, path));
   } catch (error) {
     discardFile(temporary);
     throw error;
@@ -64,9 +82,9 @@ export function replaceFile(path: string, text: string, temporary: string): void
  */
 export function createFile(path: string, text: string, mtimeMs?: number): void {
   doing('write', path, () => {
-    const file = openExclusively(path);
+    const fd = openExclusively(path);
     try {
-      writeAndClose(file, text, mtimeMs);
+      writeAndClose(fd, text, mtimeMs);
     } catch (error) {
       discardFile(path);
       throw error;
@@ -74,22 +92,23 @@ export function createFile(path: string, text: string, mtimeMs?: number): void {
   });
 }
 
-function writeAndClose(file: number, text: string, mtimeMs: number | undefined): void {
+function writeAndClose(fd: number, text: string, mtimeMs?: number): void {
   try {
-    writeFileSync(file, text);
-    if (mtimeMs !== undefined) futimesSync(file, mtimeMs / 1000, mtimeMs / 1000);
+    file.writeText(fd, text);
+    if (mtimeMs !== undefined) file.setFileTime(fd, mtimeMs);
   } finally {
-    closeSync(file);
+    file.closeFile(fd);
   }
 }
 
 function openExclusively(path: string): number {
+  const flags = file.O_WRONLY | file.O_CREAT | file.O_EXCL;
   try {
-    return openSync(path, 'wx', FILE_MODE);
+    return file.openFile(path, flags, FILE_MODE);
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
-    unlinkSync(path);
-    return openSync(path, 'wx', FILE_MODE);
+    file.unlinkFile(path);
+    return file.openFile(path, flags, FILE_MODE);
   }
 }
 
@@ -120,8 +139,9 @@ export function ioFault(operation: string, path: string, cause: unknown): Fault 
   return new Fault('io', `cannot ${operation} ${path}: ${reason}`, { cause, details });
 }
 
-/** Node's and Bun's messages are "CODE: reason, call 'path'". */
+/** Ours are "call: reason (CODE)", node:fs's are "CODE: reason, call 'path'". */
 function plainReason(cause: unknown): string {
+  if (cause instanceof SystemError) return errnoText(cause.errno);
   const [, code, reason] = /^(E[A-Z0-9]+): ([^,]+)/.exec(reasonOf(cause)) ?? [];
   return reason === undefined ? reasonOf(cause) : `${reason} (${code})`;
 }

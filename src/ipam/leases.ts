@@ -1,8 +1,9 @@
 /** The leases on disk: one file an address, named by it. */
 
-import { linkSync, lstatSync } from 'node:fs';
 import { formatIp, type Ip, parseIp } from '../address/ip.ts';
 import { errorCode, Fault } from '../fault.ts';
+import { linkFile } from '../sys/file.ts';
+import { statLink } from '../sys/stat.ts';
 import type { Attachment } from './attachment.ts';
 import { createFile, discardFile, doing, ioFault, namesIn, readIfThere, removeFile } from './files.ts';
 import { decodeLease, encodeLease, isHeldBy } from './lease.ts';
@@ -13,9 +14,9 @@ export type LeaseState = 'free' | 'taken' | 'empty';
 /** Looks at an address without opening anything. Whatever stands under its name takes it. @throws Fault `io` */
 export function leaseState(store: Store, ip: Ip): LeaseState {
   const path = leasePath(store, ip);
-  const found = doing('look at', path, () => lstatSync(path, { throwIfNoEntry: false }));
+  const found = doing('look at', path, () => statLink(path));
   if (found === undefined) return 'free';
-  return found.isFile() && found.size === 0 ? 'empty' : 'taken';
+  return found.isFile && found.size === 0 ? 'empty' : 'taken';
 }
 
 /** The text of a lease; undefined where there is none, empty where it is no file. @throws Fault `io` */
@@ -45,7 +46,7 @@ export function createLeases(store: Store, ips: readonly Ip[], owner: Attachment
 
 function linkLease(temporary: string, path: string): boolean {
   try {
-    linkSync(temporary, path);
+    linkFile(temporary, path);
     return true;
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false;
@@ -77,8 +78,8 @@ export function isWrittenBefore(store: Store, ip: Ip, timeMs: number): boolean {
 }
 
 function writtenAtMs(store: Store, ip: Ip): number | undefined {
-  const found = lstatSync(leasePath(store, ip), { throwIfNoEntry: false });
-  return found?.isFile() === true ? found.mtimeMs : undefined;
+  const found = statLink(leasePath(store, ip));
+  return found?.isFile ? found.mtimeMs : undefined;
 }
 
 /** The addresses that have a lease file, in no order; other files are not leases. @throws Fault `io` */

@@ -1,10 +1,11 @@
 /** The lock of one network's store: host-local's own, so that both programs may work on one data directory. */
 
-import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
 import { errorCode, Fault } from '../fault.ts';
 import { monotonicMs, sleepMs } from '../sys/clock.ts';
+import { closeFile, O_CREAT, O_RDONLY, openFile } from '../sys/file.ts';
 import { tryFlock } from '../sys/flock.ts';
 import { lockHolder } from '../sys/lockHolder.ts';
+import { type FileStatus, statFile, statPath } from '../sys/stat.ts';
 import { doing, ensureDirectory, ioFault } from './files.ts';
 import type { Host } from './host.ts';
 import type { Store } from './paths.ts';
@@ -22,7 +23,7 @@ export function withLock<T>(store: Store, host: Host, act: () => T): T {
   try {
     return act();
   } finally {
-    closeSync(file);
+    closeFile(file);
   }
 }
 
@@ -34,21 +35,21 @@ function acquire(store: Store, deadlineMs: number): number {
       waitFor(file, store.lock, giveUpAt, deadlineMs);
       if (isStillInPlace(file, store.lock)) return file;
     } catch (error) {
-      closeSync(file);
+      closeFile(file);
       throw error;
     }
-    closeSync(file); // somebody removed the file while we waited, and the next one would lock another
+    closeFile(file); // somebody removed the file while we waited, and the next one would lock another
   }
 }
 
 function openLock(store: Store): number {
-  const flags = constants.O_RDONLY | constants.O_CREAT;
+  const flags = O_RDONLY | O_CREAT;
   try {
-    return openSync(store.lock, flags, 0o600);
+    return openFile(store.lock, flags, 0o600);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw ioFault('open the lock', store.lock, error);
     ensureDirectory(store.leases);
-    return doing('open the lock', store.lock, () => openSync(store.lock, flags, 0o600));
+    return doing('open the lock', store.lock, () => openFile(store.lock, flags, 0o600));
   }
 }
 
@@ -56,19 +57,19 @@ function openLock(store: Store): number {
 function waitFor(file: number, path: string, giveUpAt: number, deadlineMs: number): void {
   let longest = SHORTEST_SLEEP_MS;
   while (!doing('lock', path, () => tryFlock(file))) {
-    if (monotonicMs() >= giveUpAt) throw busy(path, fstatSync(file), deadlineMs);
+    if (monotonicMs() >= giveUpAt) throw busy(path, statFile(file), deadlineMs);
     sleepMs(longest * (0.5 + Math.random() / 2));
     longest = Math.min(longest * 2, LONGEST_SLEEP_MS);
   }
 }
 
 function isStillInPlace(file: number, path: string): boolean {
-  const here = statSync(path, { throwIfNoEntry: false });
-  const locked = fstatSync(file);
-  return here !== undefined && here.ino === locked.ino && here.dev === locked.dev;
+  const here = statPath(path);
+  const locked = statFile(file);
+  return here !== undefined && here.inode === locked.inode && here.device === locked.device;
 }
 
-function busy(path: string, file: Stats, deadlineMs: number): Fault {
+function busy(path: string, file: FileStatus, deadlineMs: number): Fault {
   const holder = lockHolder(file);
   const who = holder === undefined ? 'a process that is not seen from here' : `process ${holder.pid}`;
   const name = holder?.command === undefined ? '' : ` (${holder.command})`;

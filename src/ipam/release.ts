@@ -1,10 +1,10 @@
 /** DEL's part: the addresses go back, and the record goes last. */
 
-import { existsSync } from 'node:fs';
 import type { Ip } from '../address/ip.ts';
 import type { Attachment } from './attachment.ts';
 import { sweepAfterBoot } from './boot.ts';
 import { tolerate } from './failures.ts';
+import { isThere } from './files.ts';
 import type { Host } from './host.ts';
 import { leasesHeldBy, removeLease } from './leases.ts';
 import { withLock } from './lock.ts';
@@ -21,10 +21,10 @@ export function releaseAddresses(dataDir: string, attachment: Attachment, host: 
   const store = storeOf(dataDir, attachment.network);
   const isRecorded = readRecord(store, attachment, host) !== undefined;
   const found = isRecorded ? [] : leasesHeldBy(store, attachment);
-  if (found.length === 0 && !existsSync(recordPath(store, attachment))) return [];
+  if (found.length === 0 && !isThere(recordPath(store, attachment))) return [];
   return withLock(store, host, () => {
     const released = isRecorded ? releaseRecorded(store, attachment, host) : releaseFound(store, attachment, found);
-    if (existsSync(store.own)) tolerate(host, () => sweepAfterBoot(store, host));
+    if (isThere(store.own)) tolerate(host, () => sweepAfterBoot(store, host));
     return released;
   });
 }

@@ -1,7 +1,7 @@
 /** Netlink sockets. One stays bound to the network namespace it was opened in. */
 
-import { closeSync } from 'node:fs';
 import { EINTR, ENOBUFS } from '../sys/errno.ts';
+import { closeFile } from '../sys/file.ts';
 import { libc, SystemError } from '../sys/libc.ts';
 import { pack } from './bytes.ts';
 
@@ -42,7 +42,7 @@ export function openSocket(protocol: keyof typeof PROTOCOLS): Transport {
       retrying(() => libc('send', fd, datagram, datagram.length, 0), EINTR, ENOBUFS);
     },
     receive: () => receive(fd, buffer),
-    close: () => closeSync(fd),
+    close: () => closeFile(fd),
   };
 }
 

@@ -1,8 +1,8 @@
 /** Names and MACs that follow from identifiers, so that they need not be remembered. */
 
-import { readFileSync } from 'node:fs';
 import { hashHex } from '../address/hash.ts';
 import { localMac } from '../address/mac.ts';
+import { readText } from '../sys/file.ts';
 
 /** What an attachment's names are made of: one `(container ID, interface name)` on one network. */
 export interface AttachmentKey {
@@ -53,7 +53,7 @@ export function parseHostVethAlias(alias: string | undefined): AttachmentKey | u
 function machineId(): string {
   for (const file of MACHINE_ID_FILES) {
     try {
-      return readFileSync(file, 'utf8').trim();
+      return readText(file).trim();
     } catch {
       // The next one, or none: a machine without an ID still gets a MAC that is the same each time.
     }

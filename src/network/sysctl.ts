@@ -1,14 +1,14 @@
 /** Kernel parameters under /proc/sys/net, of the netns that the thread is in. */
 
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { errorCode, Fault, reasonOf } from '../fault.ts';
+import { closeFile, O_WRONLY, openFile, readText, writeText } from '../sys/file.ts';
 
 const ROOT = '/proc/sys/net';
 
 /** @returns undefined where the kernel has no such parameter. @throws Fault `io` */
 export function readSysctl(name: string): string | undefined {
   try {
-    return readFileSync(`${ROOT}/${name}`, 'utf8').trim();
+    return readText(`${ROOT}/${name}`).trim();
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return undefined;
     throw new Fault('io', `cannot read ${ROOT}/${name}: ${reasonOf(cause)}`, { cause });
@@ -26,12 +26,11 @@ export function ensureSysctl(name: string, value: string): boolean {
 /** Sets a parameter whatever it is. One that the kernel lacks is passed over. @throws Fault `io` */
 export function writeSysctl(name: string, value: string): boolean {
   try {
-    // "r+" does not create: in /proc that would be refused in other words.
-    const fd = openSync(`${ROOT}/${name}`, 'r+');
+    const fd = openFile(`${ROOT}/${name}`, O_WRONLY);
     try {
-      writeSync(fd, value);
+      writeText(fd, value);
     } finally {
-      closeSync(fd);
+      closeFile(fd);
     }
     return true;
   } catch (cause) {

@@ -1,6 +1,7 @@
 /** When this boot began, on the wall clock. */
 
-import { readFileSync, statSync } from 'node:fs';
+import { readText } from './file.ts';
+import { statPath } from './stat.ts';
 
 /** Coarse file timestamps lag a few milliseconds, and a leap second may have been inserted. */
 const MARGIN_MS = 2_000;
@@ -17,10 +18,10 @@ const STAMPED_EARLY = ['/dev/null', '/dev/zero', '/dev', '/sys', '/run', '/proc/
  * holds.
  */
 export function bootedAtMs(): number {
-  const uptimeMs = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
+  const uptimeMs = Number(readText('/proc/uptime').split(' ')[0]) * 1000;
   return Math.min(Date.now() - uptimeMs, ...STAMPED_EARLY.map(modifiedAt)) - MARGIN_MS;
 }
 
 function modifiedAt(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
+  return statPath(path)?.mtimeMs ?? Number.POSITIVE_INFINITY;
 }

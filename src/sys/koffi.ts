@@ -1,16 +1,15 @@
 /** The table of C functions through koffi, for Node. */
 
-import { createRequire } from 'node:module';
 import { type CLibrary, type CType, SYMBOLS } from './symbols.ts';
 
 const TYPE_NAMES: Record<CType, string> = { i32: 'int32', u32: 'uint32', i64: 'int64', u64: 'uint64', ptr: 'void *' };
 
 /**
- * Opens `library` (a soname) and links every symbol of the table. koffi is looked up beside the program that runs.
+ * Opens `library` (a soname) and links every symbol of the table. koffi is looked up beside the bundle.
  * @throws Error when koffi is not installed there.
  */
 export function openWithKoffi(library: string): CLibrary {
-  const koffi = createRequire(process.argv[1] ?? __filename)('koffi') as typeof import('koffi');
+  const koffi = require('koffi') as typeof import('koffi');
   const opened = koffi.load(library);
   const functions: Record<string, (...args: unknown[]) => number> = {};
   for (const [name, { args, returns }] of Object.entries(SYMBOLS)) {

@@ -1,6 +1,6 @@
 /** Who holds a flock(2), from /proc/locks (proc_locks(5)). */
 
-import { readFileSync } from 'node:fs';
+import { readText } from './file.ts';
 
 export interface LockHolder {
   readonly pid: number;
@@ -9,7 +9,7 @@ export interface LockHolder {
 }
 
 /** Finds the process that holds the flock on a file. @returns undefined where none is seen from here */
-export function lockHolder(file: { readonly dev: number; readonly ino: number }): LockHolder | undefined {
+export function lockHolder(file: { readonly device: number; readonly inode: number }): LockHolder | undefined {
   const pid = parseLockHolder(readIfAny('/proc/locks') ?? '', file);
   return pid === undefined ? undefined : { pid, command: readIfAny(`/proc/${pid}/comm`)?.trim() };
 }
@@ -17,11 +17,11 @@ export function lockHolder(file: { readonly dev: number; readonly ino: number })
 /** A line is `1: FLOCK  ADVISORY  WRITE 1234 fd:01:98765 0 EOF`; those that wait have `->` in the second column. */
 export function parseLockHolder(
   locks: string,
-  file: { readonly dev: number; readonly ino: number },
+  file: { readonly device: number; readonly inode: number },
 ): number | undefined {
   const held = [...locks.matchAll(/^\d+: FLOCK +\S+ +\S+ +(\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /gm)];
-  const sameInode = held.filter(([, , , , inode]) => Number(inode) === file.ino);
-  const [major, minor] = deviceParts(file.dev);
+  const sameInode = held.filter(([, , , , inode]) => Number(inode) === file.inode);
+  const [major, minor] = deviceParts(file.device);
   const exact = sameInode.find(([, , a, b]) => Number(`0x${a}`) === major && Number(`0x${b}`) === minor);
   const [only, ...others] = sameInode; // some file systems (btrfs) show another device here than stat(2) does
   const line = exact ?? (others.length === 0 ? only : undefined);
@@ -38,7 +38,7 @@ function deviceParts(device: number): readonly [major: number, minor: number] {
 
 function readIfAny(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readText(path);
   } catch {
     return undefined;
   }

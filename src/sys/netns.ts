@@ -1,9 +1,10 @@
 /** Network namespaces: open files of nsfs, entered for as long as one synchronous function runs. */
 
-import { closeSync, fstatSync, openSync, statfsSync } from 'node:fs';
 import { errorCode, Fault, reasonOf } from '../fault.ts';
 import { EINVAL } from './errno.ts';
+import { closeFile, isOnFileSystem, O_NONBLOCK, openFile } from './file.ts';
 import { libc, SystemError } from './libc.ts';
+import { statFile } from './stat.ts';
 
 const CLONE_NEWNET = 0x4000_0000;
 /** statfs(2)'s f_type of the file system that namespaces live in (linux/magic.h). */
@@ -22,19 +23,19 @@ export interface Netns {
  * @throws Fault `environment` when nothing is there or it is no namespace, `io` when it cannot be opened.
  */
 export function openNetns(path: string): Netns {
-  const fd = openFile(path);
+  const fd = openPath(path);
   try {
-    if (statfsSync(`/proc/self/fd/${fd}`).type !== NSFS_MAGIC) throw notANetns(path);
-    const { dev, ino } = fstatSync(fd);
-    return { path, fd, device: dev, inode: ino };
+    if (!isOnFileSystem(fd, NSFS_MAGIC)) throw notANetns(path);
+    const { device, inode } = statFile(fd);
+    return { path, fd, device, inode };
   } catch (error) {
-    closeSync(fd);
+    closeFile(fd);
     throw error;
   }
 }
 
 export function closeNetns(netns: Netns): void {
-  closeSync(netns.fd);
+  closeFile(netns.fd);
 }
 
 /** The namespace that this process is in. */
@@ -68,10 +69,10 @@ function enter(netns: Netns): void {
   }
 }
 
-function openFile(path: string): number {
+function openPath(path: string): number {
   try {
-    // O_NONBLOCK, so that a FIFO put in its place cannot hold us up.
-    return openSync(path, 0x800);
+    // Not blocking, so that a FIFO put in its place cannot hold us up.
+    return openFile(path, O_NONBLOCK);
   } catch (cause) {
     const missing = errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR';
     const details = missing

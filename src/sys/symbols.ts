@@ -18,6 +18,17 @@ export const SYMBOLS = {
   setns: { args: ['i32', 'i32'], returns: 'i32' },
   flock: { args: ['i32', 'i32'], returns: 'i32' },
   _exit: { args: ['i32'], returns: 'i32' },
+  open: { args: ['ptr', 'i32', 'i32'], returns: 'i32' },
+  close: { args: ['i32'], returns: 'i32' },
+  read: { args: ['i32', 'ptr', 'u64'], returns: 'i64' },
+  write: { args: ['i32', 'ptr', 'u64'], returns: 'i64' },
+  rename: { args: ['ptr', 'ptr'], returns: 'i32' },
+  link: { args: ['ptr', 'ptr'], returns: 'i32' },
+  unlink: { args: ['ptr'], returns: 'i32' },
+  mkdir: { args: ['ptr', 'i32'], returns: 'i32' },
+  statx: { args: ['i32', 'ptr', 'i32', 'u32', 'ptr'], returns: 'i32' },
+  fstatfs: { args: ['i32', 'ptr'], returns: 'i32' },
+  futimens: { args: ['i32', 'ptr'], returns: 'i32' },
 } as const satisfies Record<string, CSignature>;
 
 export type SymbolName = keyof typeof SYMBOLS;

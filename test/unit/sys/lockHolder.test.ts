@@ -10,18 +10,18 @@ const LOCKS = `1: FLOCK  ADVISORY  WRITE 1234 fe:00:98765 0 EOF
 `;
 
 test('the holder is the one that has it, by device and inode', () => {
-  expect(parseLockHolder(LOCKS, { dev: 0xfe00, ino: 98765 })).toBe(1234);
-  expect(parseLockHolder(LOCKS, { dev: 0x2a, ino: 42 })).toBe(555);
-  expect(parseLockHolder(LOCKS, { dev: 0x2b, ino: 42 })).toBe(666);
-  expect(parseLockHolder(LOCKS, { dev: 0xfe00, ino: 1 })).toBeUndefined();
+  expect(parseLockHolder(LOCKS, { device: 0xfe00, inode: 98765 })).toBe(1234);
+  expect(parseLockHolder(LOCKS, { device: 0x2a, inode: 42 })).toBe(555);
+  expect(parseLockHolder(LOCKS, { device: 0x2b, inode: 42 })).toBe(666);
+  expect(parseLockHolder(LOCKS, { device: 0xfe00, inode: 1 })).toBeUndefined();
 });
 
 test('a large minor number is taken apart as glibc does', () => {
   const line = '1: FLOCK  ADVISORY  WRITE 9 103:12345:7 0 EOF\n2: FLOCK  ADVISORY  WRITE 8 00:01:7 0 EOF\n';
-  expect(parseLockHolder(line, { dev: 0x12310345, ino: 7 })).toBe(9);
+  expect(parseLockHolder(line, { device: 0x12310345, inode: 7 })).toBe(9);
 });
 
 test('where the devices differ, as on btrfs, a lone inode will do', () => {
-  expect(parseLockHolder(LOCKS, { dev: 0x99, ino: 98765 })).toBe(1234);
-  expect(parseLockHolder(LOCKS, { dev: 0x99, ino: 42 })).toBeUndefined();
+  expect(parseLockHolder(LOCKS, { device: 0x99, inode: 98765 })).toBe(1234);
+  expect(parseLockHolder(LOCKS, { device: 0x99, inode: 42 })).toBeUndefined();
 });

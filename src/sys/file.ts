@@ -1,0 +1,129 @@
+/**
+ * Files, through the C library. node:fs would do, but loading it takes two milliseconds of every start; what is wanted of
+ * it on the way of an ADD is this. Everything throws SystemError.
+ */
+
+import { EINTR, EINVAL, ENOENT, ENOTDIR } from './errno.ts';
+import { libc, SystemError } from './libc.ts';
+
+/** Flags of open(2) (asm-generic/fcntl.h); every file is opened with O_CLOEXEC. */
+export const O_RDONLY = 0;
+export const O_WRONLY = 0o1;
+export const O_RDWR = 0o2;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_TRUNC = 0o1000;
+export const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
+
+const CHUNK = 16 * 1024;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** @returns the file descriptor */
+export function openFile(path: string, flags: number, mode = 0): number {
+  return again(() => libc('open', cPath(path), flags | O_CLOEXEC, mode));
+}
+
+export function closeFile(fd: number): void {
+  libc('close', fd);
+}
+
+/** Reads what is there, at most the buffer's length. @returns how many bytes; 0 at the end */
+export function readInto(fd: number, buffer: Uint8Array): number {
+  return again(() => libc('read', fd, buffer, buffer.length));
+}
+
+/** Writes some of the bytes. @returns how many */
+export function writeSome(fd: number, bytes: Uint8Array): number {
+  return again(() => libc('write', fd, bytes, bytes.length));
+}
+
+/** Writes all of the text. */
+export function writeText(fd: number, text: string): void {
+  for (let rest = encoder.encode(text); rest.length > 0; ) rest = rest.subarray(writeSome(fd, rest));
+}
+
+/** The whole file as text. */
+export function readText(path: string): string {
+  const fd = openFile(path, O_RDONLY);
+  try {
+    return readToEnd(fd);
+  } finally {
+    closeFile(fd);
+  }
+}
+
+function readToEnd(fd: number): string {
+  const buffer = new Uint8Array(CHUNK);
+  let text = '';
+  const streaming = new TextDecoder();
+  for (let length = readInto(fd, buffer); length > 0; length = readInto(fd, buffer)) {
+    // Most files here are shorter than a line.
+    if (length < CHUNK && text === '') text = decoder.decode(buffer.subarray(0, length));
+    else text += streaming.decode(buffer.subarray(0, length), { stream: true });
+  }
+  return text;
+}
+
+export function renameFile(from: string, to: string): void {
+  libc('rename', cPath(from), cPath(to));
+}
+
+/** Gives the file a second name; refused with EEXIST where that is taken. */
+export function linkFile(from: string, to: string): void {
+  libc('link', cPath(from), cPath(to));
+}
+
+export function unlinkFile(path: string): void {
+  libc('unlink', cPath(path));
+}
+
+/** Creates one directory; refused with EEXIST where something is in its place. */
+export function createDirectory(path: string, mode: number): void {
+  libc('mkdir', cPath(path), mode);
+}
+
+/** Sets an open file's times of access and modification. */
+export function setFileTime(fd: number, timeMs: number): void {
+  const times = new DataView(new ArrayBuffer(32));
+  for (const at of [0, 16]) {
+    times.setBigInt64(at, BigInt(Math.floor(timeMs / 1000)), true);
+    times.setBigInt64(at + 8, BigInt(Math.floor((timeMs % 1000) * 1e6)), true);
+  }
+  libc('futimens', fd, new Uint8Array(times.buffer));
+}
+
+/** Whether the file is on a file system of that sort (statfs(2)'s f_type, see linux/magic.h). */
+export function isOnFileSystem(fd: number, magic: number): boolean {
+  const status = new Uint8Array(256); // struct statfs has 120 bytes, f_type first
+  libc('fstatfs', fd, status);
+  return new DataView(status.buffer).getUint32(0, true) === magic;
+}
+
+/** The path as C has it. A NUL would cut it short, so it is refused. */
+function cPath(path: string): Uint8Array {
+  if (path.includes('\0')) throw new SystemError('open', EINVAL);
+  return encoder.encode(`${path}\0`);
+}
+
+/** Signals may interrupt a call before it has done anything. */
+function again(call: () => number): number {
+  for (;;) {
+    try {
+      return call();
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.errno !== EINTR) throw error;
+    }
+  }
+}
+
+/** Runs `act`; undefined where it says that there is no such file. */
+export function unlessMissing<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof SystemError && (error.errno === ENOENT || error.errno === ENOTDIR)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,62 @@
+/** What the kernel knows of a file: statx(2), whose structure is the same on every processor. */
+
+import { unlessMissing } from './file.ts';
+import { libc } from './libc.ts';
+
+export interface FileStatus {
+  /** dev_t as stat(2) gives it. */
+  readonly device: number;
+  readonly inode: number;
+  /** An ordinary file: no directory, link, device or pipe. */
+  readonly isFile: boolean;
+  readonly isDirectory: boolean;
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
+const STATX_BASIC_STATS = 0x7ff;
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+const S_IFREG = 0o100000;
+/** struct statx (linux/stat.h): its size, and where the fields stand. */
+const SIZE = 256;
+const AT = { mode: 28, inode: 32, size: 40, mtime: 112, mtimeNs: 120, major: 136, minor: 140 } as const;
+
+/** Of the file at a path, through links. @returns undefined where there is none. @throws SystemError */
+export function statPath(path: string): FileStatus | undefined {
+  return unlessMissing(() => statx(AT_FDCWD, path, 0));
+}
+
+/** Of the link itself, where the path is one. @returns undefined where there is none. @throws SystemError */
+export function statLink(path: string): FileStatus | undefined {
+  return unlessMissing(() => statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW));
+}
+
+/** Of an open file. @throws SystemError */
+export function statFile(fd: number): FileStatus {
+  return statx(fd, '', AT_EMPTY_PATH);
+}
+
+function statx(fd: number, path: string, flags: number): FileStatus {
+  const bytes = new Uint8Array(SIZE);
+  libc('statx', fd, new TextEncoder().encode(`${path}\0`), flags, STATX_BASIC_STATS, bytes);
+  const view = new DataView(bytes.buffer);
+  const kind = view.getUint16(AT.mode, true) & S_IFMT;
+  const seconds = Number(view.getBigInt64(AT.mtime, true));
+  return {
+    device: deviceNumber(view.getUint32(AT.major, true), view.getUint32(AT.minor, true)),
+    inode: Number(view.getBigUint64(AT.inode, true)),
+    isFile: kind === S_IFREG,
+    isDirectory: kind === S_IFDIR,
+    size: Number(view.getBigUint64(AT.size, true)),
+    mtimeMs: seconds * 1000 + view.getUint32(AT.mtimeNs, true) / 1e6,
+  };
+}
+
+/** As glibc's gnu_dev_makedev puts it together, for the numbers below 2^32 that devices have. */
+function deviceNumber(major: number, minor: number): number {
+  return (minor & 0xff) + (major & 0xfff) * 0x100 + (minor >>> 8) * 0x100000;
+}

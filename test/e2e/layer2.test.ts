@@ -10,7 +10,7 @@ import { type Container, createNode, type ScratchNode } from '../support/node.ts
 import { type Runtime, runtime } from '../support/runtime.ts';
 import { ping } from '../support/traffic.ts';
 import { withDefaultDataDir } from './support/mounts.ts';
-import { e2e, FORWARDING, hostVeth, mustLink, stopForwarding } from './support/network.ts';
+import { e2e, FORWARDING, hostVeth, isUp, mustLink, stopForwarding } from './support/network.ts';
 
 const WIRE = { cniVersion: '1.1.0', name: 'wire', type: 'trestle', bridge: 'wire0' };
 
@@ -29,8 +29,8 @@ e2e('layer 2 only', (artifact) => {
     stopForwarding(node.ns);
     const plugin = withDefaultDataDir(node, artifact);
     const [container, result] = added(runtime(node, plugin, { ...WIRE, ...ipam }), node);
-    expect(mustLink(container.ns, 'eth0')).toMatchObject({ operstate: 'UP' });
-    expect(hostVeth(node, container)).toMatchObject({ master: 'wire0', operstate: 'UP' });
+    expect(hostVeth(node, container).master).toBe('wire0');
+    expect([mustLink(container.ns, 'eth0'), hostVeth(node, container)].map(isUp)).toEqual([true, true]);
     expect([cidrs(container.ns, 'eth0'), cidrs(node.ns, 'wire0')]).toEqual([[], []]);
     expect([routes(container.ns, 4), routes(container.ns, 6)]).toEqual([[], []]);
     expect(nftSnapshot(node.ns)).toEqual([]);

@@ -63,7 +63,16 @@ export function hostVeth(node: ScratchNode, container: Container, ifName = 'eth0
   return outside;
 }
 
+/** Up, with a carrier. The kernel says `operstate` and NO-CARRIER up to a second later. */
+export function isUp({ flags }: Link): boolean {
+  return flags.includes('UP') && flags.includes('LOWER_UP');
+}
+
 /** Links and packet filter of the node: what a call that changes nothing leaves exactly as it was. */
 export function footprint(node: ScratchNode): unknown {
-  return { links: links(node.ns).map(({ ifname, flags, mtu }) => [ifname, flags, mtu]), nft: nftSnapshot(node.ns) };
+  const found = links(node.ns).map(({ ifname, address, flags, master, mtu }) => [
+    ...[ifname, address, master, mtu],
+    flags.filter((flag) => !['NO-CARRIER', 'LOWER_UP'].includes(flag)),
+  ]);
+  return { links: found, nft: nftSnapshot(node.ns) };
 }

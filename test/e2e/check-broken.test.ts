@@ -1,14 +1,14 @@
 /** CHECK on attachments that somebody broke: each is noticed, and named in its own words. */
 
 import { expect, test } from 'bun:test';
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { failed, succeeded } from '../support/cni.ts';
 import { setSysctl } from '../support/kernel.ts';
 import { exec, ipBatch } from '../support/netns.ts';
 import { type Container, createNode, type ScratchNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
-import { e2e, FORWARDING, footprint, hostVeth, network, V4, V6 } from './support/network.ts';
+import { e2e, FORWARDING, footprint, hostVeth, network, replaceLease, V4, V6 } from './support/network.ts';
 
 type Break = (node: ScratchNode, container: Container) => void;
 type Broken = readonly [what: string, act: Break, message: RegExp];
@@ -36,8 +36,8 @@ const noLease =
     rmSync(join(dataDir, 'pods', address));
 const otherLease =
   (address: string, content: string): Break =>
-  ({ dataDir }) =>
-    writeFileSync(join(dataDir, 'pods', address), content);
+  (node) =>
+    replaceLease(node, address, content);
 
 const SET_4 = 'inet trestle masq-pods-10.89.0.0/24';
 const SET_6 = 'inet trestle masq-pods-fd00_89__/64';

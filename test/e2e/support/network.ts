@@ -1,5 +1,7 @@
 /** The network that the end-to-end tests attach containers to, and what they ask the kernel about an attachment. */
 
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { eachArtifact } from '../../support/artifacts.ts';
 import { type Link, link, links, setSysctl } from '../../support/kernel.ts';
 import type { Netns } from '../../support/netns.ts';
@@ -75,4 +77,11 @@ export function footprint(node: ScratchNode): unknown {
     flags.filter((flag) => !['NO-CARRIER', 'LOWER_UP'].includes(flag)),
   ]);
   return { links: found, nft: nftSnapshot(node.ns) };
+}
+
+/** A lease of the usual network that says something else. A new file, since leases may be links to one and the same. */
+export function replaceLease({ dataDir }: Pick<ScratchNode, 'dataDir'>, address: string, content: string): void {
+  const path = join(dataDir, 'pods', address);
+  rmSync(path);
+  writeFileSync(path, content);
 }

@@ -2,11 +2,12 @@
 
 import { expect, test } from 'bun:test';
 import { type CniResult, succeeded } from '../support/cni.ts';
-import { cidrs, link, sysctl } from '../support/kernel.ts';
+import { cidrs, link, setSysctl, sysctl } from '../support/kernel.ts';
 import { exec, ipBatch } from '../support/netns.ts';
 import { createNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { ping } from '../support/traffic.ts';
+import { withReadOnly } from './support/mounts.ts';
 import { e2e, FORWARDING, hostVeth, ipam, isUp, mustLink, network, stopForwarding, V4, V6 } from './support/network.ts';
 
 e2e('the bridge', (artifact) => {
@@ -82,5 +83,16 @@ e2e('the bridge', (artifact) => {
     succeeded(runtime(node, artifact, other).add(second));
     expect(cidrs(node.ns, 'cni0')).toEqual([`${V6.gateway}/64`, 'fd00:90::1/64']);
     expect(ping(first.ns, 'fd00:90::2')).toBe(true);
+  });
+
+  test('can be made where /proc/sys is read-only, if all is set beforehand', () => {
+    using node = createNode();
+    const container = node.container();
+    for (const name of Object.values(FORWARDING)) setSysctl(node.ns, name, 1);
+    for (const ns of [node.ns, container.ns]) setSysctl(ns, 'net/ipv6/conf/default/accept_ra', 0);
+    setSysctl(container.ns, 'net/ipv4/conf/default/arp_notify', 1);
+    setSysctl(container.ns, 'net/ipv6/conf/default/ndisc_notify', 1);
+    succeeded(runtime(node, withReadOnly(node, artifact, '/proc/sys'), network(node)).add(container));
+    for (const { gateway } of [V4, V6]) expect(ping(container.ns, gateway)).toBe(true);
   });
 });

@@ -30,3 +30,8 @@ export function withDefaultDataDir(node: ScratchNode, artifact: Artifact): Artif
     `mount --bind ${node.dataDir} /var/lib/cni/networks`,
   ]);
 }
+
+/** A file or directory of the machine that cannot be written to. */
+export function withReadOnly(node: ScratchNode, artifact: Artifact, path: string): Artifact {
+  return withMounts(node, artifact, [`mount --bind ${path} ${path}`, `mount -o remount,bind,ro ${path}`]);
+}

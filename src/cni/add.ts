@@ -127,7 +127,11 @@ function resultOf({ request }: Add, bridge: Link, { host, container }: VethPair,
 }
 
 function ownNetns(path: string): Fault {
-  return new Fault('environment', `cannot attach ${path}: it is the network namespace that the plugin itself runs in`, {
-    details: 'CNI_NETNS must be the netns of the container. Containers on the host network need no CNI call.',
-  });
+  return new Fault(
+    'environment',
+    `cannot attach ${path} (CNI_NETNS): it is the network namespace that the plugin itself runs in`,
+    {
+      details: 'CNI_NETNS must be the netns of the container. Containers on the host network need no CNI call.',
+    },
+  );
 }

@@ -79,15 +79,19 @@ function openPath(path: string): number {
       ? 'The container may have ended already; CNI_NETNS must be the path of its netns.'
       : undefined;
     const reason = missing ? 'there is no such file' : reasonOf(cause);
-    throw new Fault(missing ? 'environment' : 'io', `cannot open the network namespace ${path}: ${reason}`, {
-      cause,
-      ...(details && { details }),
-    });
+    throw new Fault(
+      missing ? 'environment' : 'io',
+      `cannot open the network namespace ${path} (CNI_NETNS): ${reason}`,
+      {
+        cause,
+        ...(details && { details }),
+      },
+    );
   }
 }
 
 function notANetns(path: string): Fault {
-  return new Fault('environment', `cannot enter ${path}: it is not a network namespace`, {
+  return new Fault('environment', `cannot enter ${path} (CNI_NETNS): it is not a network namespace`, {
     details: 'CNI_NETNS must be a path such as /run/netns/NAME or /proc/PID/ns/net.',
   });
 }

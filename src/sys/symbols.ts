@@ -27,6 +27,8 @@ export const SYMBOLS = {
   unlink: { args: ['ptr'], returns: 'i32' },
   mkdir: { args: ['ptr', 'i32'], returns: 'i32' },
   statx: { args: ['i32', 'ptr', 'i32', 'u32', 'ptr'], returns: 'i32' },
+  readlink: { args: ['ptr', 'ptr', 'u64'], returns: 'i64' },
+  syscall: { args: ['i64', 'i32', 'ptr', 'u64'], returns: 'i64' },
   fstatfs: { args: ['i32', 'ptr'], returns: 'i32' },
   futimens: { args: ['i32', 'ptr'], returns: 'i32' },
 } as const satisfies Record<string, CSignature>;

@@ -1,6 +1,6 @@
 /** Netlink attributes (struct nlattr: u16 length, u16 type, payload, padding to four bytes). */
 
-import { align4, cString, putBytes, readCString, readU8, readU32le, Truncated } from './bytes.ts';
+import { align4, cString, readCString, readU8, readU32le, Truncated } from './bytes.ts';
 
 const HEADER = 4;
 /** Set on the type of an attribute that holds attributes (linux/netlink.h). */
@@ -12,7 +12,14 @@ const NLA_TYPE_MASK = 0x3fff;
 export type Attribute =
   | { readonly type: number; readonly value: Uint8Array }
   | { readonly type: number; readonly value: readonly Attribute[] }
-  | { readonly type: number; readonly value: number; readonly width: 1 | 2 | 4; readonly bigEndian?: true };
+  | NumberAttribute;
+
+interface NumberAttribute {
+  readonly type: number;
+  readonly value: number;
+  readonly width: 1 | 2 | 4;
+  readonly bigEndian?: true;
+}
 
 export function attrBytes(type: number, value: Uint8Array): Attribute {
   return { type, value };
@@ -42,43 +49,60 @@ export function attrU32be(type: number, value: number): Attribute {
   return { type, value, width: 4, bigEndian: true };
 }
 
+/** A buffer that is being filled, as both of its views. */
+export interface Output {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+export function createOutput(size: number): Output {
+  const bytes = new Uint8Array(size);
+  return { bytes, view: new DataView(bytes.buffer) };
+}
+
 /** Bytes that the attributes take up, with their padding. */
 export function sizeOfAttributes(attributes: readonly Attribute[]): number {
   let size = 0;
-  for (const attribute of attributes) size += align4(HEADER + payloadSize(attribute));
+  for (const attribute of attributes) {
+    const { value } = attribute;
+    if ('width' in attribute) size += HEADER + 4;
+    else if (value instanceof Uint8Array) size += HEADER + align4(value.length);
+    else size += HEADER + sizeOfAttributes(value as readonly Attribute[]);
+  }
   return size;
 }
 
 /** Writes the attributes one behind the other. @returns where they end */
-export function putAttributes(view: DataView, start: number, attributes: readonly Attribute[]): number {
+export function putAttributes(output: Output, start: number, attributes: readonly Attribute[]): number {
   let at = start;
-  for (const attribute of attributes) at = putAttribute(view, at, attribute);
+  for (const attribute of attributes) at = putAttribute(output, at, attribute);
   return at;
 }
 
 /** The header's length is known when the payload is written. */
-function putAttribute(view: DataView, at: number, attribute: Attribute): number {
-  const end = putPayload(view, at + HEADER, attribute);
+function putAttribute(output: Output, at: number, attribute: Attribute): number {
+  const { view, bytes } = output;
+  const { type, value } = attribute;
+  let flags = 0;
+  let end = at + HEADER;
+  if ('width' in attribute) end = putNumber(view, end, attribute);
+  else if (value instanceof Uint8Array) {
+    bytes.set(value, end);
+    end += value.length;
+  } else {
+    end = putAttributes(output, end, value as readonly Attribute[]);
+    flags = NLA_F_NESTED;
+  }
   view.setUint16(at, end - at, true);
-  view.setUint16(at + 2, Array.isArray(attribute.value) ? attribute.type | NLA_F_NESTED : attribute.type, true);
-  return align4(end);
+  view.setUint16(at + 2, type | flags, true);
+  return (end + 3) & ~3;
 }
 
-function putPayload(view: DataView, at: number, attribute: Attribute): number {
-  if (!('width' in attribute)) {
-    if (!(attribute.value instanceof Uint8Array)) return putAttributes(view, at, attribute.value);
-    return putBytes(view, at, attribute.value);
-  }
-  const { width, value, bigEndian } = attribute;
+function putNumber(view: DataView, at: number, { value, width, bigEndian }: NumberAttribute): number {
   if (width === 4) view.setUint32(at, value, !bigEndian);
   else if (width === 2) view.setUint16(at, value, !bigEndian);
   else view.setUint8(at, value);
   return at + width;
-}
-
-function payloadSize(attribute: Attribute): number {
-  if ('width' in attribute) return attribute.width;
-  return attribute.value instanceof Uint8Array ? attribute.value.length : sizeOfAttributes(attribute.value);
 }
 
 /** The payloads by type. Where a type stands more than once, the last counts; `listAttributes` keeps them all. */
@@ -87,26 +111,22 @@ export type Attributes = ReadonlyMap<number, Uint8Array>;
 /** @throws Truncated when a length runs past the end */
 export function decodeAttributes(bytes: Uint8Array): Attributes {
   const found = new Map<number, Uint8Array>();
-  forEachAttribute(bytes, (type, payload) => found.set(type, payload));
+  for (const { type, payload } of listAttributes(bytes)) found.set(type, payload);
   return found;
 }
 
-/** @throws Truncated when a length runs past the end */
+/** A reply about one link has some fifty of them: no function is called here for each. @throws Truncated likewise */
 export function listAttributes(bytes: Uint8Array): { readonly type: number; readonly payload: Uint8Array }[] {
   const found: { type: number; payload: Uint8Array }[] = [];
-  forEachAttribute(bytes, (type, payload) => found.push({ type, payload }));
-  return found;
-}
-
-/** A reply about one link has some fifty of them: nothing is called here that need not be. */
-function forEachAttribute(bytes: Uint8Array, visit: (type: number, payload: Uint8Array) => void): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 0; at + HEADER <= bytes.length; ) {
     const length = view.getUint16(at, true);
     if (length < HEADER || at + length > bytes.length) throw new Truncated(`attribute of ${length} bytes at ${at}`);
-    visit(view.getUint16(at + 2, true) & NLA_TYPE_MASK, bytes.subarray(at + HEADER, at + length));
+    const type = view.getUint16(at + 2, true) & NLA_TYPE_MASK;
+    found.push({ type, payload: bytes.subarray(at + HEADER, at + length) });
     at += (length + 3) & ~3;
   }
+  return found;
 }
 
 /** The attributes inside an attribute; none where it is absent. */

@@ -22,12 +22,6 @@ export function pack(...fields: readonly Field[]): Uint8Array {
   return bytes;
 }
 
-/** Copies bytes into a buffer. @returns where they end */
-export function putBytes(view: DataView, at: number, bytes: Uint8Array): number {
-  new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(bytes, at);
-  return at + bytes.length;
-}
-
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
@@ -54,18 +48,13 @@ export function cString(text: string): Uint8Array {
 }
 
 export function readU8(bytes: Uint8Array, at = 0): number {
-  verifyRoom(bytes, at, 1);
+  if (at + 1 > bytes.length) throw truncated(bytes, at, 1);
   return bytes[at] as number;
 }
 
-export function readU16le(bytes: Uint8Array, at = 0): number {
-  verifyRoom(bytes, at, 2);
-  return (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-}
-
 export function readI32le(bytes: Uint8Array, at = 0): number {
-  verifyRoom(bytes, at, 4);
-  return readU16le(bytes, at) | (readU16le(bytes, at + 2) << 16);
+  if (at + 4 > bytes.length) throw truncated(bytes, at, 4);
+  return new DataView(bytes.buffer, bytes.byteOffset).getInt32(at, true);
 }
 
 export function readU32le(bytes: Uint8Array, at = 0): number {
@@ -78,6 +67,6 @@ export function readCString(bytes: Uint8Array): string {
   return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-function verifyRoom(bytes: Uint8Array, at: number, width: number): void {
-  if (at + width > bytes.length) throw new Truncated(`${width} bytes wanted at ${at}, but there are ${bytes.length}`);
+function truncated(bytes: Uint8Array, at: number, width: number): Truncated {
+  return new Truncated(`${width} bytes wanted at ${at}, but there are ${bytes.length}`);
 }

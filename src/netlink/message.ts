@@ -1,7 +1,7 @@
 /** Netlink messages (struct nlmsghdr: u32 length, u16 type, u16 flags, u32 sequence, u32 port; then the payload). */
 
-import { type Attribute, putAttributes, sizeOfAttributes } from './attribute.ts';
-import { align4, putBytes, readU16le, readU32le, Truncated } from './bytes.ts';
+import { type Attribute, createOutput, type Output, putAttributes, sizeOfAttributes } from './attribute.ts';
+import { align4, Truncated } from './bytes.ts';
 
 const HEADER = 16;
 
@@ -40,11 +40,10 @@ export interface OutgoingMessage {
 export function encodeMessages(messages: readonly OutgoingMessage[]): Uint8Array {
   let size = 0;
   for (const message of messages) size += sizeOf(message);
-  const datagram = new Uint8Array(size);
-  const view = new DataView(datagram.buffer);
+  const output = createOutput(size);
   let at = 0;
-  for (const message of messages) at = putMessage(view, at, message);
-  return datagram;
+  for (const message of messages) at = putMessage(output, at, message);
+  return output.bytes;
 }
 
 function sizeOf({ header, attributes }: OutgoingMessage): number {
@@ -52,11 +51,13 @@ function sizeOf({ header, attributes }: OutgoingMessage): number {
 }
 
 /** The port stays zero: the kernel knows who sent it. */
-function putMessage(view: DataView, at: number, message: OutgoingMessage): number {
+function putMessage(output: Output, at: number, message: OutgoingMessage): number {
+  const { view, bytes } = output;
   view.setUint16(at + 4, message.type, true);
   view.setUint16(at + 6, message.flags, true);
   view.setUint32(at + 8, message.sequence, true);
-  const end = putAttributes(view, putBytes(view, at + HEADER, message.header), message.attributes);
+  bytes.set(message.header, at + HEADER);
+  const end = putAttributes(output, at + HEADER + message.header.length, message.attributes);
   view.setUint32(at, end - at, true);
   return end;
 }
@@ -64,13 +65,14 @@ function putMessage(view: DataView, at: number, message: OutgoingMessage): numbe
 /** Every message of one datagram. @throws Truncated when a length runs past the end. */
 export function decodeMessages(datagram: Uint8Array): Message[] {
   const messages: Message[] = [];
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);
   for (let at = 0; at + HEADER <= datagram.length; ) {
-    const length = readU32le(datagram, at);
+    const length = view.getUint32(at, true);
     if (length < HEADER || at + length > datagram.length) throw new Truncated(`message of ${length} bytes at ${at}`);
     messages.push({
-      type: readU16le(datagram, at + 4),
-      flags: readU16le(datagram, at + 6),
-      sequence: readU32le(datagram, at + 8),
+      type: view.getUint16(at + 4, true),
+      flags: view.getUint16(at + 6, true),
+      sequence: view.getUint32(at + 8, true),
       payload: datagram.subarray(at + HEADER, at + length),
     });
     at += align4(length);

@@ -24,9 +24,9 @@ export class SystemError extends Error {
 
 /** Calls a C function. @throws SystemError when it returns a negative value. */
 export function libc(name: SymbolName, ...args: (number | Uint8Array | null)[]): number {
-  const library = openLibrary();
-  const result = Number(library.call(name, ...args));
-  if (result < 0) throw new SystemError(name, library.errno());
+  opened ??= openLibrary();
+  const result = Number(opened.call(name, ...args));
+  if (result < 0) throw new SystemError(name, opened.errno());
   return result;
 }
 
@@ -36,10 +36,8 @@ export function isLibraryOpen(): boolean {
 }
 
 function openLibrary(): CLibrary {
-  if (opened !== undefined) return opened;
   try {
-    opened = process.versions.bun === undefined ? openWithKoffi(SONAME) : openWithBun(SONAME);
-    return opened;
+    return process.versions.bun === undefined ? openWithKoffi(SONAME) : openWithBun(SONAME);
   } catch (cause) {
     const details = 'Under Node, the koffi package must be installed beside trestle.cjs (npm install koffi).';
     throw new Fault('internal', `cannot call the C library: ${reasonOf(cause)}`, { cause, details });

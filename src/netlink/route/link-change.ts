@@ -7,6 +7,7 @@ import {
   attrText,
   attrU8,
   attrU32,
+  createOutput,
   putAttributes,
   sizeOfAttributes,
 } from '../attribute.ts';
@@ -73,10 +74,10 @@ function endAttributes({ name, mac, mtu }: VethEnd): Attribute[] {
 }
 
 function concatAttributes(header: Uint8Array, attributes: readonly Attribute[]): Uint8Array {
-  const bytes = new Uint8Array(header.length + sizeOfAttributes(attributes));
-  bytes.set(header);
-  putAttributes(new DataView(bytes.buffer), header.length, attributes);
-  return bytes;
+  const output = createOutput(header.length + sizeOfAttributes(attributes));
+  output.bytes.set(header);
+  putAttributes(output, header.length, attributes);
+  return output.bytes;
 }
 
 export function setLinkUp(key: LinkKey): Request {

@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'bun:test';
+import { formatIp, type Ip, parseIp } from '../../../../src/address/ip.ts';
+import type { Message } from '../../../../src/netlink/message.ts';
+import * as sets from '../../../../src/netlink/nft/set.ts';
+import { bytesOf, headerIn, messageOf, saidIn, sentFor } from '../fixture.ts';
+import { testHardiness } from '../hardiness.ts';
+
+const ip = (text: string) => parseIp(text) as Ip;
+const TABLE = { family: 1, name: 'trestle' };
+const V4: sets.AddressSet = { table: TABLE, name: 'masq-pods-10.16.0.0/12', family: 4 };
+const V6: sets.AddressSet = { table: TABLE, name: 'masq-pods-fd00_1__/64', family: 6 };
+const OWNER = 'pods/abc/eth0';
+const HEADER = 4;
+
+describe('the bytes of', () => {
+  test.each([
+    ['IPv4 set', sets.createSet(V4, 1)],
+    ['IPv6 set', sets.createSet(V6, 1)],
+    ['add IPv4', sets.addElement(V4, ip('10.16.0.2'), OWNER)],
+    ['add IPv6', sets.addElement(V6, ip('fd00:1::2'), OWNER)],
+    ['delete', sets.deleteElement(V4, ip('10.16.0.2'))],
+    ['get', sets.getElement(V4, ip('10.16.0.2'))],
+    ['list', sets.listElements(V4)],
+    ['list sets', sets.listSets(TABLE)],
+  ])('%s', (section, request) => {
+    expect(sentFor(request)).toEqual(bytesOf('nft-set', section));
+  });
+});
+
+describe('the same as nft says is said by', () => {
+  // It names the set by number too, says that there are no flags, and notes for itself in which byte order a key is.
+  const ITS_OWN = ['NFTA_SET_FLAGS', 'NFTA_SET_USERDATA', 'NFTA_SET_ELEM_LIST_SET_ID'];
+  test.each(['IPv4 set', 'IPv6 set', 'add IPv4', 'add IPv6', 'delete'])('%s', (section) => {
+    expect(saidIn('nft-set', section)).toEqual(saidIn('nft-set', `${section}, by nft`, ITS_OWN));
+    expect(headerIn('nft-set', section)).toBe(headerIn('nft-set', `${section}, by nft`));
+  });
+});
+
+test('sets and elements that must be new are asked for as such', () => {
+  const EXCL = 0x200;
+  expect([sets.createSet(V4, 1).flags & EXCL, sets.addElement(V4, ip('10.16.0.2'), OWNER).flags & EXCL]).toEqual([
+    EXCL,
+    EXCL,
+  ]);
+});
+
+test.each([
+  ['IPv4 set', V4.name],
+  ['IPv6 set', V6.name],
+])('the name of a set: %s', (section, name) => {
+  expect(sets.decodeSetName(messageOf('nft-set-replies', section))).toBe(name);
+});
+
+test.each([
+  ['one element', [['10.16.0.2', OWNER]]],
+  [
+    'elements',
+    [
+      ['10.16.0.3', undefined],
+      ['10.16.0.2', OWNER],
+    ],
+  ],
+  ['end of elements', []],
+  ['IPv6 elements', [['fd00:1::2', OWNER]]],
+])('elements of a set: %s', (section, expected) => {
+  const found = sets.decodeElements(messageOf('nft-set-replies', section));
+  expect(found.map((element) => [formatIp(element.ip), element.comment])).toEqual(expected);
+});
+
+test('a message without elements has none', () => {
+  expect(sets.decodeElements(messageOf('nft-set-replies', 'IPv4 set'))).toEqual([]);
+});
+
+test('an element without a key is refused', () => {
+  const message = messageOf('nft-set-replies', 'one element');
+  const payload = message.payload.slice();
+  const key = Buffer.from(payload).indexOf(Buffer.from([12, 0, 1, 0, 8, 0, 1, 0]));
+  payload[key + 2] = 0xfe;
+  expect(() => sets.decodeElements({ ...message, payload })).toThrow(RangeError);
+});
+
+describe('decoding elements stands', () => {
+  testHardiness(inMessage(sets.decodeElements), messageOf('nft-set-replies', 'elements').payload, HEADER);
+});
+
+describe('decoding a set stands', () => {
+  testHardiness(inMessage(sets.decodeSetName), messageOf('nft-set-replies', 'IPv4 set').payload, HEADER);
+});
+
+test('what is done stands in the operation', () => {
+  expect([
+    sets.createSet(V4, 1).operation,
+    sets.addElement(V6, ip('fd00:1::2'), OWNER).operation,
+    sets.deleteElement(V4, ip('10.16.0.2')).operation,
+    sets.getElement(V4, ip('10.16.0.2')).operation,
+    sets.listElements(V4).operation,
+  ]).toEqual([
+    'create the nftables set masq-pods-10.16.0.0/12',
+    'add fd00:1::2 to the nftables set masq-pods-fd00_1__/64',
+    'remove 10.16.0.2 from the nftables set masq-pods-10.16.0.0/12',
+    'look 10.16.0.2 up in the nftables set masq-pods-10.16.0.0/12',
+    'list the nftables set masq-pods-10.16.0.0/12',
+  ]);
+});
+
+function inMessage<T>(decode: (message: Message) => T): (payload: Uint8Array) => T {
+  return (payload) => decode({ type: 0, flags: 0, sequence: 0, payload });
+}

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'bun:test';
+import { parseMac } from '../../../../src/address/mac.ts';
+import * as change from '../../../../src/netlink/route/link-change.ts';
+import { bytesOf, headerIn, saidIn, sentFor } from '../fixture.ts';
+
+const mac = (text: string) => parseMac(text) as Uint8Array;
+const BRIDGE = { name: 'cni0', mac: mac('02:00:00:00:00:03') };
+const HOST = { name: 'vhost', mac: mac('02:00:00:00:00:01'), bridge: 3 };
+const CONTAINER = { name: 'eth0', mac: mac('02:00:00:00:00:02'), netnsFd: 4 };
+const VETH = { host: { ...HOST, mtu: 1400 }, container: { ...CONTAINER, mtu: 1400 } };
+
+describe('the bytes of', () => {
+  test.each([
+    ['create bridge', change.createBridge({ ...BRIDGE, mtu: 1400 })],
+    ['create veth', change.createVeth(VETH)],
+    ['set up by name', change.setLinkUp('cni0')],
+    ['set up by index', change.setLinkUp(3)],
+    ['label', change.labelHostVeth('vhost', 'trestle:pods/abc/eth0')],
+    ['delete by name', change.deleteLink('vhost')],
+    ['hairpin on, by bridge', change.setBridgePort(4, { hairpin: true })],
+    ['hairpin off, by bridge', change.setBridgePort(4, { hairpin: false })],
+    ['delete by index, by ip', change.deleteLink(4)],
+  ])('%s', (section, request) => {
+    expect(sentFor(request)).toEqual(bytesOf('link-change', section));
+  });
+});
+
+describe('the same as ip says is said by', () => {
+  test.each(['create bridge', 'create veth', 'set up by index'])('%s', (section) => {
+    expect(saidIn('link-change', section)).toEqual(saidIn('link-change', `${section}, by ip`));
+    expect(headerIn('link-change', section)).toBe(headerIn('link-change', `${section}, by ip`));
+  });
+
+  test('label, but for the link being selected by name', () => {
+    expect(saidIn('link-change', 'label', ['IFLA_IFNAME'])).toEqual(saidIn('link-change', 'label, by ip'));
+  });
+});
+
+describe('without an MTU', () => {
+  test('a bridge has the kernel’s', () => {
+    const wanted = saidIn('link-change', 'create bridge', ['IFLA_MTU']);
+    expect(change.createBridge(BRIDGE).attributes).toHaveLength(wanted.length);
+    expect(sentFor(change.createBridge(BRIDGE)).length).toBe(bytesOf('link-change', 'create bridge').length - 8);
+  });
+
+  test('both ends of a veth have', () => {
+    const bare = sentFor(change.createVeth({ host: HOST, container: CONTAINER }));
+    expect(bare.length).toBe(bytesOf('link-change', 'create veth').length - 16);
+    expect(Buffer.from(bare).includes(Buffer.from([8, 0, 4, 0]))).toBe(false);
+  });
+});
+
+test('port options that are not named stay', () => {
+  const [options] = change.setBridgePort(4, {}).attributes;
+  expect(options).toEqual({ type: 12, value: [] });
+});
+
+test('what is done stands in the operation', () => {
+  expect([
+    change.createBridge(BRIDGE).operation,
+    change.createVeth(VETH).operation,
+    change.setLinkUp('cni0').operation,
+    change.deleteLink('vhost').operation,
+  ]).toEqual([
+    'create the bridge cni0',
+    'create the veth pair vhost and eth0',
+    'set cni0 up',
+    'delete the interface vhost',
+  ]);
+});

@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'bun:test';
+import { formatMac } from '../../../../src/address/mac.ts';
+import { decodeLink, encodeLinkHeader, getLink, listLinks } from '../../../../src/netlink/route/link.ts';
+import { bytesOf, payloadOf, sentFor } from '../fixture.ts';
+import { testHardiness } from '../hardiness.ts';
+
+const IFLA_LINK_NETNSID = 37;
+
+describe('a link', () => {
+  test.each([
+    [
+      'link-bridge',
+      { index: 3, name: 'cni0', kind: 'bridge', up: true, mac: '02:00:00:00:00:03', mtu: 1400, peerElsewhere: false },
+    ],
+    [
+      'link-port',
+      {
+        ...{ index: 4, name: 'vhost', kind: 'veth', up: true, mac: '02:00:00:00:00:01', mtu: 1400 },
+        ...{ master: 3, peer: 5, peerElsewhere: true, alias: 'trestle:pods/abc/eth0' },
+        port: { hairpin: true, isolated: true },
+      },
+    ],
+    [
+      'link-veth',
+      {
+        ...{ index: 5, name: 'eth0', kind: 'veth', up: true, mac: '02:00:00:00:00:02', mtu: 1400 },
+        ...{ peer: 4, peerElsewhere: true },
+      },
+    ],
+    ['link-lo', { index: 1, name: 'lo', up: false, mac: '00:00:00:00:00:00', mtu: 65536, peerElsewhere: false }],
+  ])('%s', (file, expected) => {
+    const { mac, ...link } = decodeLink(payloadOf(file));
+    const absent = { kind: undefined, master: undefined, peer: undefined, alias: undefined, port: undefined };
+    expect({ ...link, mac: formatMac(mac) }).toEqual({ ...absent, promiscuous: false, ...expected });
+  });
+
+  test('has its flags apart', () => {
+    const flagged = (flags: number) => {
+      const payload = payloadOf('link-lo').slice();
+      new DataView(payload.buffer).setUint32(8, flags, true);
+      const { up, promiscuous } = decodeLink(payload);
+      return [up, promiscuous];
+    };
+    expect([flagged(0), flagged(1), flagged(0x100), flagged(~0x101), flagged(0xffffffff)]).toEqual([
+      [false, false],
+      [true, false],
+      [false, true],
+      [false, false],
+      [true, true],
+    ]);
+  });
+
+  test('whose port options are off, one by one', () => {
+    const payload = payloadOf('link-port');
+    expect(decodeLink(without(payload, [5, 0, 4, 0, 1])).port).toEqual({ hairpin: false, isolated: true });
+    expect(decodeLink(without(payload, [5, 0, 0x21, 0, 1])).port).toEqual({ hairpin: true, isolated: false });
+  });
+
+  test('has its peer in the same netns where no other is named', () => {
+    const payload = payloadOf('link-veth').slice();
+    const at = Buffer.from(payload).indexOf(Buffer.from([8, 0, IFLA_LINK_NETNSID, 0]));
+    payload[at + 2] = 0xfe;
+    const { peer, peerElsewhere } = decodeLink(payload);
+    expect([peer, peerElsewhere]).toEqual([4, false]);
+  });
+});
+
+describe('decoding stands', () => {
+  testHardiness(decodeLink, payloadOf('link-port'), 16, 12);
+});
+
+test.each([
+  ['by name', getLink('cni0')],
+  ['by index', getLink(4)],
+  ['all', listLinks()],
+  ['ports', listLinks(3)],
+])('asking for links: %s', (section, request) => {
+  expect(sentFor(request)).toEqual(bytesOf('link-requests', section));
+});
+
+test('what is asked for stands in the operation', () => {
+  expect([getLink('cni0').operation, getLink(4).operation, listLinks().operation]).toEqual([
+    'find the interface cni0',
+    'find the interface 4',
+    'list the interfaces',
+  ]);
+});
+
+test('the header has family, index, flags and which of them are meant', () => {
+  const header = encodeLinkHeader({ family: 7, index: 0x01020304, flags: 0x1, change: 0xffffffff });
+  expect(Buffer.from(header).toString('hex')).toBe('07000000' + '04030201' + '01000000' + 'ffffffff');
+});
+
+/** The last byte of the one place where `bytes` stand set to zero. */
+function without(payload: Uint8Array, bytes: readonly number[]): Uint8Array {
+  const changed = payload.slice();
+  const at = Buffer.from(changed).indexOf(Buffer.from(bytes), Buffer.from(changed).indexOf('bridge'));
+  changed[at + bytes.length - 1] = 0;
+  return changed;
+}

@@ -65,6 +65,16 @@ export function hostVeth(node: ScratchNode, container: Container, ifName = 'eth0
   return outside;
 }
 
+/** Deletes a container's namespace, and waits until the kernel has removed the node's end of its interface too. */
+export function loseNamespace(node: ScratchNode, container: Container): void {
+  const { ifname } = hostVeth(node, container);
+  container.ns.delete();
+  for (let tries = 0; link(node.ns, ifname) !== undefined; tries++) {
+    if (tries === 500) throw new Error(`${ifname} is still there, 5 s after its peer's namespace was deleted`);
+    Bun.sleepSync(10);
+  }
+}
+
 /** Up, with a carrier. The kernel says `operstate` and NO-CARRIER up to a second later. */
 export function isUp({ flags }: Link): boolean {
   return flags.includes('UP') && flags.includes('LOWER_UP');

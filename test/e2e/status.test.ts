@@ -1,0 +1,116 @@
+/** STATUS: whether an ADD could succeed now. */
+
+import { expect, test } from 'bun:test';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { failed, succeeded } from '../support/cni.ts';
+import { leftovers } from '../support/leftovers.ts';
+import { ipBatch } from '../support/netns.ts';
+import { createNode } from '../support/node.ts';
+import { runtime } from '../support/runtime.ts';
+import { withMounts } from './support/mounts.ts';
+import { e2e, footprint, ipam, loseNamespace, network, V4, V6 } from './support/network.ts';
+
+const oneAddress = { subnet: V4.subnet, rangeStart: V4.first, rangeEnd: V4.first };
+
+e2e('STATUS is fine', (artifact) => {
+  test('on a node that has nothing yet, and changes nothing', () => {
+    using node = createNode();
+    const before = [leftovers(node), footprint(node)];
+    const outcome = runtime(node, artifact, network(node)).status();
+    expect([outcome.status, outcome.stdout, outcome.stderr]).toEqual([0, '', '']);
+    expect([leftovers(node), footprint(node)]).toEqual(before);
+  });
+
+  test('with containers attached, and changes nothing', () => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node));
+    succeeded(pods.add(node.container()));
+    const before = [leftovers(node), footprint(node)];
+    succeeded(pods.status());
+    expect([leftovers(node), footprint(node)]).toEqual(before);
+  });
+
+  test('on layer 2 only', () => {
+    using node = createNode();
+    const config = { cniVersion: '1.1.0', name: 'wire', type: 'trestle', ipam: { dataDir: node.dataDir } };
+    succeeded(runtime(node, artifact, config).status());
+  });
+});
+
+e2e('STATUS says 50', (artifact) => {
+  test('when a range is exhausted, until there is an address again', () => {
+    using node = createNode();
+    const container = node.container();
+    const pods = runtime(node, artifact, network(node, { ipam: ipam(node, [V6.subnet, oneAddress]) }));
+    succeeded(pods.add(container));
+    const error = failed(pods.status());
+    expect(error).toMatchObject({ code: 50, cniVersion: '1.1.0' });
+    expect(error.msg).toMatch(/10\.89\.0\.2.*exhausted/);
+    expect(error.details).toContain(container.id.slice(0, 12));
+    succeeded(pods.del(container));
+    succeeded(pods.status());
+  });
+
+  test('not when who holds the last address is dead, which an ADD then gets', () => {
+    using node = createNode();
+    const container = node.container();
+    const pods = runtime(node, artifact, network(node, { ipam: ipam(node, [oneAddress]) }));
+    succeeded(pods.add(container));
+    loseNamespace(node, container);
+    succeeded(pods.status());
+    succeeded(pods.add(node.container()));
+  });
+
+  test('when the data directory is read-only', () => {
+    using node = createNode();
+    mkdirSync(node.dataDir);
+    const plugin = withMounts(node, artifact, [`mount -t tmpfs -o ro tmpfs ${node.dataDir}`]);
+    const error = failed(runtime(node, plugin, network(node)).status());
+    expect(error.code).toBe(50);
+    expect(error.msg).toContain(node.dataDir);
+  });
+
+  test('when the data directory is a file', () => {
+    using node = createNode();
+    const dataDir = `${node.directory}/file`;
+    writeFileSync(dataDir, '');
+    const error = failed(runtime(node, artifact, network(node, { ipam: ipam({ dataDir }, [V4.subnet]) })).status());
+    expect(error.code).toBe(50);
+    expect(error.msg).toContain(dataDir);
+  });
+
+  test('when the data directory is full', () => {
+    using node = createNode();
+    mkdirSync(node.dataDir);
+    const mounts = [`mount -t tmpfs -o size=4k,nr_inodes=2 tmpfs ${node.dataDir}`, `mkdir ${node.dataDir}/full`];
+    const error = failed(runtime(node, withMounts(node, artifact, mounts), network(node)).status());
+    expect(error.code).toBe(50);
+    expect(error.msg).toMatch(/ENOSPC|no space/i);
+  });
+
+  test('when the name of the bridge belongs to something else', () => {
+    using node = createNode();
+    ipBatch(node.ns, 'link add cni0 type veth peer name other');
+    const error = failed(runtime(node, artifact, network(node)).status());
+    expect(error.code).toBe(50);
+    expect(error.msg).toMatch(/cni0.*not a bridge/);
+  });
+});
+
+e2e('STATUS is refused', (artifact) => {
+  test('with a configuration that can never work', () => {
+    using node = createNode();
+    const status = (extra: object) => failed(runtime(node, artifact, network(node, { ...extra })).status());
+    expect(status({ mtu: 'x' }).code).toBe(7);
+    expect(status({ ipam: ipam(node, ['10.89.0.0/32']) }).code).toBe(7);
+    expect(status({ hairpinMode: true, promiscMode: true }).code).toBe(7);
+    expect(status({ name: '../x' }).code).toBe(7);
+  });
+
+  test.each(['1.0.0', '0.4.0', '0.1.0'])('in cniVersion %s, which does not have it', (cniVersion) => {
+    using node = createNode();
+    const error = failed(runtime(node, artifact, network(node, { cniVersion })).status());
+    expect(error).toMatchObject({ code: 1, cniVersion });
+    expect(error.msg).toContain('STATUS');
+  });
+});

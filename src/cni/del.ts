@@ -7,15 +7,14 @@ import { reasonOf } from '../fault.ts';
 import { type AttachmentRecord, findRecord, releaseAddresses } from '../ipam/index.ts';
 import type { Log } from '../log.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
-import { removeMasquerade } from '../network/masquerade.ts';
-import { hostVethName } from '../network/names.ts';
+import { collectMasquerade } from '../network/masquerade.ts';
+import { hostVethName, ownerText } from '../network/names.ts';
 import { removeHostVeth } from '../network/veth.ts';
 import { removeForeignInterface } from './foreign.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
-import { decodeResult } from './result.ts';
 import { bridgeName } from './settings.ts';
-import { masqueradeEntry, recordedMasquerade } from './traces.ts';
+import { removeRecordedMasquerade } from './traces.ts';
 
 /** Detaches the container; what is gone already is no error. @throws the first error, after all the rest is done */
 export function del(request: MainRequest, log: Log): void {
@@ -27,7 +26,7 @@ export function del(request: MainRequest, log: Log): void {
     // The set element goes first: the kernel takes some 15 ms to dispose of it, and the same again to dispose of a veth.
     // Both are waited for, the one when its socket is closed; begun in this order, the waits overlap.
     const failures = [
-      ...attempt(() => removeMasquerading(request, record, node, log)),
+      ...attempt(() => removeMasquerading(request, record, node)),
       ...attempt(() => removeInterface(request, record, node, bridge)),
     ];
     // With the interface still there, the address is still in use: it stays leased, and the runtime will call again.
@@ -49,26 +48,12 @@ function removeInterface(
   if (!removed && request.netns !== '') removeForeignInterface(node, request, bridge);
 }
 
-function removeMasquerading(
-  request: MainRequest,
-  record: AttachmentRecord | undefined,
-  node: NodeKernel,
-  log: Log,
-): void {
-  if (record !== undefined) for (const entry of recordedMasquerade(record)) removeMasquerade(node.nft(), entry);
+/** Where the record tells the addresses, they are looked up; where it is lost, the sets are searched for the owner. */
+function removeMasquerading(request: MainRequest, record: AttachmentRecord | undefined, node: NodeKernel): void {
+  if (record !== undefined) removeRecordedMasquerade(node, record);
   else if (request.config.ipMasq) {
-    for (const { address } of previousIps(request, log))
-      removeMasquerade(node.nft(), masqueradeEntry(request, address));
-  }
-}
-
-function previousIps({ prevResult }: MainRequest, log: Log) {
-  if (prevResult === undefined) return [];
-  try {
-    return decodeResult(prevResult, 'prevResult').ips;
-  } catch (error) {
-    log('warn', `${reasonOf(error)}; going on without it`);
-    return [];
+    const own = ownerText(request);
+    collectMasquerade(node.nft(), request.network, (owner) => owner !== own);
   }
 }
 

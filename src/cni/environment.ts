@@ -60,14 +60,18 @@ export function verifyIdentifier(what: string, value: string, kind: 'environment
   });
 }
 
-/** As the kernel and the specification have it: 1 to 15 bytes, no `/`, `:` or white space, not `.` or `..`. @throws Fault */
+/**
+ * As the kernel and the specification have it: 1 to 15 bytes, no `/`, `:` or white space, not `.` or `..`; and no `%`, for
+ * the kernel takes `eth%d` for a pattern. @throws Fault
+ */
 export function verifyInterfaceName(what: string, name: string, kind: 'environment' | 'config'): void {
   const bytes = new TextEncoder().encode(name).length;
   let reason: string | undefined;
   if (bytes > IFNAME_MOST) reason = `it has ${bytes} bytes, and an interface name has at most ${IFNAME_MOST}`;
   else if (name === '.' || name === '..') reason = 'no interface may have that name';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  else if (/[/:\s\u0000-\u001f\u007f]/.test(name)) reason = 'it contains "/", ":", white space or a control character';
+  else if (/[/:%\s\u0000-\u001f\u007f]/.test(name))
+    reason = 'it contains "/", ":", "%", white space or a control character';
   if (reason !== undefined) throw new Fault(kind, `${what} is malformed: ${describe(name)}: ${reason}`);
 }
 

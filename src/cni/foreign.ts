@@ -4,12 +4,13 @@ import { Fault } from '../fault.ts';
 import type { Attachment } from '../ipam/index.ts';
 import { type ContainerKernel, type NodeKernel, openContainerKernel } from '../network/kernel.ts';
 import { findLink } from '../network/links.ts';
+import { aliasOwner } from '../network/names.ts';
 import { removeHostVeth } from '../network/veth.ts';
 import { sameNetns } from '../sys/netns.ts';
 
 /**
- * Removes the container's interface if it is a veth whose other end is a port of our bridge; anything else is none of
- * our business. A netns that is not there any more took its interfaces with it.
+ * Removes the container's interface if it is a veth whose other end is a port of our bridge and not labelled as another
+ * attachment's; anything else is none of our business. A netns that is not there any more took its interfaces with it.
  * @throws KernelError
  */
 export function removeForeignInterface(
@@ -24,7 +25,10 @@ export function removeForeignInterface(
     const bridgeIndex = findLink(node.route, bridge)?.index;
     if (inside?.kind !== 'veth' || inside.peer === undefined || bridgeIndex === undefined) return;
     const outside = findLink(node.route, inside.peer);
-    if (outside?.kind === 'veth' && outside.master === bridgeIndex) removeHostVeth(node.route, outside.name);
+    const isLabelled = aliasOwner(outside?.alias) !== undefined;
+    if (outside?.kind === 'veth' && outside.master === bridgeIndex && !isLabelled) {
+      removeHostVeth(node.route, outside.name);
+    }
   } finally {
     container.close();
   }

@@ -6,7 +6,7 @@ import type { Log } from '../log.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { findLinks } from '../network/links.ts';
 import { collectMasquerade } from '../network/masquerade.ts';
-import { hostVethName, ownerText, parseHostVethAlias } from '../network/names.ts';
+import { aliasOwner, hostVethName, isOwnedBy, ownerText } from '../network/names.ts';
 import { removeHostVeth } from '../network/veth.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
@@ -45,8 +45,8 @@ function removeOrphans(
 ): void {
   const owners = new Set(valid.map((attachment) => ownerText({ ...attachment, network })));
   for (const { name, alias } of findLinks(node.route)) {
-    const owner = parseHostVethAlias(alias);
-    if (owner?.network === network && !owners.has(ownerText(owner))) removeHostVeth(node.route, name);
+    const owner = aliasOwner(alias);
+    if (owner !== undefined && isOwnedBy(network, owner) && !owners.has(owner)) removeHostVeth(node.route, name);
   }
   if (masquerades) collectMasquerade(node.nft(), network, (owner) => owners.has(owner));
 }

@@ -17,7 +17,7 @@ export function status(request: MainRequest, log: Log): void {
   const plan = planOf(request);
   const node = openNodeKernel();
   try {
-    findBridge(node.route, settings.bridge);
+    asUnavailable(() => findBridge(node.route, settings.bridge));
     if (settings.ipMasq) verifyNftables(node);
     if (plan !== undefined) statusOf(plan, mainHost(node, log));
   } finally {
@@ -26,12 +26,16 @@ export function status(request: MainRequest, log: Log): void {
 }
 
 function verifyNftables(node: NodeKernel): void {
+  const details = 'ipMasq needs nf_tables in the kernel (modprobe nf_tables; modules nft_masq and nft_nat).';
+  asUnavailable(() => verifyMasqueradable(node.nft()), details);
+}
+
+/** What would fail an ADD is told with STATUS's own code. */
+function asUnavailable(verify: () => unknown, details?: string): void {
   try {
-    verifyMasqueradable(node.nft());
+    verify();
   } catch (cause) {
-    throw new Fault('unavailable', `cannot masquerade on this node: ${reasonOf(cause)}`, {
-      cause,
-      details: 'ipMasq needs nf_tables in the kernel (modprobe nf_tables; modules nft_masq and nft_nat).',
-    });
+    const advice = details ?? (cause instanceof Fault ? cause.details : undefined);
+    throw new Fault('unavailable', reasonOf(cause), { cause, ...(advice && { details: advice }) });
   }
 }

@@ -12,7 +12,7 @@ import { addRoute, type LinkRoute } from '../netlink/route/route.ts';
 import type { Route } from '../schema/net.ts';
 import { EHOSTUNREACH, ENETUNREACH } from '../sys/errno.ts';
 import type { ContainerKernel } from './kernel.ts';
-import { ensureSysctl, writeSysctl } from './sysctl.ts';
+import { ensureSysctl, preferSysctl } from './sysctl.ts';
 
 export interface ContainerAddress {
   readonly address: Cidr;
@@ -53,13 +53,14 @@ function gatewayOf(addresses: readonly ContainerAddress[], family: Family): Ip |
 }
 
 /** Runs in the container's netns, before the interface is up: later would be too late for each of these. */
-function prepareInterface(name: string, { addresses }: Addressing): void {
+function prepareInterface(name: string, { addresses, detectDuplicates }: Addressing): void {
   // No router advertisement may configure a container, whoever sends it.
-  writeSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+  ensureSysctl(`ipv6/conf/${name}/accept_ra`, '0');
   // Neighbours learn the MAC that an address has now, in case it had another container before.
-  writeSysctl(`ipv4/conf/${name}/arp_notify`, '1');
+  preferSysctl(`ipv4/conf/${name}/arp_notify`, '1');
   if (!addresses.some(({ address }) => address.ip.family === 6)) return;
-  writeSysctl(`ipv6/conf/${name}/ndisc_notify`, '1');
+  preferSysctl(`ipv6/conf/${name}/ndisc_notify`, '1');
+  if (!detectDuplicates) preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
   for (const device of ['lo', name]) ensureSysctl(`ipv6/conf/${device}/disable_ipv6`, '0');
 }
 

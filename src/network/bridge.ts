@@ -9,7 +9,7 @@ import { createBridge, setLinkUp } from '../netlink/route/link-change.ts';
 import { EEXIST } from '../sys/errno.ts';
 import { findLink } from './links.ts';
 import { bridgeMac } from './names.ts';
-import { ensureSysctl } from './sysctl.ts';
+import { ensureSysctl, preferSysctl } from './sysctl.ts';
 
 export interface BridgeSettings {
   readonly name: string;
@@ -43,6 +43,8 @@ function create(connection: Connection, { name, mtu }: BridgeSettings): Link {
   }
   // Router advertisements of a container must not configure the node. Said before the bridge is up.
   ensureSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+  // Its link-local address asks for the neighbours of whoever is routed to a container: it must not be tentative then.
+  preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
   const created = findBridge(connection, name);
   if (created === undefined)
     throw new Fault('busy', `cannot use the bridge ${name}: it was removed as soon as it was made`);

@@ -9,6 +9,7 @@ import { addAddress } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
 import { EEXIST } from '../sys/errno.ts';
 import { findAddresses } from './links.ts';
+import { ensureSysctl } from './sysctl.ts';
 
 /**
  * Gives the bridge each gateway address that it lacks, IPv6 without duplicate address detection.
@@ -20,6 +21,8 @@ export function ensureGateways(connection: Connection, bridge: Link, gateways: r
     if (present.some((address) => sameCidr(address, gateway))) continue;
     const contradicting = present.find((address) => contradicts(address, gateway));
     if (contradicting !== undefined) throw otherAddress(bridge, contradicting, gateway);
+    // Nodes may have IPv6 off for new links; the gateway is asked for explicitly.
+    if (gateway.ip.family === 6) ensureSysctl(`ipv6/conf/${bridge.name}/disable_ipv6`, '0');
     add(connection, bridge, gateway);
   }
 }

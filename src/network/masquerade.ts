@@ -10,6 +10,7 @@ import { decodeRuleComment, listRules } from '../netlink/nft/rule.ts';
 import * as sets from '../netlink/nft/set.ts';
 import { EEXIST, ENOENT } from '../sys/errno.ts';
 import { CHAIN, createMasquerading, masqueradeSet, mayBelongTo, TABLE } from './masquerade-rule.ts';
+import { isOwnedBy } from './names.ts';
 
 /** An address that is masqueraded when it talks to anything outside its subnet. */
 export interface Masqueraded {
@@ -74,7 +75,7 @@ export function collectMasquerade(
   for (const set of networkSets(connection, network)) {
     const elements = query(connection, sets.listElements(set)).flatMap(sets.decodeElements);
     for (const { ip, comment } of elements) {
-      if (!comment?.startsWith(`${network}/`) || isValid(comment)) continue;
+      if (comment === undefined || !isOwnedBy(network, comment) || isValid(comment)) continue;
       if (passing(ENOENT, () => commit(connection, [sets.deleteElement(set, ip)]))) removed++;
     }
   }

@@ -11,8 +11,9 @@ export interface AttachmentKey {
   readonly ifName: string;
 }
 
-/** The kernel's limit on an alias (IFALIASZ, with its NUL). */
-const ALIAS_MOST = 255;
+const ALIAS_PREFIX = 'trestle:';
+/** So that it fits an alias (IFALIASZ, 256 with prefix and NUL) and an element's user data (253 with its NUL). */
+const OWNER_MOST = 240;
 const MACHINE_ID_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id'];
 
 /** `veth` and 44 bits of the attachment's hash: 15 characters, the most that an interface name may have. */
@@ -33,21 +34,27 @@ export function bridgeMac(bridge: string, machine: string = machineId()): Uint8A
   return localMac(hashHex('bridge MAC', machine, bridge));
 }
 
-/** Who a link, a set element or a rule belongs to. Network names and container IDs contain no `/`. */
+/**
+ * Who a link or a set element belongs to. Network names and container IDs contain no `/`, and no `#`, which begins the
+ * hash that stands for what would be too long.
+ */
 export function ownerText({ network, containerId, ifName }: AttachmentKey): string {
-  return `${network}/${containerId}/${ifName}`;
+  const text = `${network}/${containerId}/${ifName}`;
+  return text.length <= OWNER_MOST ? text : `${network}/#${hashHex('owner', containerId, ifName)}`;
+}
+
+/** Whether an owner is an attachment of this network. */
+export function isOwnedBy(network: string, owner: string | undefined): boolean {
+  return owner?.startsWith(`${network}/`) === true;
 }
 
 export function hostVethAlias(attachment: AttachmentKey): string {
-  return `trestle:${ownerText(attachment)}`.slice(0, ALIAS_MOST);
+  return `${ALIAS_PREFIX}${ownerText(attachment)}`;
 }
 
-/** The reverse of `hostVethAlias`. @returns undefined for a link that is not ours */
-export function parseHostVethAlias(alias: string | undefined): AttachmentKey | undefined {
-  const parts = /^trestle:([^/]+)\/([^/]+)\/([^/]+)$/.exec(alias ?? '');
-  if (parts === null) return undefined;
-  const [network, containerId, ifName] = parts.slice(1) as [string, string, string];
-  return { network, containerId, ifName };
+/** The owner that an alias names. @returns undefined for a link that is not ours */
+export function aliasOwner(alias: string | undefined): string | undefined {
+  return alias?.startsWith(ALIAS_PREFIX) ? alias.slice(ALIAS_PREFIX.length) : undefined;
 }
 
 function machineId(): string {

@@ -23,8 +23,16 @@ export function ensureSysctl(name: string, value: string): boolean {
   return readSysctl(name) === value ? false : writeSysctl(name, value);
 }
 
-/** Sets a parameter whatever it is. One that the kernel lacks is passed over. @throws Fault `io` */
-export function writeSysctl(name: string, value: string): boolean {
+/** The same for what is better set, but not worth failing for. */
+export function preferSysctl(name: string, value: string): void {
+  try {
+    ensureSysctl(name, value);
+  } catch {
+    // It stays as it is.
+  }
+}
+
+function writeSysctl(name: string, value: string): boolean {
   try {
     const fd = openFile(`${ROOT}/${name}`, O_WRONLY);
     try {

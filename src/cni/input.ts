@@ -4,15 +4,15 @@ import { errorCode, Fault, reasonOf } from '../fault.ts';
 import { describe } from '../schema/explain.ts';
 import { sleepMs } from '../sys/clock.ts';
 import { readInto } from '../sys/file.ts';
+import { scratch } from '../sys/scratch.ts';
 
 /** A GC for 20,000 attachments is about 3 MB; a configuration is about 1 kB. */
 const MOST_BYTES = 4 * 1024 * 1024;
-const CHUNK = 64 * 1024;
 
 /** Reads `fd` to its end. @throws Fault `io` when it cannot be read, `decode` when it is too long */
 export function readInput(fd: number): string {
   const decoder = new TextDecoder();
-  const buffer = new Uint8Array(CHUNK);
+  const buffer = scratch();
   let text = '';
   let total = 0;
   for (let length = readChunk(fd, buffer); length > 0; length = readChunk(fd, buffer)) {

@@ -21,7 +21,7 @@ export function sweepAfterBoot(store: Store, host: Host): void {
   ensureDirectory(store.own);
   const records = readRecords(store, host);
   const old = records.filter((record) => record.bootId !== host.bootId);
-  const unrecorded = leasesBefore(store, host.bootedAtMs, records);
+  const unrecorded = leasesBefore(store, host.bootedAtMs(), records);
   const outcomes = [
     ...old.map((record) => tolerate(host, () => removeDead(store, record))),
     ...unrecorded.map((ip) => tolerate(host, () => removeFile(leasePath(store, ip)))),

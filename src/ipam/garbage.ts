@@ -75,7 +75,7 @@ export function releaseGarbage(dataDir: string, network: string, doomed: readonl
 export function findDead(store: Store, host: Host): Doomed[] {
   const records = readRecords(store, host);
   const dead = records.filter((record) => record.bootId !== host.bootId || host.isDead(record));
-  const unrecorded = groupByHolder(store, leasesBefore(store, host.bootedAtMs, records), host);
+  const unrecorded = groupByHolder(store, leasesBefore(store, host.bootedAtMs(), records), host);
   return [
     ...dead.map((record) => doomRecord(record, recordedIps(record), 'dead')),
     ...[...unrecorded.values()].map((held) => ({ ...held, record: undefined, reason: 'dead' as const })),
@@ -130,7 +130,7 @@ export function release(store: Store, { attachment, record, addresses, reason }:
     removeDead(store, now);
     return true;
   }
-  const mayGo = (ip: Ip) => reason !== 'dead' || isWrittenBefore(store, ip, host.bootedAtMs);
+  const mayGo = (ip: Ip) => reason !== 'dead' || isWrittenBefore(store, ip, host.bootedAtMs());
   const released = addresses.filter((ip) => mayGo(ip) && removeLease(store, ip, attachment));
   return (now !== undefined && removeRecord(store, now)) || released.length > 0;
 }

@@ -10,7 +10,7 @@ export interface Host {
   /** The kernel's ID of this boot. */
   readonly bootId: string;
   /** No file of this boot has an earlier mtime; milliseconds since 1970. */
-  readonly bootedAtMs: number;
+  bootedAtMs(): number;
   nowMs(): number;
   /** Whether the attachment is provably dead. A main plugin adds what it knows: whether the host veth is gone. */
   isDead(record: AttachmentRecord): boolean;
@@ -26,7 +26,7 @@ export function readHost(log: Log): Host {
   const boot = bootId();
   return {
     bootId: boot,
-    bootedAtMs: bootedAtMs(),
+    bootedAtMs,
     nowMs: () => Date.now(),
     isDead: createDeathCheck(boot),
     log,

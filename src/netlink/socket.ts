@@ -3,6 +3,7 @@
 import { EINTR, ENOBUFS } from '../sys/errno.ts';
 import { closeFile } from '../sys/file.ts';
 import { libc, SystemError } from '../sys/libc.ts';
+import { scratch } from '../sys/scratch.ts';
 import { pack } from './bytes.ts';
 
 const AF_NETLINK = 16;
@@ -20,8 +21,6 @@ const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const ANSWER_SECONDS = 10;
-/** The kernel fills dump datagrams up to 32 KiB; the rest is room for one large message. */
-const RECEIVE_BYTES = 64 * 1024;
 const ATTEMPTS = 8;
 
 /** Something that datagrams go into and come out of: a socket, or in tests a function that plays the kernel. */
@@ -34,14 +33,13 @@ export interface Transport {
 /** Opens a socket in the thread's current network namespace. @throws SystemError */
 export function openSocket(protocol: keyof typeof PROTOCOLS): Transport {
   const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, PROTOCOLS[protocol]);
-  const buffer = new Uint8Array(RECEIVE_BYTES);
   libc('setsockopt', fd, SOL_SOCKET, SO_RCVTIMEO, timeval(ANSWER_SECONDS), 16);
   for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) enable(fd, option);
   return {
     send: (datagram) => {
       retrying(() => libc('send', fd, datagram, datagram.length, 0), EINTR, ENOBUFS);
     },
-    receive: () => receive(fd, buffer),
+    receive: () => receive(fd, scratch()),
     close: () => closeFile(fd),
   };
 }

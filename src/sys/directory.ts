@@ -2,13 +2,12 @@
 
 import { closeFile, cPath, O_DIRECTORY, O_RDONLY, openFile } from './file.ts';
 import { libc } from './libc.ts';
+import { scratch } from './scratch.ts';
 
 /** getdents64(2) has no function in older C libraries. Its number (asm/unistd.h), by Node's name of the processor. */
 const SYS_GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61 };
-const CHUNK = 64 * 1024;
 /** struct linux_dirent64: inode, offset, record length (u16), type, name. */
 const AT = { recordLength: 16, name: 19 } as const;
-const PATH_MAX = 4096;
 
 /** The names in a directory, in no order, without `.` and `..`. @throws SystemError */
 export function listDirectory(path: string): string[] {
@@ -22,7 +21,7 @@ export function listDirectory(path: string): string[] {
 
 /** What a symbolic link says. @throws SystemError */
 export function readLink(path: string): string {
-  const buffer = new Uint8Array(PATH_MAX);
+  const buffer = scratch();
   const length = libc('readlink', cPath(path), buffer, buffer.length);
   return new TextDecoder().decode(buffer.subarray(0, length));
 }
@@ -32,7 +31,7 @@ function readNames(fd: number): string[] {
   if (number === undefined)
     throw new Error(`directories cannot be read on ${process.arch}: its system calls are not known`);
   const names: string[] = [];
-  const buffer = new Uint8Array(CHUNK);
+  const buffer = scratch();
   for (;;) {
     const length = libc('syscall', number, fd, buffer, buffer.length);
     if (length === 0) return names;

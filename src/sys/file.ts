@@ -5,6 +5,7 @@
 
 import { EINTR, EINVAL, ENOENT, ENOTDIR } from './errno.ts';
 import { libc, SystemError } from './libc.ts';
+import { scratch } from './scratch.ts';
 
 /** Flags of open(2) (asm-generic/fcntl.h); every file is opened with O_CLOEXEC. */
 export const O_RDONLY = 0;
@@ -17,7 +18,6 @@ export const O_NONBLOCK = 0o4000;
 export const O_DIRECTORY = process.arch === 'arm64' ? 0o40000 : 0o200000;
 const O_CLOEXEC = 0o2000000;
 
-const CHUNK = 16 * 1024;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -56,12 +56,12 @@ export function readText(path: string): string {
 }
 
 function readToEnd(fd: number): string {
-  const buffer = new Uint8Array(CHUNK);
+  const buffer = scratch();
   let text = '';
   const streaming = new TextDecoder();
   for (let length = readInto(fd, buffer); length > 0; length = readInto(fd, buffer)) {
     // Most files here are shorter than a line.
-    if (length < CHUNK && text === '') text = decoder.decode(buffer.subarray(0, length));
+    if (length < buffer.length && text === '') text = decoder.decode(buffer.subarray(0, length));
     else text += streaming.decode(buffer.subarray(0, length), { stream: true });
   }
   return text;

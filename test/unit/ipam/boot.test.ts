@@ -7,7 +7,7 @@ const DAY = 86_400_000;
 
 /** The same machine one boot later; nothing on it is dead but by the boot. */
 const rebooted = (changes: Partial<Host> = {}) =>
-  host({ bootId: 'boot-2', bootedAtMs: Date.now() - 60_000, ...changes });
+  host({ bootId: 'boot-2', bootedAtMs: () => Date.now() - 60_000, ...changes });
 
 function agedLease(dataDir: string, address: string, text: string, ageMs: number): void {
   const at = new Date(Date.now() - ageMs);
@@ -64,7 +64,7 @@ describe('the first call after a boot', () => {
   test('leaves everything that the clock cannot tell from this boot', () => {
     const dataDir = scratch();
     agedLease(dataDir, '10.1.0.2', 'hl\r\neth0', 30 * DAY);
-    leaseAddresses(plan(dataDir, ['10.1.0.0/29']), owner('a'), rebooted({ bootedAtMs: 5_000 }));
+    leaseAddresses(plan(dataDir, ['10.1.0.0/29']), owner('a'), rebooted({ bootedAtMs: () => 5_000 }));
     expect(leaseFiles(dataDir)).toEqual(['10.1.0.2', '10.1.0.3']);
   });
 

@@ -17,7 +17,7 @@ export function host(changes: Partial<Host> = {}): TestHost {
   const lines: string[] = [];
   return {
     bootId: 'boot-1',
-    bootedAtMs: Date.now() - 3_600_000,
+    bootedAtMs: () => Date.now() - 3_600_000,
     nowMs: () => Date.now(),
     isDead: () => false,
     log: (level, message) => lines.push(`${level}: ${message}`),

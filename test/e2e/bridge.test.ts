@@ -36,7 +36,12 @@ e2e('the bridge', (artifact) => {
     const second = succeeded(pods.add(node.container()));
     expect(mac(second)).toBe(mustLink(node.ns, 'cni0').address);
     expect(mac(second)).toBe(mac(first) as string);
-    const other = network(node, { name: 'other', bridge: 'cni1', ipam: {}, isDefaultGateway: false });
+    const other = network(node, {
+      name: 'other',
+      bridge: 'cni1',
+      ipam: { dataDir: node.dataDir },
+      isDefaultGateway: false,
+    });
     succeeded(runtime(node, artifact, other).add(node.container()));
     expect(mustLink(node.ns, 'cni1').address).not.toBe(mac(second) as string);
   });
@@ -47,7 +52,11 @@ e2e('the bridge', (artifact) => {
     succeeded(runtime(node, artifact, config).add(node.container()));
     expect(link(node.ns, 'cni0')?.linkinfo?.info_kind).toBe('bridge');
     succeeded(
-      runtime(node, artifact, network(node, { name: 'b', bridge: 'br-fifteen-long', ipam: {} })).add(node.container()),
+      runtime(
+        node,
+        artifact,
+        network(node, { name: 'b', bridge: 'br-fifteen-long', ipam: { dataDir: node.dataDir } }),
+      ).add(node.container()),
     );
     expect(link(node.ns, 'br-fifteen-long')?.linkinfo?.info_kind).toBe('bridge');
   });

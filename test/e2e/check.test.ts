@@ -123,15 +123,17 @@ e2e('CHECK compares with prevResult', (artifact) => {
     expect(error.msg).toContain('prevResult is missing');
   });
 
-  test.each(BROKEN.map((broken) => [broken]))('with a broken one: %j', (broken) => {
-    using node = createNode();
-    const container = node.container();
-    const pods = runtime(node, artifact, network(node));
-    succeeded(pods.add(container));
-    const error = failed(pods.check(container, { prevResult: broken as unknown as CniResult }));
-    expect(error.code).toBe(6);
-    expect(error.msg).toContain('prevResult');
-  });
+  for (const broken of BROKEN) {
+    test(`with a broken one: ${JSON.stringify(broken)}`, () => {
+      using node = createNode();
+      const container = node.container();
+      const pods = runtime(node, artifact, network(node));
+      succeeded(pods.add(container));
+      const error = failed(pods.check(container, { prevResult: broken as unknown as CniResult }));
+      expect(error.code).toBe(6);
+      expect(error.msg).toContain('prevResult');
+    });
+  }
 });
 
 e2e('CHECK fails', (artifact) => {

@@ -30,8 +30,8 @@ const CALLS: Case[] = [
   ['with a prevResult without content', told({ cniVersion: '1.1.0' })],
   ['with malformed CNI_ARGS', () => ({ args: '=;=;IP=nonsense' })],
   ['without CNI_PATH', () => ({ env: { CNI_PATH: undefined } })],
-  ['with a netns path that is a file', () => ({ env: { CNI_NETNS: '/etc/hostname' } })],
-  ['with a netns path that leads through a file', () => ({ env: { CNI_NETNS: '/etc/hostname/netns' } })],
+  ['with a netns path that is a file', () => ({ env: { CNI_NETNS: '/etc/passwd' } })],
+  ['with a netns path that leads through a file', () => ({ env: { CNI_NETNS: '/etc/passwd/netns' } })],
   ['with the netns of the node', () => ({ env: { CNI_NETNS: '/proc/self/ns/net' } })],
 ];
 

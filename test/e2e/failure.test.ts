@@ -30,7 +30,7 @@ const netns = (path: string) => () => ({ env: { CNI_NETNS: path } });
 
 const PLACES: Failure[] = [
   { what: 'no such netns', code: 4, message: /\/run\/netns\/nothere/, options: netns('/run/netns/nothere') },
-  { what: 'the netns is a regular file', code: 4, message: /\/etc\/hostname/, options: netns('/etc/hostname') },
+  { what: 'the netns is a regular file', code: 4, message: /\/etc\/passwd/, options: netns('/etc/passwd') },
   { what: 'the netns is a directory', code: 4, message: /\/etc\b/, options: netns('/etc') },
   { what: 'a namespace of another kind', code: 4, message: /\/ns\/mnt/, options: netns('/proc/self/ns/mnt') },
   { what: 'the own netns of the node', code: 4, message: /\/ns\/net/, options: netns('/proc/self/ns/net') },

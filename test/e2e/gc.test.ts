@@ -187,12 +187,14 @@ e2e('GC is refused', (artifact) => {
     expect(leftovers(node)).toEqual(before);
   });
 
-  test.each(['all', { containerID: 'c1' }, [{ containerID: 'c1' }], ['c1']])('with a list that is none: %j', (list) => {
-    using node = createNode();
-    const pods = runtime(node, artifact, network(node));
-    succeeded(pods.add(node.container()));
-    const before = leftovers(node);
-    expect(failed(pods.gc(list as unknown as ValidAttachment[])).code).toBe(7);
-    expect(leftovers(node)).toEqual(before);
-  });
+  for (const list of ['all', { containerID: 'c1' }, [{ containerID: 'c1' }], ['c1']]) {
+    test(`with a list that is none: ${JSON.stringify(list)}`, () => {
+      using node = createNode();
+      const pods = runtime(node, artifact, network(node));
+      succeeded(pods.add(node.container()));
+      const before = leftovers(node);
+      expect(failed(pods.gc(list as unknown as ValidAttachment[])).code).toBe(7);
+      expect(leftovers(node)).toEqual(before);
+    });
+  }
 });

@@ -53,7 +53,7 @@ e2e('IPv6', (artifact) => {
     using node = createNode();
     const container = node.container();
     setSysctl(container.ns, 'net/ipv6/conf/default/accept_ra', 2);
-    succeeded(runtime(node, artifact, network(node, { ipam: {} })).add(container));
+    succeeded(runtime(node, artifact, network(node, { ipam: { dataDir: node.dataDir } })).add(container));
     expect(sysctl(container.ns, 'net/ipv6/conf/eth0/accept_ra')).toBe('0');
   });
 

@@ -34,7 +34,10 @@ e2e('the MTU', (artifact) => {
     expect(ping(container.ns, V4.gateway, { size: payload(9000) })).toBe(true);
   });
 
-  test.each([{}, { mtu: 0 }])('is that of the default route without one: %j', (extra) => {
+  test.each([
+    ['absent', {}],
+    ['0', { mtu: 0 }],
+  ])('is that of the default route where it is %s', (_, extra) => {
     using node = createNode({ outside: true, uplinkMtu: 1400 });
     const container = node.container();
     const result = succeeded(runtime(node, artifact, network(node, extra)).add(container));

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'bun:test';
+import { cniErrorOf } from '../../../src/cni/error.ts';
+import { Fault, type FaultKind } from '../../../src/fault.ts';
+import { KernelError } from '../../../src/netlink/error.ts';
+import { SystemError } from '../../../src/sys/libc.ts';
+
+/** The specification's, and above 99 ours, which docs/errors.md tells of. */
+const CODES: Record<FaultKind, number> = {
+  ...{ version: 1, unsupported: 2, environment: 4, io: 5, decode: 6, config: 7, busy: 11, unavailable: 50 },
+  ...{ internal: 100, kernel: 101, conflict: 102, exhausted: 103, address: 104, check: 105, delegate: 106 },
+};
+const ROOT = 'The plugin must run as root, with CAP_NET_ADMIN.';
+
+test.each(Object.entries(CODES) as [FaultKind, number][])('%s has code %d', (kind, code) => {
+  const fault = new Fault(kind, 'cannot do a: reason', { details: 'Do b.' });
+  expect(cniErrorOf(fault, '1.0.0')).toEqual({
+    cniVersion: '1.0.0',
+    code,
+    msg: 'cannot do a: reason',
+    details: 'Do b.',
+  });
+});
+
+test('where there is nothing to do about it, there are no details', () => {
+  expect(Object.keys(cniErrorOf(new Fault('io', 'x'), '1.1.0'))).toEqual(['cniVersion', 'code', 'msg']);
+});
+
+test('the message is one line, whatever is in it', () => {
+  const fault = new Fault('io', '  cannot do a:\n\treason\r\n  more  ');
+  expect(cniErrorOf(fault, '1.1.0').msg).toBe('cannot do a: reason more');
+});
+
+describe('what the kernel refuses', () => {
+  test.each<[string, () => Error, string | undefined]>([
+    ['cannot add an address: already exists (EEXIST)', () => new KernelError('add an address', 17), undefined],
+    ['cannot add an address: operation not permitted (EPERM)', () => new KernelError('add an address', 1), ROOT],
+    ['setns: operation not permitted (EPERM)', () => new SystemError('setns', 1), ROOT],
+    ['socket: permission denied (EACCES)', () => new SystemError('socket', 13), ROOT],
+    ['socket: protocol not supported (EPROTONOSUPPORT)', () => new SystemError('socket', 93), undefined],
+  ])('%s', (msg, make, details) => {
+    expect(cniErrorOf(make(), '1.1.0')).toEqual({ cniVersion: '1.1.0', code: 101, msg, ...(details && { details }) });
+  });
+});
+
+test.each<[string, () => unknown]>([
+  ['x is not a function', () => new TypeError('x is not a function')],
+  ['text', () => 'text'],
+  ['undefined', () => undefined],
+  ['null', () => null],
+])('anything else is a defect: %s', (said, make) => {
+  const { code, msg, details } = cniErrorOf(make(), '1.1.0');
+  expect([code, msg]).toEqual([100, said]);
+  expect(details).toContain('defect');
+});

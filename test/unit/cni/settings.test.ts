@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'bun:test';
+import { bridgeName, readSettings, type Settings } from '../../../src/cni/settings.ts';
+import type { Fault } from '../../../src/fault.ts';
+import { faultOf } from '../../support/fault.ts';
+import { requestOf } from './requests.ts';
+
+function settingsOf(config: object): Settings {
+  const request = requestOf(config);
+  return readSettings(request.config, request.ipam);
+}
+
+const DEFAULTS: Settings = {
+  bridge: 'cni0',
+  isGateway: false,
+  isDefaultGateway: false,
+  ipMasq: false,
+  mtu: undefined,
+  hairpin: false,
+  detectDuplicates: false,
+};
+
+test('what is not said is as in the reference', () => {
+  expect(settingsOf({})).toEqual(DEFAULTS);
+  expect(settingsOf({ bridge: '', mtu: 0, vlan: 0, ipMasqBackend: '', vlanTrunk: [], ipam: {} })).toEqual(DEFAULTS);
+});
+
+test.each<[object, Partial<Settings>]>([
+  [{ bridge: 'br0' }, { bridge: 'br0' }],
+  [{ isGateway: true }, { isGateway: true }],
+  [{ isDefaultGateway: true }, { isGateway: true, isDefaultGateway: true }],
+  [
+    { isDefaultGateway: true, isGateway: false },
+    { isGateway: true, isDefaultGateway: true },
+  ],
+  [{ ipMasq: true, ipMasqBackend: 'nftables' }, { ipMasq: true }],
+  [{ mtu: 1400 }, { mtu: 1400 }],
+  [{ hairpinMode: true }, { hairpin: true }],
+  [{ enabledad: true }, { detectDuplicates: true }],
+  [{ ipam: { type: 'host-local' } }, {}],
+  [{ ipam: { type: 'trestle-ipam' } }, {}],
+])('%j', (config, changes) => {
+  expect(settingsOf(config)).toEqual({ ...DEFAULTS, ...changes });
+});
+
+describe('what excludes each other', () => {
+  test('hairpinMode and promiscMode', () => {
+    const fault = faultOf(() => settingsOf({ hairpinMode: true, promiscMode: true }));
+    expect(fault.kind).toBe('config');
+    expect(fault.message).toContain('hairpinMode and promiscMode exclude each other');
+    expect(settingsOf({ hairpinMode: true, promiscMode: false }).hairpin).toBe(true);
+  });
+});
+
+test.each([
+  ...[{ promiscMode: true }, { vlan: 5 }, { vlanTrunk: [{ id: 5 }] }, { macspoofchk: true }, { portIsolation: true }],
+  ...[
+    { forceAddress: true },
+    { disableContainerInterface: true },
+    { ipMasqBackend: 'iptables' },
+    { ipam: { type: 'dhcp' } },
+  ],
+])('%j is never passed over in silence', (config) => {
+  expect(settingsOrRefusal(config)).not.toEqual(DEFAULTS);
+});
+
+test('a backend that nobody knows is refused', () => {
+  const fault = faultOf(() => settingsOf({ ipMasqBackend: 'pf' }));
+  expect(fault.kind).toBe('config');
+  expect(fault.message).toContain('ipMasqBackend: the string "pf" is no backend');
+});
+
+describe('a bridge’s name', () => {
+  test.each(['x'.repeat(16), 'a/b', '..', 'a b', 'br%d'])('%j is refused as the configuration’s fault', (bridge) => {
+    const fault = faultOf(() => settingsOf({ bridge }));
+    expect(fault.kind).toBe('config');
+    expect(fault.message).toStartWith(`the configuration's "bridge" is malformed: the string "${bridge}": `);
+  });
+
+  test('can be had alone, by who must not trip over the rest', () => {
+    const { config } = requestOf({ bridge: 'br0', ipMasqBackend: 'pf', hairpinMode: true, promiscMode: true });
+    expect(bridgeName(config)).toBe('br0');
+    expect(bridgeName(requestOf({}).config)).toBe('cni0');
+  });
+});
+
+/** What is made of the configuration, or that it is not supported. */
+function settingsOrRefusal(config: object): unknown {
+  try {
+    return settingsOf(config);
+  } catch (error) {
+    const fault = error as Fault;
+    expect([fault.kind, fault.message]).toEqual(['unsupported', expect.stringContaining('is not supported')]);
+    return fault.kind;
+  }
+}

@@ -41,7 +41,10 @@ export function parseInput(text: string): Record<string, unknown> {
     });
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new Fault('decode', `cannot read the configuration: stdin is ${describe(value)}, expected a JSON object`);
+  throw new Fault(
+    'decode',
+    `cannot read the configuration: stdin is ${describe(value ?? null)}, expected a JSON object`,
+  );
 }
 
 /** A runtime may hand us a pipe that does not block: then wait, as a blocking one would. */

@@ -5,39 +5,35 @@
 
 import leven from 'leven';
 import type { Log } from '../log.ts';
-import * as z from '../schema/zod.ts';
+import type { Shape } from '../schema/shape.ts';
 
 /** Unknown keys at most so many edits away from a known one are taken for misspelt. */
 const NEAR = 2;
 /** Below that length nearly everything is near. */
 const SHORT = 4;
 
-/** A copy of `value` in which keys that differ only in case from the schema's are spelt as the schema spells them. */
-export function tidyKeys(schema: z.core.$ZodType, value: unknown, log: Log, path = ''): unknown {
+/** A copy of `value` in which keys that differ only in case from the shape's are spelt as the shape spells them. */
+export function tidyKeys(shape: Shape, value: unknown, log: Log, path = ''): unknown {
+  const { element, keys } = shape;
   if (typeof value !== 'object' || value === null) return value;
-  const inner = unwrap(schema);
-  if (inner instanceof z.ZodMiniArray && Array.isArray(value)) {
-    return value.map((entry, at) => tidyKeys(inner.def.element, entry, log, `${path}[${at}]`));
+  if (Array.isArray(value)) {
+    return element === undefined ? value : value.map((entry, at) => tidyKeys(element, entry, log, `${path}[${at}]`));
   }
-  if (inner instanceof z.ZodMiniObject && !Array.isArray(value)) {
-    return tidyObject(inner.def.shape, value as Record<string, unknown>, log, path);
-  }
-  return value;
+  return keys === undefined ? value : tidyObject(keys, value as Record<string, unknown>, log, path);
 }
 
-function tidyObject(shape: Shape, value: Record<string, unknown>, log: Log, path: string): Record<string, unknown> {
-  const known = Object.keys(shape);
+function tidyObject(keys: Shapes, value: Record<string, unknown>, log: Log, path: string): Record<string, unknown> {
   const tidied: Record<string, unknown> = {};
   for (const [key, entry] of Object.entries(value)) {
     const where = path === '' ? key : `${path}.${key}`;
-    const name = known.includes(key) ? key : spelling(key, known, value, where, log);
-    const schema = shape[name];
-    if (!Object.hasOwn(tidied, name)) define(tidied, name, schema ? tidyKeys(schema, entry, log, where) : entry);
+    const name = Object.hasOwn(keys, key) ? key : spelling(key, Object.keys(keys), value, where, log);
+    const shape = Object.hasOwn(keys, name) ? keys[name] : undefined;
+    if (!Object.hasOwn(tidied, name)) define(tidied, name, shape ? tidyKeys(shape, entry, log, where) : entry);
   }
   return tidied;
 }
 
-/** The schema's spelling of a key that it does not have as it stands. */
+/** The shape's spelling of a key that it does not have as it stands. */
 function spelling(key: string, known: readonly string[], value: object, where: string, log: Log): string {
   const match = known.find((name) => name.toLowerCase() === key.toLowerCase());
   if (match === undefined) {
@@ -45,22 +41,15 @@ function spelling(key: string, known: readonly string[], value: object, where: s
     if (near !== undefined) log('warn', `the key "${where}" is not known and has no effect; is "${near}" meant?`);
     return key;
   }
-  if (Object.hasOwn(value, match)) return key;
+  if (Object.hasOwn(value, match)) {
+    log('warn', `the key "${where}" has no effect beside "${match}"`);
+    return key;
+  }
   log('warn', `the key "${where}" is taken for "${match}"; write it so, since other plugins may not accept it`);
   return match;
 }
 
-type Shape = Readonly<Record<string, z.core.$ZodType>>;
-
-/** Through what only says that a value may be missing, is transformed, or that its schema is made late. */
-function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
-  if (schema instanceof z.ZodMiniOptional) return unwrap(schema.def.innerType);
-  if (schema instanceof z.ZodMiniLazy) return unwrap(schema.def.getter());
-  if (schema instanceof z.ZodMiniPipe) {
-    return unwrap(schema.def.in instanceof z.ZodMiniTransform ? schema.def.out : schema.def.in);
-  }
-  return schema;
-}
+type Shapes = NonNullable<Shape['keys']>;
 
 /** Plain assignment would take `__proto__` for something else. */
 function define(object: Record<string, unknown>, key: string, value: unknown): void {

@@ -7,9 +7,9 @@ import { dataDirOf, type IpamSection, type RangeSection } from '../ipam/config.t
 import type { Log } from '../log.ts';
 import { parseWith } from '../schema/explain.ts';
 import type { Dns } from '../schema/net.ts';
-import type * as z from '../schema/zod.ts';
+import type { Shape } from '../schema/shape.ts';
 import { type CniArgs, parseArgs } from './args.ts';
-import { type IpamPluginConfig, ipamPluginSchema, type MainConfig, mainPluginSchema } from './config.ts';
+import { type IpamPluginConfig, ipamPluginShape, type MainConfig, mainPluginShape } from './config.ts';
 import { type Environment, verifyIdentifier } from './environment.ts';
 import { tidyKeys } from './keys.ts';
 import { type CniVersion, parseVersion, verifyCommandVersion } from './versions.ts';
@@ -45,7 +45,7 @@ export interface MainRequest extends BaseRequest {
 
 /** @throws Fault `config`, `version`, `environment`, `unsupported` */
 export function readMainRequest(environment: Environment, json: Record<string, unknown>, log: Log): MainRequest {
-  const config = readConfig(mainPluginSchema(), json, log);
+  const config = readConfig(mainPluginShape, json, log);
   const base = readBase(environment, config, config.ipam ?? {});
   const mac = config.runtimeConfig?.mac ?? config.args?.cni?.mac ?? argsOf(environment).mac;
   return Object.freeze({ ...base, config, ipam: ipamSection(config), mac });
@@ -53,12 +53,12 @@ export function readMainRequest(environment: Environment, json: Record<string, u
 
 /** @throws Fault `config`, `version`, `environment` */
 export function readIpamRequest(environment: Environment, json: Record<string, unknown>, log: Log): IpamRequest {
-  const config = readConfig(ipamPluginSchema(), json, log);
+  const config = readConfig(ipamPluginShape, json, log);
   return Object.freeze({ ...readBase(environment, config, config.ipam), ipam: config.ipam });
 }
 
-function readConfig<T extends z.core.$ZodType>(schema: T, json: unknown, log: Log): z.output<T> {
-  return parseWith(schema, tidyKeys(schema, json, log), 'the configuration', 'config');
+function readConfig<T>(shape: Shape<T>, json: unknown, log: Log): T {
+  return parseWith(shape, tidyKeys(shape, json, log), 'the configuration', 'config');
 }
 
 function readBase(

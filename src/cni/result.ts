@@ -3,15 +3,8 @@
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { type Family, formatIp, type Ip } from '../address/ip.ts';
 import { parseWith } from '../schema/explain.ts';
-import {
-  cidrSchema,
-  createDnsSchema,
-  createRouteSchema,
-  type Dns,
-  optionalIpSchema,
-  type Route,
-  textSchema,
-} from '../schema/net.ts';
+import { cidr, type Dns, dns, ip, type Route, route, text } from '../schema/net.ts';
+import { leaf, list, object } from '../schema/shape.ts';
 import * as z from '../schema/zod.ts';
 import { type CniVersion, isAtLeast } from './versions.ts';
 
@@ -80,28 +73,21 @@ function encodeRoute({ dst, gw, mtu, advmss, priority, table, scope }: Route, ve
   return present({ dst: formatCidr(dst), gw: gw && formatIp(gw), ...later });
 }
 
-/** Made when it is needed: ADD never reads a result. */
-function resultSchema() {
-  const size = z.optional(z.int());
-  const routes = z.optional(z.array(createRouteSchema()));
-  const link = z.object({ name: z.string(), mac: textSchema, mtu: size, sandbox: textSchema });
-  const ip = z.object({ address: cidrSchema, gateway: optionalIpSchema, interface: size });
-  const oldIp = z.optional(z.object({ ip: cidrSchema, gateway: optionalIpSchema, routes }));
-  const dns = z.optional(createDnsSchema());
-  const interfaces = z.optional(z.array(link));
-  return z.object({ interfaces, ips: z.optional(z.array(ip)), routes, dns, ip4: oldIp, ip6: oldIp });
-}
+const place = leaf(() => z.int());
+const routes = list(route);
+const oldIp = object({ ip: cidr, gateway: ip, routes }, 'ip');
+const resultShape = object({
+  interfaces: list(object({ name: text, mac: text, mtu: place, sandbox: text }, 'name')),
+  ips: list(object({ address: cidr, gateway: ip, interface: place }, 'address')),
+  routes,
+  dns,
+  ip4: oldIp,
+  ip6: oldIp,
+});
 
 /** Reads a result of any version. `what` is named when it cannot be used. @throws Fault `decode` */
 export function decodeResult(json: unknown, what: string): Result {
-  const {
-    interfaces = [],
-    ips = [],
-    routes = [],
-    dns = {},
-    ip4,
-    ip6,
-  } = parseWith(resultSchema(), json, what, 'decode');
+  const { interfaces = [], ips = [], routes = [], dns = {}, ip4, ip6 } = parseWith(resultShape, json, what, 'decode');
   const old = [ip4, ip6].filter((entry) => entry !== undefined);
   return {
     interfaces: interfaces.map((link) => ({ ...link, sandbox: link.sandbox || undefined })),

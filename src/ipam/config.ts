@@ -1,37 +1,36 @@
 /**
- * Schemas of what the configuration says about addresses: the `ipam` section and its ranges. Unknown keys are dropped.
+ * Shapes of what the configuration says about addresses: the `ipam` section and its ranges. Unknown keys are dropped.
  */
 
-import { cidrSchema, createRouteSchema, laterSchema, optionalIpSchema, textSchema } from '../schema/net.ts';
-import * as z from '../schema/zod.ts';
+import { cidr, ip, route, text } from '../schema/net.ts';
+import { list, object, type ValueOf } from '../schema/shape.ts';
 
-const rangeKeys = {
-  rangeStart: optionalIpSchema,
-  rangeEnd: optionalIpSchema,
-  gateway: optionalIpSchema,
-  exclude: laterSchema(() => z.array(cidrSchema)),
-};
+const rangeKeys = { subnet: cidr, rangeStart: ip, rangeEnd: ip, gateway: ip, exclude: list(cidr) };
 
 /** One range: a subnet, and optionally which part of it is handed out. */
-export const rangeSchema = z.object({ subnet: cidrSchema, ...rangeKeys });
+const range = object(rangeKeys, 'subnet');
 
 /** The capability `ipRanges`, and `ranges`: outer list one address each, inner list pools tried in order. */
-export const ipRangesSchema = z.array(z.array(rangeSchema));
+export const ipRangesShape = list(list(range));
+
+const ipamKeys = {
+  ...rangeKeys,
+  type: text,
+  name: text,
+  ranges: ipRangesShape,
+  routes: list(route),
+  dataDir: text,
+  resolvConf: text,
+};
 
 /** The whole `ipam` section, as host-local has it, and `exclude`. */
-export const ipamSchema = z.object({
-  type: z.string(),
-  name: textSchema,
-  subnet: z.optional(cidrSchema),
-  ...rangeKeys,
-  ranges: z.optional(ipRangesSchema),
-  routes: laterSchema(() => z.array(createRouteSchema())),
-  dataDir: textSchema,
-  resolvConf: textSchema,
-});
+export const ipamShape = object(ipamKeys, 'type');
 
-export type RangeSection = z.output<typeof rangeSchema>;
-export type IpamSection = z.output<typeof ipamSchema>;
+/** The same in the main plugin's configuration: {} is what the reference's users write for "no IPAM". */
+export const optionalIpamShape = object(ipamKeys);
+
+export type RangeSection = ValueOf<typeof range>;
+export type IpamSection = ValueOf<typeof ipamShape>;
 
 /** Where host-local keeps its leases unless told otherwise. */
 const DEFAULT_DATA_DIR = '/var/lib/cni/networks';

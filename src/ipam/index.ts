@@ -5,8 +5,8 @@ export type { Attachment, Json, Netns, Owner, Pod } from './attachment.ts';
 export {
   dataDirOf,
   type IpamSection,
-  ipamSchema,
-  ipRangesSchema,
+  ipamShape,
+  ipRangesShape,
   type RangeSection,
 } from './config.ts';
 export { type Doomed, type Garbage, planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';

@@ -4,6 +4,8 @@ import { type Cidr, parseCidr } from '../address/cidr.ts';
 import type { Ip } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
 import { parseWith } from '../schema/explain.ts';
+import { text, texts } from '../schema/net.ts';
+import { leaf, list, object } from '../schema/shape.ts';
 import * as z from '../schema/zod.ts';
 import type { Json, Owner } from './attachment.ts';
 
@@ -24,7 +26,7 @@ export function encodeRecord(record: AttachmentRecord): string {
 
 /** @throws Fault `decode` where the text is no record; `what` says whose */
 export function decodeRecord(text: string, what: string): AttachmentRecord {
-  return parseWith(recordSchema(), parseJson(text, what), what, 'decode');
+  return parseWith(recordShape, parseJson(text, what), what, 'decode');
 }
 
 /** A new record for an attachment. */
@@ -58,36 +60,32 @@ function parseJson(text: string, what: string): unknown {
   }
 }
 
-type RecordSchema = z.ZodMiniType<AttachmentRecord>;
-let schema: RecordSchema | undefined;
-
-function recordSchema(): RecordSchema {
-  schema ??= createSchema();
-  return schema;
-}
+const address = leaf(() =>
+  z.string().check(z.refine((value) => parseCidr(value) !== undefined, 'not an address with a length')),
+);
+const instant = leaf(() => z.string().check(z.refine((value) => !Number.isNaN(Date.parse(value)), 'not a time')));
+const number = leaf(() => z.number());
 
 /** `version` is not compared: a later one may add keys, never change the meaning of these. */
-function createSchema(): RecordSchema {
-  const text = z.optional(z.string());
-  const address = z.string().check(z.refine((value) => parseCidr(value) !== undefined, 'not an address with a length'));
-  const instant = z.string().check(z.refine((value) => !Number.isNaN(Date.parse(value)), 'not a time'));
-  return z.object({
-    version: z.int(),
-    network: z.string(),
-    containerId: z.string(),
-    ifName: z.string(),
-    addresses: z.array(address),
-    bootId: z.string(),
+const recordShape = object(
+  {
+    version: leaf(() => z.int()),
+    network: text,
+    containerId: text,
+    ifName: text,
+    addresses: list(address),
+    bootId: text,
     createdAt: instant,
-    netns: z.optional(z.object({ path: z.string(), device: z.number(), inode: z.number() })),
+    netns: object({ path: text, device: number, inode: number }, 'path', 'device', 'inode'),
     hostVeth: text,
-    pod: z.optional(z.object({ namespace: text, name: text, uid: text, infraContainerId: text })),
-    masquerade: z.optional(z.array(z.string())),
-    notes: z.optional(
+    pod: object({ namespace: text, name: text, uid: text, infraContainerId: text }),
+    masquerade: texts,
+    notes: leaf(() =>
       z.record(
         z.string(),
         z.custom<Json>(() => true),
       ),
     ),
-  }) as RecordSchema;
-}
+  },
+  ...(['version', 'network', 'containerId', 'ifName', 'addresses', 'bootId', 'createdAt'] as const),
+);

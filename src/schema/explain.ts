@@ -1,16 +1,12 @@
 /** Turns what zod found into sentences: the key's path, what was expected, what stands there. */
 
 import { Fault, type FaultKind } from '../fault.ts';
+import type { Shape } from './shape.ts';
 import * as z from './zod.ts';
 
 /** Parses `input`, or throws one Fault that names every key that is off. `what` is the object: "the configuration". */
-export function parseWith<T extends z.core.$ZodType>(
-  schema: T,
-  input: unknown,
-  what: string,
-  kind: FaultKind,
-): z.output<T> {
-  const result = z.safeParse(schema, input);
+export function parseWith<T>(shape: Shape<T>, input: unknown, what: string, kind: FaultKind): T {
+  const result = z.safeParse(shape.schemaFor(input), input);
   if (result.success) return result.data;
   const complaints = result.error.issues.flatMap((issue) => explain(issue, input));
   const shown = [...new Set(complaints)].slice(0, 5);

@@ -1,24 +1,11 @@
 /** Neither ADD nor anything else starts a process: strace sees the plugin's own start, and no other. */
 
 import { expect, test } from 'bun:test';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Artifact } from '../support/artifacts.ts';
 import { type Outcome, succeeded } from '../support/cni.ts';
-import { createNode, type ScratchNode } from '../support/node.ts';
-import { tool } from '../support/process.ts';
+import { createNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { e2e, network } from './support/network.ts';
-
-/** The artifact under strace, which writes what it sees to `trace`. */
-function traced(node: ScratchNode, artifact: Artifact): { artifact: Artifact; trace: string } {
-  const directory = join(node.directory, 'traced');
-  mkdirSync(directory);
-  const [path, trace] = [join(directory, 'plugin'), join(directory, 'trace')];
-  const strace = `${tool('strace')} -f -qq -e trace=execve,fork,vfork,clone,clone3 -o "${trace}" "${artifact.path}"`;
-  writeFileSync(path, `#!/bin/sh\nexec ${strace}\n`, { mode: 0o755 });
-  return { artifact: { ...artifact, path }, trace };
-}
+import { traced } from './support/strace.ts';
 
 e2e('processes', (artifact) => {
   // The script is started by way of `env`, which then becomes node: the same process, two programs.
@@ -27,7 +14,7 @@ e2e('processes', (artifact) => {
   test('none is started by ADD, CHECK, DEL, GC, STATUS and VERSION', () => {
     using node = createNode();
     const container = node.container();
-    const plugin = traced(node, artifact);
+    const plugin = traced(node, artifact, '-e trace=execve,fork,vfork,clone,clone3');
     const pods = runtime(node, plugin.artifact, network(node, { hairpinMode: true }));
     const calls: (() => Outcome)[] = [
       () => pods.version(),
@@ -39,7 +26,7 @@ e2e('processes', (artifact) => {
     ];
     for (const call of calls) {
       succeeded(call());
-      const lines = readFileSync(plugin.trace, 'utf8').split('\n');
+      const lines = plugin.lines();
       expect(lines.filter((line) => / execve\(.* = 0$/.test(line))).toHaveLength(starts);
       const children = lines.filter((line) => / (clone3?|v?fork)\(/.test(line) && !line.includes('CLONE_THREAD'));
       expect(children).toEqual([]);

@@ -1,0 +1,116 @@
+/** ADD and DEL that are stopped at each message to the kernel: refused, nothing is left; killed, the next DEL leaves nothing. */
+
+import { expect, test } from 'bun:test';
+import type { Artifact } from '../support/artifacts.ts';
+import { type Outcome, succeeded } from '../support/cni.ts';
+import { leftovers } from '../support/leftovers.ts';
+import { type Container, createNode, type ScratchNode } from '../support/node.ts';
+import { type Runtime, runtime } from '../support/runtime.ts';
+import { e2e, network } from './support/network.ts';
+import { oneErrorObject } from './support/refusal.ts';
+import { traced } from './support/strace.ts';
+
+const REFUSED = 'error=EPERM';
+const KILLED = 'signal=SIGKILL';
+/** No ADD sends that many messages. */
+const MOST = 60;
+
+interface Place {
+  readonly node: ScratchNode;
+  readonly container: Container;
+  /** Calls without interruption, and the one that is interrupted. */
+  readonly pods: Runtime;
+  readonly interrupted: Runtime;
+}
+
+/** Does `act` on a fresh node, stopped at the first message, at the second and so on, until it is no longer stopped. */
+function atEachMessage(
+  artifact: Artifact,
+  how: string,
+  act: (place: Place) => Outcome,
+  then: (place: Place, outcome: Outcome) => void,
+): number {
+  // One artifact stopped at every message tells where; that the other one does the same is seen at every fourth.
+  const step = artifact.name === 'dist/trestle' ? 1 : 4;
+  for (let at = 1; at < MOST; at += step) {
+    using node = createNode();
+    const plugin = traced(node, artifact, `-e trace=sendto -e inject=sendto:${how}:when=${at}`);
+    const container = node.container();
+    const pods = runtime(node, artifact, network(node, { hairpinMode: true }));
+    const place = { node, container, pods, interrupted: runtime(node, plugin.artifact, pods.config) };
+    const outcome = act(place);
+    if (!plugin.lines().some((line) => line.includes('INJECTED') || line.includes('killed by SIGKILL'))) return at;
+    then(place, outcome);
+  }
+  throw new Error(`after ${MOST} messages it was still not done`);
+}
+
+const EMPTY = { links: ['lo'], files: {}, elements: [], nat: [], containers: {} };
+
+e2e('stopped at each message to the kernel', (artifact) => {
+  test('an ADD that is refused leaves nothing, or succeeds all the same', () => {
+    const messages = atEachMessage(
+      artifact,
+      REFUSED,
+      ({ interrupted, container }) => interrupted.add(container),
+      ({ node, pods, container }, outcome) => {
+        if (outcome.status === 0) {
+          succeeded(pods.check(container, { prevResult: succeeded(outcome) }));
+          return;
+        }
+        expect(oneErrorObject(outcome).msg).toContain('EPERM');
+        expect(leftovers(node)).toEqual(EMPTY);
+      },
+    );
+    expect(messages).toBeGreaterThan(8);
+  });
+
+  test('an ADD that is killed leaves nothing that DEL does not take, and can be done again', () => {
+    const messages = atEachMessage(
+      artifact,
+      KILLED,
+      ({ interrupted, container }) => interrupted.add(container),
+      ({ node, pods, container }) => {
+        succeeded(pods.del(container));
+        expect(leftovers(node)).toEqual(EMPTY);
+        succeeded(pods.add(container));
+        succeeded(pods.check(container));
+      },
+    );
+    expect(messages).toBeGreaterThan(8);
+  });
+
+  test('a DEL that is killed is finished by the next one', () => {
+    const messages = atEachMessage(
+      artifact,
+      KILLED,
+      ({ pods, interrupted, container }) => {
+        const prevResult = succeeded(pods.add(container));
+        return interrupted.del(container, { prevResult });
+      },
+      ({ node, pods, container }) => {
+        succeeded(pods.del(container));
+        expect(leftovers(node)).toEqual(EMPTY);
+      },
+    );
+    expect(messages).toBeGreaterThan(1);
+  });
+
+  test('a DEL that is refused says so, and the next one finishes it', () => {
+    const messages = atEachMessage(
+      artifact,
+      REFUSED,
+      ({ pods, interrupted, container }) => {
+        const prevResult = succeeded(pods.add(container));
+        return interrupted.del(container, { prevResult });
+      },
+      ({ node, pods, container }, outcome) => {
+        if (outcome.status !== 0) expect(oneErrorObject(outcome).msg).toContain('EPERM');
+        else expect(leftovers(node)).toEqual(EMPTY);
+        succeeded(pods.del(container));
+        expect(leftovers(node)).toEqual(EMPTY);
+      },
+    );
+    expect(messages).toBeGreaterThan(1);
+  });
+});

@@ -57,10 +57,8 @@ function attach(call: Add): Result {
   const mtu = call.settings.mtu ?? uplinkMtu(call.node.route);
   const bridge = prepareBridge(call, found, allocation, mtu);
   const pair = plugIn(call, bridge, mtu);
-  configureInterface(call.container, pair.container, {
-    ...allocation,
-    detectDuplicates: call.settings.detectDuplicates,
-  });
+  const { keepDown, detectDuplicates } = call.settings;
+  if (!keepDown) configureInterface(call.container, pair.container, { ...allocation, detectDuplicates });
   masqueradeAddresses(call, allocation);
   if (call.settings.isGateway) ensureForwarding(familiesOf(allocation));
   return resultOf(call, bridge, pair, allocation);
@@ -92,14 +90,15 @@ function prepareBridge(
   allocation: Allocation,
   mtu: number | undefined,
 ): Link {
-  const bridge = ensureBridge(node.route, found, { name: settings.bridge, mtu });
-  if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation));
+  const bridge = ensureBridge(node.route, found, { name: settings.bridge, mtu, promiscuous: settings.promiscuous });
+  if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation), settings.forceAddress);
   return bridge;
 }
 
 function plugIn({ request, settings, node, container, undo }: Add, bridge: Link, mtu: number | undefined): VethPair {
   const mac = request.mac ?? containerMac(request);
-  const veth = { attachment: request, containerMac: mac, mtu, hairpin: settings.hairpin };
+  const port = { hairpin: settings.hairpin, isolated: settings.isolated };
+  const veth = { attachment: request, containerMac: mac, mtu, port };
   return createVethPair(node, container, bridge, veth, undo);
 }
 

@@ -65,10 +65,19 @@ function verifyLinks(
   const { ifName } = request;
   const inside = previous.interfaces.find(({ name, sandbox }) => name === ifName && sandbox === request.netns);
   const gateways = settings.isGateway ? gatewaysOf(allocation) : [];
-  const bridge = verify.verifyBridge(node.route, settings.bridge, gateways);
-  const port = { name: hostVethOf(request, previous, settings), hairpin: settings.hairpin, mtu: settings.mtu };
+  const bridge = verify.verifyBridge(node.route, {
+    name: settings.bridge,
+    promiscuous: settings.promiscuous,
+    gateways,
+  });
+  const { hairpin, isolated, mtu } = settings;
+  const port = { name: hostVethOf(request, previous, settings), hairpin, isolated, mtu };
   const host = verify.verifyHostVeth(node.route, bridge, port);
-  const link = verify.verifyContainerInterface(container.route, host, { name: ifName, mac: inside?.mac });
+  const link = verify.verifyContainerInterface(container.route, host, {
+    name: ifName,
+    up: !settings.keepDown,
+    mac: inside?.mac,
+  });
   for (const { address } of allocation.addresses) {
     verify.verifyAddress(container.route, link, address, `${ifName} in the container`);
   }

@@ -14,6 +14,14 @@ export interface Settings {
   /** Undefined: as the interface of the node's default route. */
   readonly mtu: number | undefined;
   readonly hairpin: boolean;
+  /** The bridge takes every frame. */
+  readonly promiscuous: boolean;
+  /** The port talks to ports that are not isolated, and to the bridge, alone. */
+  readonly isolated: boolean;
+  /** Another address of the bridge gives way to the gateway's. */
+  readonly forceAddress: boolean;
+  /** The container's interface stays down. */
+  readonly keepDown: boolean;
   readonly detectDuplicates: boolean;
 }
 
@@ -25,7 +33,7 @@ export const OWN_IPAM = ['trestle-ipam', 'host-local'];
 /** @throws Fault `config` for a value that cannot be, `unsupported` for one that is not built */
 export function readSettings(config: MainConfig, ipam: IpamSection | undefined): Settings {
   const bridge = bridgeName(config);
-  verifyCombinations(config);
+  verifyCombinations(config, ipam);
   if (ipam !== undefined && !OWN_IPAM.includes(ipam.type)) throw unsupported(`ipam.type ${JSON.stringify(ipam.type)}`);
   return {
     bridge,
@@ -34,6 +42,10 @@ export function readSettings(config: MainConfig, ipam: IpamSection | undefined):
     ipMasq: config.ipMasq === true,
     mtu: config.mtu || undefined,
     hairpin: config.hairpinMode === true,
+    promiscuous: config.promiscMode === true,
+    isolated: config.portIsolation === true,
+    forceAddress: config.forceAddress === true,
+    keepDown: config.disableContainerInterface === true,
     detectDuplicates: config.enabledad === true,
   };
 }
@@ -45,15 +57,19 @@ export function bridgeName(config: MainConfig): string {
   return name;
 }
 
-function verifyCombinations(config: MainConfig): void {
+function verifyCombinations(config: MainConfig, ipam: IpamSection | undefined): void {
   if (config.hairpinMode && config.promiscMode) {
     throw new Fault('config', 'cannot use the configuration: hairpinMode and promiscMode exclude each other', {
       details: 'Set one of them to false.',
     });
   }
-  const keys = ['promiscMode', 'vlan', 'preserveDefaultVlan', 'macspoofchk', 'portIsolation'] as const;
-  const more = ['forceAddress', 'disableContainerInterface'] as const;
-  const asked = [...keys, ...more].find((key) => config[key]);
+  if (config.disableContainerInterface && ipam !== undefined) {
+    throw new Fault('config', 'cannot use the configuration: disableContainerInterface and ipam exclude each other', {
+      details: 'An interface that stays down can have no address: leave "ipam" out, or the other.',
+    });
+  }
+  // preserveDefaultVlan says nothing where no VLAN is set.
+  const asked = (['vlan', 'macspoofchk'] as const).find((key) => config[key]);
   if (asked !== undefined) throw unsupported(`"${asked}"`);
   if (config.vlanTrunk?.length) throw unsupported('"vlanTrunk"');
   if (!BACKENDS.includes(config.ipMasqBackend ?? '')) throw unknownBackend(config.ipMasqBackend);

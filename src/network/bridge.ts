@@ -5,7 +5,7 @@ import { Fault } from '../fault.ts';
 import { type Connection, execute } from '../netlink/connection.ts';
 import { isKernelError } from '../netlink/error.ts';
 import type { Link } from '../netlink/route/link.ts';
-import { createBridge, setLinkUp } from '../netlink/route/link-change.ts';
+import { createBridge, setLinkPromiscuous, setLinkUp } from '../netlink/route/link-change.ts';
 import { EEXIST } from '../sys/errno.ts';
 import { findLink } from './links.ts';
 import { bridgeMac } from './names.ts';
@@ -15,6 +15,7 @@ export interface BridgeSettings {
   readonly name: string;
   /** Of a bridge that is created; one that exists keeps its own. */
   readonly mtu: number | undefined;
+  readonly promiscuous: boolean;
 }
 
 /**
@@ -25,6 +26,7 @@ export interface BridgeSettings {
 export function ensureBridge(connection: Connection, found: Link | undefined, settings: BridgeSettings): Link {
   const bridge = found ?? create(connection, settings);
   if (!bridge.up) execute(connection, setLinkUp(bridge.index));
+  if (settings.promiscuous && !bridge.promiscuous) execute(connection, setLinkPromiscuous(bridge.index));
   return bridge;
 }
 

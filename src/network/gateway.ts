@@ -5,22 +5,23 @@ import { sameIp } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import { type Connection, execute } from '../netlink/connection.ts';
 import { isKernelError } from '../netlink/error.ts';
-import { addAddress } from '../netlink/route/address.ts';
+import { addAddress, deleteAddress } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
-import { EEXIST } from '../sys/errno.ts';
-import { findAddresses } from './links.ts';
+import { EADDRNOTAVAIL, EEXIST } from '../sys/errno.ts';
+import { findAddresses, findLinks } from './links.ts';
 import { ensureSysctl } from './sysctl.ts';
 
 /**
- * Gives the bridge each gateway address that it lacks, IPv6 without duplicate address detection.
- * @throws Fault `conflict` when the bridge has another address that would contradict it, KernelError
+ * Gives the bridge each gateway address that it lacks, IPv6 without duplicate address detection. An address that would
+ * contradict it gives way where `force` says so, or where nothing is plugged into the bridge that could use it.
+ * @throws Fault `conflict` when one that would contradict it must stay, KernelError
  */
-export function ensureGateways(connection: Connection, bridge: Link, gateways: readonly Cidr[]): void {
+export function ensureGateways(connection: Connection, bridge: Link, gateways: readonly Cidr[], force: boolean): void {
   for (const gateway of gateways) {
     const present = findAddresses(connection, bridge.index, gateway.ip.family).map(({ address }) => address);
     if (present.some((address) => sameCidr(address, gateway))) continue;
-    const contradicting = present.find((address) => contradicts(address, gateway));
-    if (contradicting !== undefined) throw otherAddress(bridge, contradicting, gateway);
+    const contradicting = present.filter((address) => contradicts(address, gateway));
+    if (contradicting.length > 0) makeWay(connection, bridge, contradicting, gateway, force);
     // Nodes may have IPv6 off for new links; the gateway is asked for explicitly.
     if (gateway.ip.family === 6) ensureSysctl(`ipv6/conf/${bridge.name}/disable_ipv6`, '0');
     add(connection, bridge, gateway);
@@ -36,6 +37,26 @@ function contradicts(present: Cidr, gateway: Cidr): boolean {
   return gateway.ip.family === 4 || containsIp(present, gateway.ip) || containsIp(gateway, present.ip);
 }
 
+function makeWay(
+  connection: Connection,
+  bridge: Link,
+  contradicting: readonly Cidr[],
+  gateway: Cidr,
+  force: boolean,
+): void {
+  const ports = force ? [] : findLinks(connection, bridge.index);
+  if (ports.length > 0) throw otherAddress(bridge, contradicting[0] as Cidr, gateway, ports);
+  for (const address of contradicting) remove(connection, bridge, address);
+}
+
+function remove(connection: Connection, bridge: Link, address: Cidr): void {
+  try {
+    execute(connection, deleteAddress(bridge.index, address));
+  } catch (error) {
+    if (!isKernelError(error, EADDRNOTAVAIL)) throw error;
+  }
+}
+
 function add(connection: Connection, bridge: Link, gateway: Cidr): void {
   try {
     execute(connection, addAddress(bridge.index, gateway, false));
@@ -44,11 +65,14 @@ function add(connection: Connection, bridge: Link, gateway: Cidr): void {
   }
 }
 
-function otherAddress({ name }: Link, present: Cidr, wanted: Cidr): Fault {
+function otherAddress({ name }: Link, present: Cidr, wanted: Cidr, ports: readonly Link[]): Fault {
+  const shown = ports.slice(0, 5).map((port) => port.name);
+  const more = ports.length > shown.length ? ` and ${ports.length - shown.length} more` : '';
   const message = `cannot give ${name} the gateway address ${formatCidr(wanted)}: it has ${formatCidr(present)} already`;
   return new Fault('conflict', message, {
     details:
-      `Was the network's subnet changed? When no container uses ${name} any more, run "ip address del ` +
-      `${formatCidr(present)} dev ${name}", or set "bridge" to a name of its own for this network.`,
+      `Was the network's subnet changed? ${name} is in use by ${shown.join(', ')}${more}. When they are gone it gets the ` +
+      'new address by itself; "forceAddress": true replaces it at once, and cuts them off. Or give the network a ' +
+      '"bridge" of its own.',
   });
 }

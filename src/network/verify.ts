@@ -15,11 +15,18 @@ import { findAddresses, findLink } from './links.ts';
 
 const REMAKE = 'Something changed it after ADD. Restarting the container (DEL and ADD) makes it anew.';
 
-/** @throws Fault `check` unless the bridge is there, up, and has the gateway addresses */
-export function verifyBridge(connection: Connection, name: string, gateways: readonly Cidr[]): Link {
+export interface ExpectedBridge {
+  readonly name: string;
+  readonly promiscuous: boolean;
+  readonly gateways: readonly Cidr[];
+}
+
+/** @throws Fault `check` unless the bridge is there, up, as promiscuous as asked for, and has the gateway addresses */
+export function verifyBridge(connection: Connection, { name, promiscuous, gateways }: ExpectedBridge): Link {
   const bridge = findBridge(connection, name);
   if (bridge === undefined) throw off(`the bridge ${name} is missing`);
   if (!bridge.up) throw off(`the bridge ${name} is down, expected up`);
+  if (promiscuous && !bridge.promiscuous) throw off(`promiscuous mode of the bridge ${name} is off, expected on`);
   for (const gateway of gateways) verifyAddress(connection, bridge, gateway, `the bridge ${name}`);
   return bridge;
 }
@@ -27,6 +34,7 @@ export function verifyBridge(connection: Connection, name: string, gateways: rea
 export interface ExpectedPort {
   readonly name: string;
   readonly hairpin: boolean;
+  readonly isolated: boolean;
   readonly mtu: number | undefined;
 }
 
@@ -42,11 +50,13 @@ export function verifyHostVeth(connection: Connection, bridge: Link, expected: E
     throw off(`the MTU of ${link.name} is ${link.mtu}, expected ${expected.mtu}`);
   }
   if (expected.hairpin && !link.port?.hairpin) throw off(`hairpin mode of ${link.name} is off, expected on`);
+  if (expected.isolated && !link.port?.isolated) throw off(`port isolation of ${link.name} is off, expected on`);
   return link;
 }
 
 export interface ExpectedInterface {
   readonly name: string;
+  readonly up: boolean;
   readonly mac: string | undefined;
 }
 
@@ -54,7 +64,9 @@ export interface ExpectedInterface {
 export function verifyContainerInterface(connection: Connection, host: Link, expected: ExpectedInterface): Link {
   const link = findLink(connection, expected.name);
   if (link === undefined) throw off(`the interface ${expected.name} is missing in the container`);
-  if (!link.up) throw off(`the interface ${link.name} in the container is down, expected up`);
+  if (link.up !== expected.up) {
+    throw off(`the interface ${link.name} in the container is ${upText(link.up)}, expected ${upText(expected.up)}`);
+  }
   if (link.kind !== 'veth' || link.peer !== host.index || host.peer !== link.index) {
     throw off(`the interface ${link.name} in the container is not the other end of ${host.name}`);
   }
@@ -100,6 +112,10 @@ function routeText({ dst, gw }: Route): string {
 function masterText(connection: Connection, { master }: Link): string {
   const other = master === undefined ? undefined : findLink(connection, master);
   return other === undefined ? 'it is on no bridge' : `it is a port of ${other.name}`;
+}
+
+function upText(up: boolean): string {
+  return up ? 'up' : 'down';
 }
 
 function off(finding: string): Fault {

@@ -3,7 +3,7 @@
 import { Fault } from '../fault.ts';
 import { type Connection, execute } from '../netlink/connection.ts';
 import { isKernelError } from '../netlink/error.ts';
-import type { Link } from '../netlink/route/link.ts';
+import type { BridgePort, Link } from '../netlink/route/link.ts';
 import { createVeth, deleteLink, labelHostVeth, setBridgePort } from '../netlink/route/link-change.ts';
 import { EEXIST, ENODEV } from '../sys/errno.ts';
 import type { ContainerKernel, NodeKernel } from './kernel.ts';
@@ -15,7 +15,7 @@ export interface VethSettings {
   readonly attachment: AttachmentKey;
   readonly containerMac: Uint8Array;
   readonly mtu: number | undefined;
-  readonly hairpin: boolean;
+  readonly port: BridgePort;
 }
 
 export interface VethPair {
@@ -45,7 +45,8 @@ export function createVethPair(
   }
   undo.push(`remove ${name}`, () => removeHostVeth(node.route, name));
   const pair = { host: mustFind(node.route, name), container: mustFind(container.route, attachment.ifName) };
-  if (settings.hairpin) execute(node.route, setBridgePort(pair.host.index, { hairpin: true }));
+  const { port } = settings;
+  if (port.hairpin || port.isolated) execute(node.route, setBridgePort(pair.host.index, port));
   return pair;
 }
 

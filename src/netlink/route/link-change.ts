@@ -14,7 +14,7 @@ import {
 import type { Request } from '../connection.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import * as rt from './constants.ts';
-import { encodeLinkHeader, type LinkKey, selectLink } from './link.ts';
+import { type BridgePort, encodeLinkHeader, type LinkKey, selectLink } from './link.ts';
 
 export interface NewBridge {
   readonly name: string;
@@ -96,13 +96,15 @@ export function labelHostVeth(name: string, alias: string): Request {
   return { operation: `label ${name}`, type: rt.RTM_SETLINK, flags: 0, header, attributes: [...attributes, ...label] };
 }
 
-export interface PortOptions {
-  readonly hairpin?: boolean;
+/** The link takes every frame, whoever it is for. */
+export function setLinkPromiscuous(index: number): Request {
+  const header = encodeLinkHeader({ index, flags: rt.IFF_PROMISC, change: rt.IFF_PROMISC });
+  return { operation: `make link ${index} promiscuous`, type: rt.RTM_SETLINK, flags: 0, header, attributes: [] };
 }
 
-/** Sets options of a bridge port; those not named stay. */
-export function setBridgePort(index: number, { hairpin }: PortOptions): Request {
-  const options = hairpin === undefined ? [] : [attrU8(rt.IFLA_BRPORT_MODE, Number(hairpin))];
+/** Sets both options of a bridge port. */
+export function setBridgePort(index: number, { hairpin, isolated }: BridgePort): Request {
+  const options = [attrU8(rt.IFLA_BRPORT_MODE, Number(hairpin)), attrU8(rt.IFLA_BRPORT_ISOLATED, Number(isolated))];
   return {
     operation: `set the bridge port options of link ${index}`,
     type: rt.RTM_SETLINK,

@@ -16,6 +16,10 @@ const DEFAULTS: Settings = {
   ipMasq: false,
   mtu: undefined,
   hairpin: false,
+  promiscuous: false,
+  isolated: false,
+  forceAddress: false,
+  keepDown: false,
   detectDuplicates: false,
 };
 
@@ -36,6 +40,11 @@ test.each<[object, Partial<Settings>]>([
   [{ mtu: 1400 }, { mtu: 1400 }],
   [{ hairpinMode: true }, { hairpin: true }],
   [{ enabledad: true }, { detectDuplicates: true }],
+  [{ promiscMode: true }, { promiscuous: true }],
+  [{ portIsolation: true }, { isolated: true }],
+  [{ forceAddress: true }, { forceAddress: true }],
+  [{ disableContainerInterface: true }, { keepDown: true }],
+  [{ preserveDefaultVlan: true }, {}],
   [{ ipam: { type: 'host-local' } }, {}],
   [{ ipam: { type: 'trestle-ipam' } }, {}],
 ])('%j', (config, changes) => {
@@ -49,16 +58,18 @@ describe('what excludes each other', () => {
     expect(fault.message).toContain('hairpinMode and promiscMode exclude each other');
     expect(settingsOf({ hairpinMode: true, promiscMode: false }).hairpin).toBe(true);
   });
+
+  test('disableContainerInterface and ipam', () => {
+    const fault = faultOf(() => settingsOf({ disableContainerInterface: true, ipam: { type: 'host-local' } }));
+    expect(fault.kind).toBe('config');
+    expect(fault.message).toContain('disableContainerInterface and ipam exclude each other');
+    expect(settingsOf({ disableContainerInterface: true, ipam: {} }).keepDown).toBe(true);
+  });
 });
 
 test.each([
-  ...[{ promiscMode: true }, { vlan: 5 }, { vlanTrunk: [{ id: 5 }] }, { macspoofchk: true }, { portIsolation: true }],
-  ...[
-    { forceAddress: true },
-    { disableContainerInterface: true },
-    { ipMasqBackend: 'iptables' },
-    { ipam: { type: 'dhcp' } },
-  ],
+  ...[{ vlan: 5 }, { vlanTrunk: [{ id: 5 }] }, { macspoofchk: true }],
+  ...[{ ipMasqBackend: 'iptables' }, { ipam: { type: 'dhcp' } }],
 ])('%j is never passed over in silence', (config) => {
   expect(settingsOrRefusal(config)).not.toEqual(DEFAULTS);
 });

@@ -10,7 +10,7 @@ import { nftElements } from '../support/nft.ts';
 import { createNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { ping } from '../support/traffic.ts';
-import { e2e, ipam, network, replaceLease, V4, V6 } from './support/network.ts';
+import { e2e, ipam, loseNamespace, network, replaceLease, V4, V6 } from './support/network.ts';
 
 e2e("DEL leaves others' things alone", (artifact) => {
   test('the other container, even when its result is handed in', () => {
@@ -148,7 +148,7 @@ e2e('DEL of what the reference plugin made', (artifact) => {
     succeeded(theirs.add(other));
     const before = leftovers(node);
     succeeded(theirs.add(container));
-    container.ns.delete();
+    loseNamespace(node, container);
     succeeded(runtime(node, artifact, config).del(container, { env: { CNI_NETNS: '' } }));
     expect(leftovers(node)).toEqual(before);
     succeeded(theirs.check(other));

@@ -11,7 +11,7 @@ import { type Container, createNode, type ScratchNode } from '../support/node.ts
 import { type Runtime, runtime, type ValidAttachment } from '../support/runtime.ts';
 import { ping } from '../support/traffic.ts';
 import { withMounts } from './support/mounts.ts';
-import { e2e, footprint, ipam, loseNamespace, network, V4 } from './support/network.ts';
+import { e2e, eventually, footprint, ipam, loseNamespace, network, V4 } from './support/network.ts';
 
 const valid = (...containers: Container[]): ValidAttachment[] =>
   containers.map(({ id }) => ({ containerID: id, ifname: 'eth0' }));
@@ -162,8 +162,10 @@ e2e('GC without a list', (artifact) => {
     succeeded(pods.gc(list));
     expect([leftovers(node), footprint(node)]).toEqual(before);
     loseNamespace(node, rest[0] as Container);
-    succeeded(pods.gc(list));
-    expect(leftovers(node)).toEqual(only);
+    eventually(() => {
+      succeeded(pods.gc(list));
+      expect(leftovers(node)).toEqual(only);
+    });
     verify();
   });
 

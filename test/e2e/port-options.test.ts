@@ -62,7 +62,12 @@ e2e('promiscMode', (artifact) => {
 e2e('disableContainerInterface', (artifact) => {
   test('leaves the interface down, and CHECK expects it so', () => {
     using node = createNode();
-    const down = { ipam: undefined, isDefaultGateway: false, ipMasq: false, disableContainerInterface: true };
+    const down = {
+      ipam: { dataDir: node.dataDir },
+      isDefaultGateway: false,
+      ipMasq: false,
+      disableContainerInterface: true,
+    };
     const pods = runtime(node, artifact, network(node, down));
     const container = node.container();
     succeeded(pods.add(container));

@@ -8,7 +8,7 @@ import { ipBatch } from '../support/netns.ts';
 import { createNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { withMounts } from './support/mounts.ts';
-import { e2e, footprint, ipam, loseNamespace, network, V4, V6 } from './support/network.ts';
+import { e2e, eventually, footprint, ipam, loseNamespace, network, V4, V6 } from './support/network.ts';
 
 const oneAddress = { subnet: V4.subnet, rangeStart: V4.first, rangeEnd: V4.first };
 
@@ -57,7 +57,7 @@ e2e('STATUS says 50', (artifact) => {
     const pods = runtime(node, artifact, network(node, { ipam: ipam(node, [oneAddress]) }));
     succeeded(pods.add(container));
     loseNamespace(node, container);
-    succeeded(pods.status());
+    eventually(() => succeeded(pods.status()));
     succeeded(pods.add(node.container()));
   });
 

@@ -75,6 +75,21 @@ export function loseNamespace(node: ScratchNode, container: Container): void {
   }
 }
 
+/**
+ * Does it again, for at most 5 s, until it does not throw. For what depends on a namespace being dead: its inode number may
+ * have passed to another one at once, in which a process runs, and then it does not count as dead.
+ */
+export function eventually(act: () => void): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      return act();
+    } catch (error) {
+      if (tries === 50) throw error;
+      Bun.sleepSync(100);
+    }
+  }
+}
+
 /** Up, with a carrier. The kernel says `operstate` and NO-CARRIER up to a second later. */
 export function isUp({ flags }: Link): boolean {
   return flags.includes('UP') && flags.includes('LOWER_UP');

@@ -17,8 +17,9 @@ describe('the bytes of', () => {
     ['set up by index', change.setLinkUp(3)],
     ['label', change.labelHostVeth('vhost', 'trestle:pods/abc/eth0')],
     ['delete by name', change.deleteLink('vhost')],
-    ['hairpin on, by bridge', change.setBridgePort(4, { hairpin: true })],
-    ['hairpin off, by bridge', change.setBridgePort(4, { hairpin: false })],
+    ['promiscuous', change.setLinkPromiscuous(3)],
+    ['hairpin, by bridge', change.setBridgePort(5, { hairpin: true, isolated: false })],
+    ['isolated, by bridge', change.setBridgePort(5, { hairpin: false, isolated: true })],
     ['delete by index, by ip', change.deleteLink(4)],
   ])('%s', (section, request) => {
     expect(sentFor(request)).toEqual(bytesOf('link-change', section));
@@ -26,7 +27,7 @@ describe('the bytes of', () => {
 });
 
 describe('the same as ip says is said by', () => {
-  test.each(['create bridge', 'create veth', 'set up by index'])('%s', (section) => {
+  test.each(['create bridge', 'create veth', 'set up by index', 'promiscuous'])('%s', (section) => {
     expect(saidIn('link-change', section)).toEqual(saidIn('link-change', `${section}, by ip`));
     expect(headerIn('link-change', section)).toBe(headerIn('link-change', `${section}, by ip`));
   });
@@ -48,11 +49,6 @@ describe('without an MTU', () => {
     expect(bare.length).toBe(bytesOf('link-change', 'create veth').length - 16);
     expect(Buffer.from(bare).includes(Buffer.from([8, 0, 4, 0]))).toBe(false);
   });
-});
-
-test('port options that are not named stay', () => {
-  const [options] = change.setBridgePort(4, {}).attributes;
-  expect(options).toEqual({ type: 12, value: [] });
 });
 
 test('what is done stands in the operation', () => {

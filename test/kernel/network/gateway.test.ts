@@ -1,0 +1,122 @@
+/** The addresses of the bridge. */
+
+import { expect, test } from 'bun:test';
+import type { Connection } from '../../../src/netlink/connection.ts';
+import { ensureBridge, findBridge } from '../../../src/network/bridge.ts';
+import { ensureGateways } from '../../../src/network/gateway.ts';
+import { faultOf } from '../../support/fault.ts';
+import { addresses, cidrs, setSysctl } from '../../support/kernel.ts';
+import { createNetns, exec, ipBatch } from '../../support/netns.ts';
+import { describeOnKernel } from '../../support/privilege.ts';
+import { withRoute } from '../support/inside.ts';
+import { cidr } from '../support/values.ts';
+
+const CNI0 = { name: 'cni0', mtu: undefined, promiscuous: false };
+/** Something that uses the bridge. */
+const PORT = 'link add p type veth peer name q\n link set p master cni0';
+
+/** Gives the bridge, which is made if need be, these gateways. */
+const give =
+  (...gateways: readonly string[]) =>
+  (connection: Connection) =>
+    giveTo(connection, gateways, false);
+
+function giveTo(connection: Connection, gateways: readonly string[], force: boolean): void {
+  const bridge = ensureBridge(connection, findBridge(connection, 'cni0'), CNI0);
+  ensureGateways(connection, bridge, gateways.map(cidr), force);
+}
+
+describeOnKernel('gateway addresses', () => {
+  test('of both families are there at once, IPv6 without duplicate address detection', () => {
+    using ns = createNetns();
+    withRoute(ns, give('10.1.0.1/24', 'fd00:1::1/64'));
+    const found = addresses(ns, 'cni0');
+    expect(found.map(({ cidr: text, scope, broadcast }) => [text, scope, broadcast])).toEqual([
+      ['10.1.0.1/24', 'global', '10.1.0.255'],
+      ['fd00:1::1/64', 'global', undefined],
+    ]);
+    expect(found[1]?.flags).toContain('nodad');
+    expect(found[1]?.flags).not.toContain('tentative');
+  });
+
+  test('that are there are left as they are', () => {
+    using ns = createNetns();
+    withRoute(ns, give('10.1.0.1/24', 'fd00:1::1/64'));
+    const before = exec(ns, ['ip', '-j', 'address', 'show', 'dev', 'cni0']);
+    withRoute(ns, give('fd00:1::1/64', '10.1.0.1/24'));
+    expect(withoutTimes(exec(ns, ['ip', '-j', 'address', 'show', 'dev', 'cni0']))).toEqual(withoutTimes(before));
+  });
+
+  test('are added to those of the other family', () => {
+    using ns = createNetns();
+    for (const gateway of ['10.1.0.1/24', 'fd00:1::1/64']) withRoute(ns, give(gateway));
+    expect(cidrs(ns, 'cni0')).toEqual(['10.1.0.1/24', 'fd00:1::1/64']);
+  });
+
+  test('of further IPv6 subnets may stand beside each other', () => {
+    using ns = createNetns();
+    for (const gateway of ['fd00:1::1/64', 'fd00:2::1/64']) withRoute(ns, give(gateway));
+    expect(cidrs(ns, 'cni0')).toEqual(['fd00:1::1/64', 'fd00:2::1/64']);
+  });
+
+  test('come on a node where new links have no IPv6', () => {
+    using ns = createNetns();
+    setSysctl(ns, 'net/ipv6/conf/default/disable_ipv6', 1);
+    withRoute(ns, give('fd00:1::1/64'));
+    expect(cidrs(ns, 'cni0')).toEqual(['fd00:1::1/64']);
+  });
+
+  test('that are not asked for are not given', () => {
+    using ns = createNetns();
+    withRoute(ns, give());
+    expect(cidrs(ns, 'cni0')).toEqual([]);
+  });
+});
+
+describeOnKernel('an address that is in the way', () => {
+  const CASES = [
+    ['of another IPv4 subnet', '10.2.0.1/24', '10.1.0.1/24'],
+    ['the same IPv4 address, of another length', '10.1.0.1/16', '10.1.0.1/24'],
+    ['another IPv4 address of the same subnet', '10.1.0.9/24', '10.1.0.1/24'],
+    ['of an IPv6 subnet that holds ours', 'fd00::9/32', 'fd00:0:1::1/64'],
+    ['of an IPv6 subnet that ours holds', 'fd00:0:1::9/64', 'fd00::1/32'],
+    ['another IPv6 address of the same subnet', 'fd00:1::9/64', 'fd00:1::1/64'],
+  ] as const;
+
+  test.each(CASES)('%s: while the bridge is in use, both are named and nothing is changed', (_, present, wanted) => {
+    using ns = createNetns();
+    ipBatch(ns, `link add cni0 type bridge\n address add ${present} dev cni0\n ${PORT}`);
+    const fault = withRoute(ns, (connection) => faultOf(() => give(wanted)(connection)));
+    expect(fault.kind).toBe('conflict');
+    expect(fault.message).toContain(`cannot give cni0 the gateway address ${wanted}`);
+    expect(fault.message).toContain(present);
+    expect(fault.details).toContain('cni0 is in use by p');
+    expect(cidrs(ns, 'cni0')).toEqual([present]);
+  });
+
+  test.each(CASES)('%s: gives way where nobody uses the bridge', (_, present, wanted) => {
+    using ns = createNetns();
+    ipBatch(ns, `link add cni0 type bridge\n address add ${present} dev cni0`);
+    withRoute(ns, give(wanted));
+    expect(cidrs(ns, 'cni0')).toEqual([wanted]);
+  });
+
+  test('gives way where it is told to, and nothing else does', () => {
+    using ns = createNetns();
+    ipBatch(ns, `link add cni0 type bridge\n ${PORT}`);
+    for (const other of ['10.2.0.1/24', '10.3.0.1/24', 'fd00:2::1/64']) ipBatch(ns, `address add ${other} dev cni0`);
+    withRoute(ns, (connection) => giveTo(connection, ['10.1.0.1/24', 'fd00:1::1/64'], true));
+    expect(cidrs(ns, 'cni0')).toEqual(['10.1.0.1/24', 'fd00:1::1/64', 'fd00:2::1/64']);
+  });
+
+  test('is none: the kernel’s own link-local one, and one of another link', () => {
+    using ns = createNetns();
+    ipBatch(ns, 'link add cni0 up type bridge\n link add cni1 type bridge\n address add 10.2.0.1/24 dev cni1');
+    withRoute(ns, give('10.1.0.1/24', 'fd00:1::1/64'));
+    expect(cidrs(ns, 'cni0')).toEqual(['10.1.0.1/24', 'fd00:1::1/64']);
+  });
+});
+
+function withoutTimes(json: string): unknown {
+  return JSON.parse(json, (key, value: unknown) => (/life_time$/.test(key) ? undefined : value));
+}

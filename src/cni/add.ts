@@ -1,8 +1,9 @@
 /** ADD: the table of contents. Each step that changed something pushes its inverse; an error runs them backwards. */
 
+import { formatCidr } from '../address/cidr.ts';
 import { formatMac } from '../address/mac.ts';
 import { Fault } from '../fault.ts';
-import { type IpamPlan, type Owner, releaseAddresses } from '../ipam/index.ts';
+import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../ipam/index.ts';
 import type { Log } from '../log.ts';
 import type { Link } from '../netlink/route/link.ts';
 import { configureInterface } from '../network/addressing.ts';
@@ -16,7 +17,16 @@ import { containerMac, hostVethName } from '../network/names.ts';
 import { createUndo, type Undo } from '../network/undo.ts';
 import { createVethPair, refuseTakenName, type VethPair } from '../network/veth.ts';
 import { sameNetns } from '../sys/netns.ts';
-import { type Allocation, allocate, familiesOf, gatewaysOf, planOf, withGateways } from './allocation.ts';
+import {
+  type Allocation,
+  allocate,
+  allocateElsewhere,
+  familiesOf,
+  gatewaysOf,
+  planOf,
+  withGateways,
+} from './allocation.ts';
+import { delegateCommand } from './delegate.ts';
 import { addHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import type { Result } from './result.ts';
@@ -81,7 +91,18 @@ function takeAddresses({ request, plan, node, container, undo, log, settings }: 
   const host = addHost(node, request, log);
   const allocation = allocate(request, plan, owner, host);
   undo.push('release the addresses', () => releaseAddresses(request.dataDir, request, host));
-  return allocation;
+  const { delegation } = request;
+  if (delegation === undefined) return allocation;
+  undo.push(`have ${delegation.type} release the addresses`, () => delegateCommand(delegation, 'DEL'));
+  const given = allocateElsewhere(request, delegation);
+  if (settings.ipMasq) noteMasquerade(request, given, host);
+  return given;
+}
+
+/** DEL has no other way to know what somebody else's IPAM gave. */
+function noteMasquerade(request: MainRequest, { addresses }: Allocation, host: Host): void {
+  const masquerade = addresses.map(({ address }) => formatCidr(address));
+  amendRecord(request.dataDir, request, encodeNotes({ process: process.pid, masquerade }), host);
 }
 
 function prepareBridge(

@@ -13,6 +13,7 @@ import {
 } from '../ipam/index.ts';
 import type { ContainerAddress } from '../network/addressing.ts';
 import type { Dns, Route } from '../schema/net.ts';
+import { type Delegation, delegateAdd } from './delegate.ts';
 import type { BaseRequest, MainRequest } from './request.ts';
 import type { Settings } from './settings.ts';
 
@@ -43,6 +44,12 @@ export function allocate(request: BaseRequest, plan: IpamPlan | undefined, owner
   const dns = plan.resolvConf === undefined ? undefined : readResolvConf(plan.resolvConf);
   const leases = leaseAddresses(plan, owner, host);
   return { addresses: leases, routes: plan.routes, dns: request.dns ?? dns ?? {} };
+}
+
+/** Has another plugin give the addresses. @throws what `delegateAdd` throws */
+export function allocateElsewhere(request: BaseRequest, delegation: Delegation): Allocation {
+  const { ips, routes, dns } = delegateAdd(delegation);
+  return { addresses: ips.map(({ address, gateway }) => ({ address, gateway })), routes, dns: request.dns ?? dns };
 }
 
 /** What the main plugin makes of it: a gateway where IPAM named none, and the default routes that are asked for. */

@@ -9,6 +9,7 @@ import { verifyMasquerade } from '../network/masquerade.ts';
 import { hostVethName } from '../network/names.ts';
 import * as verify from '../network/verify.ts';
 import { type Allocation, familiesOf, gatewaysOf, withGateways } from './allocation.ts';
+import { delegateCommand } from './delegate.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { decodeResult, type Result, type ResultInterface, type ResultIp } from './result.ts';
@@ -48,6 +49,7 @@ function verifyAttachment(
     const expected = ips.map(({ address }) => address.ip);
     verifyLeases(request.dataDir, request, expected, mainHost(node, log));
   }
+  if (request.delegation !== undefined) delegateCommand(request.delegation, 'CHECK');
   for (const { address } of settings.ipMasq ? ips : []) {
     verifyMasquerade(node.nft(), masqueradeEntry(request, address));
   }

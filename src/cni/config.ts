@@ -1,8 +1,8 @@
 /** The network configuration: the JSON on stdin, for both roles (CNI spec 1.1, section 1; keys of the reference bridge). */
 
-import { ipamShape, ipRangesShape, optionalIpamShape } from '../ipam/config.ts';
+import { ipamShape, ipRangesShape, type OptionalIpamSection, optionalIpamShape } from '../ipam/config.ts';
 import { dns, flag, ips, mac, mtu, text, unsigned } from '../schema/net.ts';
-import { leaf, list, object, type ValueOf } from '../schema/shape.ts';
+import { isObject, leaf, list, object, type Shape, selected, type ValueOf } from '../schema/shape.ts';
 import * as z from '../schema/zod.ts';
 
 /** GC's list may be long, so one schema serves all its entries. */
@@ -22,6 +22,22 @@ const commonKeys = {
 };
 
 export const ipamPluginShape = object({ ...commonKeys, ipam: ipamShape }, 'ipam');
+
+/** IPAM that is done in this process, whatever of its two names it is called by. */
+const OWN_IPAM = ['', 'trestle-ipam', 'host-local'];
+
+/** What the section of another IPAM plugin holds is that plugin's business. */
+const foreignIpamShape: Shape<OptionalIpamSection> = object({ type: text, dataDir: text });
+
+const ipamSection = selected((value) => {
+  const type = isObject(value) ? (value.type ?? '') : '';
+  return typeof type !== 'string' || OWN_IPAM.includes(type) ? optionalIpamShape : foreignIpamShape;
+});
+
+/** Whether this process does the IPAM. */
+export function isOwnIpam(type: string): boolean {
+  return OWN_IPAM.includes(type);
+}
 
 const vlanId = unsigned(4094);
 
@@ -43,7 +59,7 @@ export const mainPluginShape = object({
   portIsolation: flag,
   enabledad: flag,
   disableContainerInterface: flag,
-  ipam: optionalIpamShape,
+  ipam: ipamSection,
 });
 
 export type MainConfig = ValueOf<typeof mainPluginShape>;

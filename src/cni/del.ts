@@ -4,12 +4,13 @@
  */
 
 import { reasonOf } from '../fault.ts';
-import { type AttachmentRecord, findRecord, releaseAddresses } from '../ipam/index.ts';
+import { type AttachmentRecord, findRecord, type Host, releaseAddresses } from '../ipam/index.ts';
 import type { Log } from '../log.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { collectMasquerade } from '../network/masquerade.ts';
 import { hostVethName, ownerText } from '../network/names.ts';
 import { removeHostVeth } from '../network/veth.ts';
+import { delegateCommand } from './delegate.ts';
 import { removeForeignInterface } from './foreign.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
@@ -30,12 +31,17 @@ export function del(request: MainRequest, log: Log): void {
       ...attempt(() => removeInterface(request, record, node, bridge)),
     ];
     // With the interface still there, the address is still in use: it stays leased, and the runtime will call again.
-    if (failures.length === 0) failures.push(...attempt(() => releaseAddresses(request.dataDir, request, host)));
+    if (failures.length === 0) failures.push(...attempt(() => release(request, host)));
     for (const failure of failures.slice(1)) log('error', `DEL: ${reasonOf(failure)}`);
     if (failures.length > 0) throw failures[0];
   } finally {
     node.close();
   }
+}
+
+function release(request: MainRequest, host: Host): void {
+  if (request.delegation !== undefined) delegateCommand(request.delegation, 'DEL');
+  releaseAddresses(request.dataDir, request, host);
 }
 
 function removeInterface(

@@ -15,6 +15,8 @@ export interface Environment {
   readonly args: string;
   /** Where other plugins are looked up. */
   readonly path: readonly string[];
+  /** All variables as they came, for plugins that we run. */
+  readonly variables: Variables;
 }
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -43,7 +45,7 @@ export function readEnvironment(variables: Variables): Environment {
   if (NEEDED[command].includes('CNI_CONTAINERID')) verifyIdentifier('CNI_CONTAINERID', containerId, 'environment');
   if (NEEDED[command].includes('CNI_IFNAME')) verifyInterfaceName('CNI_IFNAME', ifName, 'environment');
   const path = (variables.CNI_PATH ?? '').split(':').filter((directory) => directory !== '');
-  return { command, containerId, netns, ifName, args: variables.CNI_ARGS ?? '', path };
+  return { command, containerId, netns, ifName, args: variables.CNI_ARGS ?? '', path, variables };
 }
 
 /** Network names and container IDs become file names, so the specification's pattern is not negotiable. @throws Fault */

@@ -3,6 +3,7 @@
 import { Fault, type FaultKind, reasonOf } from '../fault.ts';
 import { KernelError } from '../netlink/error.ts';
 import { SystemError } from '../sys/libc.ts';
+import { DelegateError } from './delegate.ts';
 
 export interface CniError {
   readonly cniVersion: string;
@@ -34,8 +35,13 @@ const CODES: Record<FaultKind, number> = {
 const DENIED = ['EPERM', 'EACCES'];
 
 export function cniErrorOf(error: unknown, cniVersion: string): CniError {
+  if (error instanceof DelegateError) return present(cniVersion, error.code, error.message, error.details);
   const { kind, details } = classify(error);
-  return { cniVersion, code: CODES[kind], msg: reasonOf(error), ...(details === undefined ? {} : { details }) };
+  return present(cniVersion, CODES[kind], reasonOf(error), details);
+}
+
+function present(cniVersion: string, code: number, msg: string, details: string | undefined): CniError {
+  return { cniVersion, code, msg, ...(details === undefined ? {} : { details }) };
 }
 
 function classify(error: unknown): { kind: FaultKind; details?: string | undefined } {

@@ -8,6 +8,7 @@ import { findLinks } from '../network/links.ts';
 import { collectMasquerade } from '../network/masquerade.ts';
 import { aliasOwner, hostVethName, isOwnedBy, ownerText } from '../network/names.ts';
 import { removeHostVeth } from '../network/veth.ts';
+import { delegateCommand } from './delegate.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { removeRecordedMasquerade } from './traces.ts';
@@ -25,6 +26,8 @@ export function gc(request: MainRequest, log: Log): void {
     if (validAttachments !== undefined) {
       succeeds(failures, () => removeOrphans(node, network, validAttachments, request.config.ipMasq === true));
     }
+    const { delegation } = request;
+    if (delegation !== undefined) succeeds(failures, () => delegateCommand(delegation, 'GC'));
     report(doomed, failures, host);
   } finally {
     node.close();

@@ -6,12 +6,12 @@ import type { Log } from '../log.ts';
 import { statPath } from '../sys/stat.ts';
 import { allocate, planFor } from './allocation.ts';
 import type { Environment } from './environment.ts';
-import { type IpamRequest, readIpamRequest } from './request.ts';
+import { type Input, type IpamRequest, readIpamRequest } from './request.ts';
 import { decodeResult, encodeResult, type Result } from './result.ts';
 
 /** @returns the JSON to print: the result of ADD, nothing for the others */
-export function runIpamCommand(environment: Environment, json: Record<string, unknown>, log: Log): object | undefined {
-  const request = readIpamRequest(environment, json, log);
+export function runIpamCommand(environment: Environment, input: Input, log: Log): object | undefined {
+  const request = readIpamRequest(environment, input, log);
   const host = ipam.readHost(log);
   switch (request.command) {
     case 'ADD':

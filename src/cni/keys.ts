@@ -14,7 +14,7 @@ const SHORT = 4;
 
 /** A copy of `value` in which keys that differ only in case from the shape's are spelt as the shape spells them. */
 export function tidyKeys(shape: Shape, value: unknown, log: Log, path = ''): unknown {
-  const { element, keys } = shape;
+  const { element, keys } = shape.select?.(value) ?? shape;
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
     return element === undefined ? value : value.map((entry, at) => tidyKeys(element, entry, log, `${path}[${at}]`));

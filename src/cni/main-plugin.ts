@@ -6,13 +6,13 @@ import { check } from './check.ts';
 import { del } from './del.ts';
 import type { Environment } from './environment.ts';
 import { gc } from './gc.ts';
-import { readMainRequest } from './request.ts';
+import { type Input, readMainRequest } from './request.ts';
 import { encodeResult } from './result.ts';
 import { status } from './status.ts';
 
 /** @returns the JSON to print: the result of ADD, nothing for the others */
-export function runMainCommand(environment: Environment, json: Record<string, unknown>, log: Log): object | undefined {
-  const request = readMainRequest(environment, json, log);
+export function runMainCommand(environment: Environment, input: Input, log: Log): object | undefined {
+  const request = readMainRequest(environment, input, log);
   switch (request.command) {
     case 'ADD':
       return encodeResult(add(request, log), request.cniVersion);

@@ -7,6 +7,7 @@ import { cniErrorOf } from './error.ts';
 import { parseInput } from './input.ts';
 import { runIpamCommand } from './ipam-plugin.ts';
 import { runMainCommand } from './main-plugin.ts';
+import type { Input } from './request.ts';
 import { LATEST_VERSION, VERSIONS } from './versions.ts';
 
 export type Role = 'main' | 'ipam';
@@ -26,9 +27,10 @@ export function runPlugin(call: Call): number {
   try {
     const environment = readEnvironment(call.variables);
     if (environment.command === 'VERSION') return answer(call, versionOf(readLeniently(call)));
-    const json = parseInput(call.readInput());
+    const text = call.readInput();
+    const json = parseInput(text);
     cniVersion = versionOf(json).cniVersion;
-    const result = dispatch(call.role, environment, json, createLog(call.writeError));
+    const result = dispatch(call.role, environment, { text, json }, createLog(call.writeError));
     return result === undefined ? 0 : answer(call, result);
   } catch (error) {
     if (call.variables.TRESTLE_STACK) call.writeError(`${error instanceof Error ? error.stack : reasonOf(error)}\n`);
@@ -36,9 +38,9 @@ export function runPlugin(call: Call): number {
   }
 }
 
-function dispatch(role: Role, environment: Environment, json: Record<string, unknown>, log: Log): object | undefined {
+function dispatch(role: Role, environment: Environment, input: Input, log: Log): object | undefined {
   const run = role === 'main' ? runMainCommand : runIpamCommand;
-  return run(environment, json, log);
+  return run(environment, input, log);
 }
 
 export type PluginCommand = Exclude<Command, 'VERSION'>;

@@ -9,10 +9,17 @@ import { parseWith } from '../schema/explain.ts';
 import type { Dns } from '../schema/net.ts';
 import type { Shape } from '../schema/shape.ts';
 import { type CniArgs, parseArgs } from './args.ts';
-import { type IpamPluginConfig, ipamPluginShape, type MainConfig, mainPluginShape } from './config.ts';
+import { type IpamPluginConfig, ipamPluginShape, isOwnIpam, type MainConfig, mainPluginShape } from './config.ts';
+import type { Delegation } from './delegate.ts';
 import { type Environment, verifyIdentifier } from './environment.ts';
 import { tidyKeys } from './keys.ts';
 import { type CniVersion, parseVersion, verifyCommandVersion } from './versions.ts';
+
+/** What stood on stdin: as text, and as the object it is. */
+export interface Input {
+  readonly text: string;
+  readonly json: Record<string, unknown>;
+}
 
 /** What both roles ask with. */
 export interface BaseRequest extends Attachment {
@@ -38,22 +45,28 @@ export interface IpamRequest extends BaseRequest {
 
 export interface MainRequest extends BaseRequest {
   readonly config: MainConfig;
-  /** Undefined: layer 2 only. */
+  /** Undefined: layer 2 only, or somebody else's. */
   readonly ipam: IpamSection | undefined;
+  /** The plugin that does the IPAM, where it is not done here. */
+  readonly delegation: Delegation | undefined;
   readonly mac: Uint8Array | undefined;
 }
 
 /** @throws Fault `config`, `version`, `environment`, `unsupported` */
-export function readMainRequest(environment: Environment, json: Record<string, unknown>, log: Log): MainRequest {
-  const config = readConfig(mainPluginShape, json, log);
+export function readMainRequest(environment: Environment, input: Input, log: Log): MainRequest {
+  const config = readConfig(mainPluginShape, input.json, log);
   const base = readBase(environment, config, config.ipam ?? {});
   const mac = config.runtimeConfig?.mac ?? config.args?.cni?.mac ?? argsOf(environment).mac;
-  return Object.freeze({ ...base, config, ipam: ipamSection(config), mac });
+  const { path, variables } = environment;
+  const type = config.ipam?.type ?? '';
+  if (isOwnIpam(type)) return Object.freeze({ ...base, config, ipam: ipamSection(config), delegation: undefined, mac });
+  const delegation = { type, path, variables, input: input.text };
+  return Object.freeze({ ...base, config, ipam: undefined, delegation, mac });
 }
 
 /** @throws Fault `config`, `version`, `environment` */
-export function readIpamRequest(environment: Environment, json: Record<string, unknown>, log: Log): IpamRequest {
-  const config = readConfig(ipamPluginShape, json, log);
+export function readIpamRequest(environment: Environment, input: Input, log: Log): IpamRequest {
+  const config = readConfig(ipamPluginShape, input.json, log);
   return Object.freeze({ ...readBase(environment, config, config.ipam), ipam: config.ipam });
 }
 

@@ -27,14 +27,11 @@ export interface Settings {
 
 const DEFAULT_BRIDGE = 'cni0';
 const BACKENDS = ['', 'nftables', 'iptables'];
-/** IPAM that is done in this process, whatever of its two names it is called by. */
-export const OWN_IPAM = ['trestle-ipam', 'host-local'];
 
 /** @throws Fault `config` for a value that cannot be, `unsupported` for one that is not built */
 export function readSettings(config: MainConfig, ipam: IpamSection | undefined): Settings {
   const bridge = bridgeName(config);
   verifyCombinations(config, ipam);
-  if (ipam !== undefined && !OWN_IPAM.includes(ipam.type)) throw unsupported(`ipam.type ${JSON.stringify(ipam.type)}`);
   return {
     bridge,
     isGateway: config.isGateway === true || config.isDefaultGateway === true,

@@ -7,6 +7,7 @@ import { findBridge } from '../network/bridge.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { verifyMasqueradable } from '../network/masquerade.ts';
 import { planOf } from './allocation.ts';
+import { delegateCommand } from './delegate.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings } from './settings.ts';
@@ -20,6 +21,7 @@ export function status(request: MainRequest, log: Log): void {
     asUnavailable(() => findBridge(node.route, settings.bridge));
     if (settings.ipMasq) verifyNftables(node);
     if (plan !== undefined) statusOf(plan, mainHost(node, log));
+    if (request.delegation !== undefined) delegateCommand(request.delegation, 'STATUS');
   } finally {
     node.close();
   }

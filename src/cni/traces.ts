@@ -1,6 +1,6 @@
 /** What an attachment leaves on the node beside its addresses, as its record tells, and taking it away. */
 
-import type { Cidr } from '../address/cidr.ts';
+import { type Cidr, parseCidr } from '../address/cidr.ts';
 import { type Attachment, type AttachmentRecord, type Json, recordedAddresses } from '../ipam/index.ts';
 import type { NodeKernel } from '../network/kernel.ts';
 import { type Masqueraded, removeMasquerade } from '../network/masquerade.ts';
@@ -10,7 +10,8 @@ import { ownerText } from '../network/names.ts';
 export interface Notes {
   /** The process that is making the attachment, or made it. */
   readonly process: number;
-  readonly masquerade: boolean;
+  /** The addresses that are masqueraded, where they are not the record's own: true stands for those. */
+  readonly masquerade: boolean | readonly string[];
 }
 
 export function encodeNotes(notes: Notes): { readonly [key: string]: Json } {
@@ -26,10 +27,15 @@ export function masqueradeEntry({ network, containerId, ifName }: Attachment, ad
   return { network, address, owner: ownerText({ network, containerId, ifName }) };
 }
 
-/** The record's addresses, if they were masqueraded. */
+/** What of an attachment was masqueraded. */
 export function recordedMasquerade(record: AttachmentRecord): Masqueraded[] {
-  if (record.notes?.masquerade !== true) return [];
-  return recordedAddresses(record).map((address) => masqueradeEntry(record, address));
+  return maskedAddresses(record).map((address) => masqueradeEntry(record, address));
+}
+
+function maskedAddresses(record: AttachmentRecord): readonly Cidr[] {
+  const masquerade = record.notes?.masquerade;
+  if (masquerade === true) return recordedAddresses(record);
+  return Array.isArray(masquerade) ? masquerade.flatMap((text) => parseCidr(String(text)) ?? []) : [];
 }
 
 /** @throws KernelError */

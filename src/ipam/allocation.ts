@@ -4,7 +4,7 @@ import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import { removeAborted } from './aborted.ts';
-import { attachmentText, type Owner } from './attachment.ts';
+import { type Attachment, attachmentText, type Owner } from './attachment.ts';
 import { sweepAfterBoot } from './boot.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import { tolerate } from './failures.ts';
@@ -55,6 +55,15 @@ export function recordAttachment(dataDir: string, owner: Owner, host: Host): voi
     sweepAfterBoot(store, host);
     giveWay(store, owner, host);
     replaceRecord(store, createRecord(owner, [], host.bootId, host.nowMs()));
+  });
+}
+
+/** Replaces what the record of an attachment notes, for what is known only later. @throws Fault `busy`, `io` */
+export function amendRecord(dataDir: string, attachment: Attachment, notes: Owner['notes'], host: Host): void {
+  const store = storeOf(dataDir, attachment.network);
+  withLock(store, host, () => {
+    const record = readRecord(store, attachment, host);
+    if (record !== undefined) replaceRecord(store, { ...record, notes });
   });
 }
 

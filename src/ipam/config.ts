@@ -31,6 +31,7 @@ export const optionalIpamShape = object(ipamKeys);
 
 export type RangeSection = ValueOf<typeof range>;
 export type IpamSection = ValueOf<typeof ipamShape>;
+export type OptionalIpamSection = ValueOf<typeof optionalIpamShape>;
 
 /** Where host-local keeps its leases unless told otherwise. */
 const DEFAULT_DATA_DIR = '/var/lib/cni/networks';

@@ -12,6 +12,8 @@ export interface Shape<T = unknown> {
   readonly keys?: Shapes;
   /** The shape of each entry of a list. */
   readonly element?: Shape;
+  /** The shape that this value has, where it depends on the value. */
+  select?(value: unknown): Shape;
 }
 
 type Shapes = Readonly<Record<string, Shape>>;
@@ -60,6 +62,11 @@ export function list<T>(element: Shape<T>): Shape<readonly T[]> {
   return { schemaFor, element };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** A value whose shape depends on the value itself. */
+export function selected<T>(select: (value: unknown) => Shape<T>): Shape<T> {
+  return { schemaFor: (value) => select(value).schemaFor(value), select };
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

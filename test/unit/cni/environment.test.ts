@@ -14,13 +14,15 @@ test('all of it', () => {
     ifName: 'eth0',
     args: 'IP=10.1.0.2',
     path: ['/opt/cni/bin', '/usr/lib/cni'],
+    variables: { ...ADD, ...variables },
   });
 });
 
 test('what is not said is empty', () => {
   const nothing = { containerId: '', netns: '', ifName: '', args: '', path: [] };
   for (const command of ['GC', 'STATUS', 'VERSION'] as const) {
-    expect(readEnvironment({ CNI_COMMAND: command })).toEqual({ command, ...nothing });
+    const variables = { CNI_COMMAND: command };
+    expect(readEnvironment(variables)).toEqual({ command, ...nothing, variables });
   }
 });
 

@@ -136,7 +136,8 @@ describe('IPAM', () => {
   });
 
   test('is needed where the IPAM plugin is called', () => {
-    const read = (config: object) => readIpamRequest(readEnvironment(ADD), { name: 'pods', ...config }, testLog().log);
+    const read = (config: object) =>
+      readIpamRequest(readEnvironment(ADD), { text: '', json: { name: 'pods', ...config } }, testLog().log);
     expect(read({ ipam: { type: 'trestle-ipam' } }).ipam.type).toBe('trestle-ipam');
     expect(faultOf(() => read({})).message).toBe('cannot use the configuration: ipam is missing');
     expect(faultOf(() => read({ ipam: {} })).message).toBe('cannot use the configuration: ipam.type is missing');

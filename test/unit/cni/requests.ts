@@ -23,5 +23,5 @@ export function testLog(): TestLog {
 /** The request of a configuration, which gets a name unless it has one. */
 export function requestOf(config: object, variables: Variables = {}, { log } = testLog()): MainRequest {
   const json = JSON.parse(JSON.stringify({ name: 'pods', ...config })) as Record<string, unknown>;
-  return readMainRequest(readEnvironment({ ...ADD, ...variables }), json, log);
+  return readMainRequest(readEnvironment({ ...ADD, ...variables }), { text: JSON.stringify(json), json }, log);
 }

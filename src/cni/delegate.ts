@@ -1,0 +1,115 @@
+/**
+ * IPAM that another plugin does, in a process of its own: the executable that CNI_PATH has under the name of `ipam.type`,
+ * with the same stdin and environment (CNI spec 1.1, section 4).
+ */
+
+import { Fault } from '../fault.ts';
+import { describe } from '../schema/explain.ts';
+import { statPath } from '../sys/stat.ts';
+import type { Variables } from './environment.ts';
+import { decodeResult, type Result } from './result.ts';
+
+/** What a call needs to run another plugin. */
+export interface Delegation {
+  /** The name of the executable. */
+  readonly type: string;
+  readonly path: readonly string[];
+  readonly variables: Variables;
+  /** What stood on our stdin, to the letter. */
+  readonly input: string;
+}
+
+/** The error object of a plugin that we ran; it is handed on unchanged. */
+export class DelegateError extends Error {
+  override readonly name = 'DelegateError';
+  readonly code: number;
+  readonly details: string | undefined;
+
+  constructor(code: number, message: string, details: string | undefined) {
+    super(message);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** A DHCP server may take its time; a runtime gives up after two to four minutes. */
+const DEADLINE_MS = 60_000;
+
+/** Has the plugin do an ADD. @throws DelegateError with its own error, Fault `delegate` where it answers nothing usable */
+export function delegateAdd(delegation: Delegation): Result {
+  const output = runDelegate(delegation, 'ADD');
+  const result = decodeResult(parseAnswer(delegation, 'ADD', output), `the result of ${delegation.type}`);
+  if (result.ips.length > 0) return result;
+  throw unusable(delegation, 'ADD', 'it succeeded without giving an address');
+}
+
+/** Has the plugin do another command. @throws DelegateError, Fault `delegate` */
+export function delegateCommand(delegation: Delegation, command: 'DEL' | 'CHECK' | 'GC' | 'STATUS'): void {
+  runDelegate(delegation, command);
+}
+
+/** @returns what it wrote to stdout. Its stderr goes to ours. */
+function runDelegate(delegation: Delegation, command: string): string {
+  const executable = findExecutable(delegation);
+  // Loaded here, since it takes 15 ms of start-up that the IPAM in this process does not need.
+  const { execaSync } = require('execa') as typeof import('execa');
+  const { variables, input } = delegation;
+  const ran = execaSync(executable, [], {
+    env: { ...variables, CNI_COMMAND: command },
+    extendEnv: false,
+    input,
+    stderr: 'inherit',
+    stripFinalNewline: false,
+    timeout: DEADLINE_MS,
+    killSignal: 'SIGKILL',
+    reject: false,
+  });
+  if (ran.timedOut)
+    throw unusable(delegation, command, `it did not end within ${DEADLINE_MS / 1000} s, and was killed`);
+  if (!ran.failed) return ran.stdout;
+  throw failure(delegation, command, ran.stdout, ran.signal ?? ran.exitCode ?? 'an unknown cause');
+}
+
+/** Looked up in CNI_PATH only; a name that is a path would lead out of it. */
+function findExecutable({ type, path }: Delegation): string {
+  if (!/^[A-Za-z0-9][\w.-]*$/.test(type)) {
+    throw new Fault('config', `cannot run the IPAM plugin ${describe(type)}: that is no name of a plugin`);
+  }
+  const found = path.map((directory) => `${directory}/${type}`).find((file) => statPath(file)?.isFile);
+  if (found !== undefined) return found;
+  throw new Fault('delegate', `cannot run the IPAM plugin ${type}: it is not in CNI_PATH`, {
+    details: `CNI_PATH is ${path.join(':') || 'empty'}. Install the plugin there, or correct ipam.type.`,
+  });
+}
+
+/** A plugin that fails says so in an error object; one that crashes does not get to it. */
+function failure(delegation: Delegation, command: string, stdout: string, status: string | number): Error {
+  const error = parseObject(stdout);
+  if (typeof error?.code !== 'number' || typeof error.msg !== 'string') {
+    const ended = typeof status === 'number' ? `it ended with status ${status}` : `it ended by ${status}`;
+    return unusable(delegation, command, `${ended} and without an error object`);
+  }
+  return new DelegateError(error.code, error.msg, typeof error.details === 'string' ? error.details : undefined);
+}
+
+function parseAnswer(delegation: Delegation, command: string, stdout: string): Record<string, unknown> {
+  const answer = parseObject(stdout);
+  if (answer !== undefined) return answer;
+  const what = stdout.trim() === '' ? 'nothing' : describe(stdout.trim());
+  throw unusable(delegation, command, `it succeeded and printed ${what}, expected a result`);
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text, (_, entry) => entry ?? undefined);
+    return typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function unusable({ type }: Delegation, command: string, reason: string): Fault {
+  return new Fault('delegate', `cannot have the IPAM plugin ${type} do ${command}: ${reason}`, {
+    details: `Its messages are in the runtime's log. Try it by hand, or use "trestle-ipam".`,
+  });
+}

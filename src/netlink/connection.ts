@@ -152,7 +152,8 @@ function receiveMessages(transport: Transport, answers: readonly Answer[]): Mess
 }
 
 function unanswered(answers: readonly Answer[]): string {
-  return (answers.find(({ verdict }) => verdict === undefined) ?? (answers[0] as Answer)).request.operation;
+  const waiting = answers.find(({ request, verdict }) => !request.silent && verdict === undefined);
+  return (waiting ?? (answers[0] as Answer)).request.operation;
 }
 
 function isDump(request: Request): boolean {

@@ -86,7 +86,9 @@ function environment(source: Source): string[] {
 
 function execa(source: Source): string[] {
   const found = source.imports.filter(({ specifier, form }) => specifier === 'execa' && form === 'static');
-  return found.map(({ line }) => at(source, line, "execa costs 15 ms: use import('execa') where a process is spawned"));
+  return found.map(({ line }) =>
+    at(source, line, 'execa costs 15 ms: load it within the function that spawns a process'),
+  );
 }
 
 function length(source: Source): string[] {
@@ -150,9 +152,14 @@ function importsOf(code: string): Import[] {
     ...[...code.matchAll(call)].map((found) => ({
       specifier: found[3] as string,
       line: lineAt(code, found.index),
-      form: found[1] === 'import' ? ('dynamic' as const) : ('static' as const),
+      // A require that stands further in is within a function: it runs when that does.
+      form: found[1] === 'import' || isIndented(code, found.index) ? ('dynamic' as const) : ('static' as const),
     })),
   ];
+}
+
+function isIndented(code: string, index: number): boolean {
+  return /[ \t]/.test(code[code.lastIndexOf('\n', index) + 1] ?? '');
 }
 
 function matches(text: string, pattern: RegExp): { text: string; line: number }[] {

@@ -13,6 +13,7 @@ export interface Table {
 }
 
 const HEADER = 4;
+/** What is left of the 256 bytes of user data behind its two bytes of header, without the NUL. */
 const COMMENT_MOST = 253;
 
 export interface NftRequest {
@@ -47,7 +48,7 @@ export function nftBody(message: Message): Uint8Array {
 
 /** User data with one entry (u8 type, u8 length, NUL-terminated text), as nft reads and prints comments. */
 export function attrComment(attribute: number, entry: number, comment: string): Attribute {
-  const text = cString(comment).subarray(0, COMMENT_MOST);
+  const text = cString(comment.slice(0, COMMENT_MOST));
   return attrBytes(attribute, concat([pack([1, entry], [1, text.length]), text]));
 }
 

@@ -41,10 +41,10 @@ describe('a key of another case', () => {
 
   test('is found at any depth, in lists too', () => {
     const { value, lines } = tidy(
-      '{"IPAM":{"Type":"x","ranges":[[{"Subnet":"10.1.0.0/24"}],[{"SUBNET":"fd00::/64"}]]}}',
+      '{"IPAM":{"Type":"trestle-ipam","ranges":[[{"Subnet":"10.1.0.0/24"}],[{"SUBNET":"fd00::/64"}]]}}',
     );
     expect(value).toEqual({
-      ipam: { type: 'x', ranges: [[{ subnet: '10.1.0.0/24' }], [{ subnet: 'fd00::/64' }]] },
+      ipam: { type: 'trestle-ipam', ranges: [[{ subnet: '10.1.0.0/24' }], [{ subnet: 'fd00::/64' }]] },
     });
     expect(lines.map((line) => /the key "(\S+)" is taken/.exec(line)?.[1])).toEqual([
       'IPAM',
@@ -89,7 +89,7 @@ describe('a key that is misspelt', () => {
   });
 
   test('is named with its place', () => {
-    expect(tidy('{"ipam":{"type":"x","rangs":[]}}').lines).toEqual([
+    expect(tidy('{"ipam":{"type":"trestle-ipam","rangs":[]}}').lines).toEqual([
       'warn: the key "ipam.rangs" is not known and has no effect; is "ranges" meant?',
     ]);
   });

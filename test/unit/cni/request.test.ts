@@ -160,11 +160,11 @@ describe('what cannot be used is named', () => {
     [{ ipam: [] }, 'cannot use the configuration: ipam: expected an object, found a list'],
     [{ dns: { search: 'x' } }, 'cannot use the configuration: dns.search: expected a list, found the string "x"'],
     [
-      { ipam: { type: 'x', ranges: [[{ subnet: '10.1.0.0' }]] } },
+      { ipam: { type: 'trestle-ipam', ranges: [[{ subnet: '10.1.0.0' }]] } },
       'cannot use the configuration: ipam.ranges[0][0].subnet: "10.1.0.0" is not an address with a prefix length',
     ],
     [
-      { ipam: { type: 'x', routes: [{ dst: '0.0.0.0/0', gw: '10.1' }] } },
+      { ipam: { type: 'trestle-ipam', routes: [{ dst: '0.0.0.0/0', gw: '10.1' }] } },
       'cannot use the configuration: ipam.routes[0].gw: "10.1" is not an IP address',
     ],
   ])('%j', (config, message) => {

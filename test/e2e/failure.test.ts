@@ -28,6 +28,12 @@ interface Failure {
 const onNode = (commands: string) => (node: ScratchNode) => ipBatch(node.ns, commands);
 const netns = (path: string) => () => ({ env: { CNI_NETNS: path } });
 
+const bridgeInUse = (address: string) =>
+  onNode(`link add cni0 type bridge
+    address add ${address} dev cni0
+    link add port type veth peer name other
+    link set port master cni0`);
+
 const PLACES: Failure[] = [
   { what: 'no such netns', code: 4, message: /\/run\/netns\/nothere/, options: netns('/run/netns/nothere') },
   { what: 'the netns is a regular file', code: 4, message: /\/etc\/passwd/, options: netns('/etc/passwd') },
@@ -102,16 +108,16 @@ const ADDRESSES: Failure[] = [
     config: (node) => network(node, { ipam: ipam(node, [V4.subnet], { resolvConf: '/nowhere/resolv.conf' }) }),
   },
   {
-    what: 'the bridge has another IPv4 address',
+    what: 'the bridge, which is in use, has another IPv4 address',
     code: 102,
     message: /10\.89\.0\.1\/24.*10\.77\.0\.1\/16/,
-    prepare: onNode('link add cni0 type bridge\naddress add 10.77.0.1/16 dev cni0'),
+    prepare: bridgeInUse('10.77.0.1/16'),
   },
   {
-    what: 'the bridge has an IPv6 address that overlaps',
+    what: 'the bridge, which is in use, has an IPv6 address that overlaps',
     code: 102,
     message: /fd00:89::1\/64.*fd00:89::77\/48/,
-    prepare: onNode('link add cni0 type bridge\naddress add fd00:89::77/48 dev cni0'),
+    prepare: bridgeInUse('fd00:89::77/48'),
   },
   {
     what: 'the gateway of a route is unreachable',

@@ -1,0 +1,199 @@
+/** The veth pair: born in place, or not at all. */
+
+import { expect, test } from 'bun:test';
+import { formatMac } from '../../../src/address/mac.ts';
+import { decodeMessages } from '../../../src/netlink/message.ts';
+import { AF_INET6, RTM_NEWLINK, RTM_SETLINK } from '../../../src/netlink/route/constants.ts';
+import { hostVethMac, hostVethName } from '../../../src/network/names.ts';
+import { createUndo } from '../../../src/network/undo.ts';
+import { refuseTakenName, removeHostVeth } from '../../../src/network/veth.ts';
+import { faultOf } from '../../support/fault.ts';
+import { addresses, bridgePorts, link, links } from '../../support/kernel.ts';
+import { createNetns, exec, ipBatch, type Netns } from '../../support/netns.ts';
+import { describeOnKernel } from '../../support/privilege.ts';
+import { ATTACHMENT, bridgeOf, plugIn, SETTINGS } from '../support/attach.ts';
+import { type Kernels, withKernels, withRoute } from '../support/inside.ts';
+
+const NAME = hostVethName(ATTACHMENT);
+
+const veths = (ns: Netns) => links(ns, 'veth').map(({ ifname }) => ifname);
+
+/** Notes the messages of each datagram, and may change a datagram before it is sent. */
+function spyOn(kernels: Kernels, change: (datagram: Uint8Array) => Uint8Array = (datagram) => datagram) {
+  const { transport } = kernels.node.route;
+  const seen: number[][] = [];
+  const spy = {
+    ...transport,
+    send: (datagram: Uint8Array) => {
+      seen.push(decodeMessages(datagram).map(({ type }) => type));
+      transport.send(change(datagram));
+    },
+  };
+  const node = { ...kernels.node, route: { ...kernels.node.route, transport: spy } };
+  return { seen, kernels: { ...kernels, node } };
+}
+
+describeOnKernel('a veth pair', () => {
+  test('has one end up on the bridge, the other down in the container', () => {
+    using node = createNetns();
+    using container = createNetns();
+    const pair = withKernels(node, container, (kernels) => plugIn(kernels));
+    const [host, inside] = [link(node, NAME), link(container, 'eth0')];
+    expect(host).toMatchObject({ master: 'cni0', mtu: 1400, address: formatMac(hostVethMac(ATTACHMENT)) });
+    expect(host).toMatchObject({ ifalias: 'trestle:pods/abc/eth0', flags: expect.arrayContaining(['UP']) });
+    expect(inside).toMatchObject({ mtu: 1400, address: formatMac(SETTINGS.containerMac), operstate: 'DOWN' });
+    expect([host?.link_index, inside?.link_index]).toEqual([inside?.ifindex, host?.ifindex]);
+    expect([pair.host.index, pair.container.index]).toEqual([host?.ifindex as number, inside?.ifindex as number]);
+    expect(links(container).map(({ ifname }) => ifname)).toEqual(['lo', 'eth0']);
+  });
+
+  test('is made by one request, and labelled in the same datagram', () => {
+    using node = createNetns();
+    using container = createNetns();
+    const seen = withKernels(node, container, (kernels) => {
+      bridgeOf(kernels);
+      const spied = spyOn(kernels);
+      plugIn(spied.kernels);
+      return spied.seen;
+    });
+    expect(seen.filter((types) => types.includes(RTM_NEWLINK))).toEqual([[RTM_NEWLINK, RTM_SETLINK]]);
+  });
+
+  test('makes no link-local address on the node', () => {
+    using node = createNetns();
+    using container = createNetns();
+    withKernels(node, container, (kernels) => plugIn(kernels));
+    exec(container, ['ip', 'link', 'set', 'eth0', 'up']);
+    expect(link(node, NAME)?.inet6_addr_gen_mode).toBe('none');
+    expect(addresses(node, NAME, { linkLocal: true })).toEqual([]);
+    expect(addresses(container, 'eth0', { linkLocal: true })).toHaveLength(1);
+  });
+
+  test('has the kernel’s MTU where none is asked for', () => {
+    using node = createNetns();
+    using container = createNetns();
+    withKernels(node, container, (kernels) => plugIn(kernels, { mtu: undefined }));
+    expect([link(node, NAME)?.mtu, link(container, 'eth0')?.mtu]).toEqual([1500, 1500]);
+  });
+
+  test.each([
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ])('has its port’s options: hairpin %p, isolated %p', (hairpin, isolated) => {
+    using node = createNetns();
+    using container = createNetns();
+    withKernels(node, container, (kernels) => plugIn(kernels, { port: { hairpin, isolated } }));
+    expect(bridgePorts(node)).toMatchObject([{ ifname: NAME, hairpin, isolated }]);
+  });
+
+  test('is taken back with the undo stack, in both namespaces', () => {
+    using node = createNetns();
+    using container = createNetns();
+    withKernels(node, container, (kernels) => {
+      const undo = createUndo(() => expect.unreachable());
+      plugIn(kernels, {}, undo);
+      undo.unwind();
+    });
+    expect([...veths(node), ...veths(container)]).toEqual([]);
+  });
+});
+
+describeOnKernel('a kernel that was started without IPv6', () => {
+  test('gets a pair all the same, with its label', () => {
+    using node = createNetns();
+    using container = createNetns();
+    withKernels(node, container, (kernels) => {
+      bridgeOf(kernels);
+      plugIn(spyOn(kernels, withoutIpv6).kernels);
+    });
+    expect(link(node, NAME)).toMatchObject({ master: 'cni0', ifalias: 'trestle:pods/abc/eth0' });
+  });
+});
+
+describeOnKernel('removing', () => {
+  test('does not mind absence, and takes the other end along', () => {
+    using node = createNetns();
+    using container = createNetns();
+    withKernels(node, container, (kernels) => plugIn(kernels));
+    expect(withRoute(node, (connection) => [1, 2].map(() => removeHostVeth(connection, NAME)))).toEqual([true, false]);
+    expect(veths(container)).toEqual([]);
+  });
+});
+
+describeOnKernel('a name that is taken', () => {
+  test('in the container: nothing is made, and what is there stays', () => {
+    using node = createNetns();
+    using container = createNetns();
+    ipBatch(container, 'link add eth0 address 02:00:00:00:00:99 type veth peer name other');
+    withKernels(node, container, (kernels) => {
+      for (const attempt of [() => plugIn(kernels), () => refuseTakenName(kernels.container, 'eth0')]) {
+        const fault = faultOf(attempt);
+        expect(fault.kind).toBe('conflict');
+        expect(fault.message).toBe(
+          `cannot create eth0 in ${container.path}: the container has an interface of that name`,
+        );
+        expect(fault.details).toContain('CNI_IFNAME');
+      }
+      refuseTakenName(kernels.container, 'eth1');
+    });
+    expect(veths(node)).toEqual([]);
+    expect(link(container, 'eth0')?.address).toBe('02:00:00:00:00:99');
+  });
+
+  test('on the node: nothing is made in the container, and what is there stays as it was', () => {
+    using node = createNetns();
+    using container = createNetns();
+    ipBatch(node, `link add ${NAME} address 02:00:00:00:00:99 type veth peer name other`);
+    const fault = withKernels(node, container, (kernels) => faultOf(() => plugIn(kernels)));
+    expect(fault.kind).toBe('conflict');
+    expect(fault.message).toBe(`cannot create ${NAME} for eth0 of abc: ${NAME} exists already`);
+    expect(fault.details).toContain('DEL');
+    expect(veths(container)).toEqual([]);
+    const found = link(node, NAME);
+    expect([found?.address, found?.ifalias]).toEqual(['02:00:00:00:00:99', undefined]);
+    expect(found?.inet6_addr_gen_mode).toBe('eui64');
+  });
+});
+
+describeOnKernel('what is refused half-way', () => {
+  test('leaves nothing: the label', () => {
+    using node = createNetns();
+    using container = createNetns();
+    withKernels(node, container, (kernels) => {
+      bridgeOf(kernels);
+      const undo = createUndo(() => expect.unreachable());
+      const spied = spyOn(kernels, withoutItsLabel);
+      expect(() => plugIn(spied.kernels, {}, undo)).toThrow('cannot label');
+      undo.unwind();
+    });
+    expect([...veths(node), ...veths(container)]).toEqual([]);
+  });
+
+  test('the pair itself, with the kernel’s reason', () => {
+    using node = createNetns();
+    using container = createNetns();
+    const make = () => withKernels(node, container, (kernels) => plugIn(kernels, { mtu: 20 }));
+    expect(make).toThrow(`cannot create the veth pair ${NAME} and eth0: invalid argument (EINVAL)`);
+    expect([...veths(node), ...veths(container)]).toEqual([]);
+  });
+});
+
+/** The datagram with a label that the kernel refuses: it is said to be for a link that is not there. */
+function withoutItsLabel(datagram: Uint8Array): Uint8Array {
+  const copy = Buffer.from(datagram);
+  const label = copy.indexOf(Buffer.from('trestle:'));
+  if (label < 0) return datagram;
+  const name = copy.lastIndexOf(Buffer.from(NAME), label);
+  copy[name] = 'X'.charCodeAt(0);
+  return copy;
+}
+
+/** The datagram with a family of addresses that no kernel knows in place of IPv6: it is refused as IPv6 would be then. */
+function withoutIpv6(datagram: Uint8Array): Uint8Array {
+  const copy = Buffer.from(datagram);
+  const inet6 = copy.indexOf(Buffer.from([12, 0, AF_INET6, 0x80]));
+  if (inet6 >= 0) copy[inet6 + 2] = 99;
+  return copy;
+}

@@ -1,0 +1,33 @@
+/** An attachment made step by step, as ADD makes it: a bridge on the node, a veth pair into the container. */
+
+import type { Link } from '../../../src/netlink/route/link.ts';
+import { ensureBridge, findBridge } from '../../../src/network/bridge.ts';
+import { containerMac } from '../../../src/network/names.ts';
+import { createUndo, type Undo } from '../../../src/network/undo.ts';
+import { createVethPair, type VethPair, type VethSettings } from '../../../src/network/veth.ts';
+import type { Kernels } from './inside.ts';
+
+export const ATTACHMENT = { network: 'pods', containerId: 'abc', ifName: 'eth0' } as const;
+
+export const SETTINGS: VethSettings = {
+  attachment: ATTACHMENT,
+  containerMac: containerMac(ATTACHMENT),
+  mtu: 1400,
+  port: { hairpin: false, isolated: false },
+};
+
+/** An undo stack whose failures fail the test. */
+export function strictUndo(): Undo {
+  return createUndo((_, message) => {
+    throw new Error(message);
+  });
+}
+
+export function bridgeOf({ node }: Kernels): Link {
+  return ensureBridge(node.route, findBridge(node.route, 'cni0'), { name: 'cni0', mtu: undefined, promiscuous: false });
+}
+
+/** The pair on the bridge, which is made if need be. */
+export function plugIn(kernels: Kernels, changes: Partial<VethSettings> = {}, undo: Undo = strictUndo()): VethPair {
+  return createVethPair(kernels.node, kernels.container, bridgeOf(kernels), { ...SETTINGS, ...changes }, undo);
+}

@@ -1,0 +1,24 @@
+/**
+ * A process in a node's namespace that does what many ADDs do at once: makes sure of the bridge, its gateways, and of the
+ * masquerading of its own addresses. Says `ready`, waits for a line, does it and ends; what fails is on stderr.
+ */
+
+import { ensureBridge, findBridge } from '../../../src/network/bridge.ts';
+import { ensureGateways } from '../../../src/network/gateway.ts';
+import { openNodeKernel } from '../../../src/network/kernel.ts';
+import { ensureMasquerade } from '../../../src/network/masquerade.ts';
+import { cidr } from './values.ts';
+
+const addresses = process.argv.slice(2);
+
+console.log('ready');
+for await (const _ of console) break;
+
+const node = openNodeKernel();
+const settings = { name: 'cni0', mtu: 1400, promiscuous: false };
+const bridge = ensureBridge(node.route, findBridge(node.route, 'cni0'), settings);
+ensureGateways(node.route, bridge, [cidr('10.1.0.1/16'), cidr('fd00:1::1/64')], false);
+for (const address of addresses) {
+  ensureMasquerade(node.nft(), { network: 'pods', address: cidr(address), owner: `pods/${address}/eth0` });
+}
+node.close();

@@ -1,0 +1,74 @@
+import { expect, test } from 'bun:test';
+import { closeSync, lstatSync, openSync, type Stats, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type FileStatus, statFile, statLink, statPath } from '../../../src/sys/stat.ts';
+import { run } from '../../support/process.ts';
+import { scratchDirectory } from '../../support/scratch.ts';
+
+/** What node:fs says, in our words. */
+function known(stats: Stats): FileStatus {
+  return {
+    device: stats.dev,
+    inode: stats.ino,
+    isFile: stats.isFile(),
+    isDirectory: stats.isDirectory(),
+    size: stats.size,
+    mtimeMs: stats.mtimeMs,
+  };
+}
+
+function file(): string {
+  const path = join(scratchDirectory(), 'ä');
+  writeFileSync(path, 'x'.repeat(12_345));
+  utimesSync(path, 1, 1_700_000_000.125);
+  return path;
+}
+
+function link(): string {
+  const path = join(scratchDirectory(), 'link');
+  symlinkSync(file(), path);
+  return path;
+}
+
+function fifo(): string {
+  const path = join(scratchDirectory(), 'fifo');
+  run(['mkfifo', path]);
+  return path;
+}
+
+test.each<[string, () => string]>([
+  ['a file', file],
+  ['a directory', scratchDirectory],
+  ['a link', link],
+  ['a FIFO', fifo],
+  ['a device', () => '/dev/null'],
+  ['a namespace', () => '/proc/self/ns/net'],
+  ['the root', () => '/'],
+])('%s is as node:fs has it', (_, make) => {
+  const path = make();
+  expect(statPath(path)).toEqual(known(statSync(path)));
+  expect(statLink(path)).toEqual(known(lstatSync(path)));
+});
+
+test('so is what is open, though its name is gone', () => {
+  const path = file();
+  const fd = openSync(path, 'r');
+  const before = known(statSync(path));
+  run(['rm', path]);
+  expect(statFile(fd)).toEqual(before);
+  closeSync(fd);
+});
+
+test('what is not there is undefined', () => {
+  const dangling = join(scratchDirectory(), 'dangling');
+  symlinkSync('/nonexistent', dangling);
+  expect([statPath('/nonexistent'), statPath(`${file()}/x`), statPath(dangling), statLink('/nonexistent')]).toEqual(
+    Array.from({ length: 4 }, () => undefined),
+  );
+  expect(statLink(dangling)).toEqual(known(lstatSync(dangling)));
+});
+
+test('anything else is an error', () => {
+  expect(() => statPath(`/${'x'.repeat(300)}`)).toThrow('ENAMETOOLONG');
+  expect(() => statFile(999_999)).toThrow('EBADF');
+});

@@ -4,8 +4,8 @@ import { Fault } from '../fault.ts';
 import { type Connection, execute } from '../netlink/connection.ts';
 import { isKernelError } from '../netlink/error.ts';
 import type { BridgePort, Link } from '../netlink/route/link.ts';
-import { createVeth, deleteLink, labelHostVeth, setBridgePort } from '../netlink/route/link-change.ts';
-import { EEXIST, ENODEV } from '../sys/errno.ts';
+import { createVeth, deleteLink, setBridgePort, setLinkAlias, withoutLinkLocal } from '../netlink/route/link-change.ts';
+import { EAFNOSUPPORT, EEXIST, ENODEV } from '../sys/errno.ts';
 import type { ContainerKernel, NodeKernel } from './kernel.ts';
 import { findLink } from './links.ts';
 import { type AttachmentKey, hostVethAlias, hostVethMac, hostVethName } from './names.ts';
@@ -39,15 +39,26 @@ export function createVethPair(
   const host = { name, mac: hostVethMac(attachment), mtu, bridge: bridge.index };
   const inside = { name: attachment.ifName, mac: settings.containerMac, mtu, netnsFd: container.netns.fd };
   try {
-    execute(node.route, createVeth({ host, container: inside }), labelHostVeth(name, hostVethAlias(attachment)));
+    execute(node.route, createVeth({ host, container: inside }));
   } catch (error) {
     throw isKernelError(error, EEXIST) ? nameTaken(container, attachment) : error;
   }
   undo.push(`remove ${name}`, () => removeHostVeth(node.route, name));
+  label(node.route, name, hostVethAlias(attachment));
   const pair = { host: mustFind(node.route, name), container: mustFind(container.route, attachment.ifName) };
   const { port } = settings;
   if (port.hairpin || port.isolated) execute(node.route, setBridgePort(pair.host.index, port));
   return pair;
+}
+
+/** The alias names the owner, for people and for finding it without our files; a bridge port needs no IPv6 address. */
+function label(connection: Connection, name: string, alias: string): void {
+  execute(connection, setLinkAlias(name, alias));
+  try {
+    execute(connection, withoutLinkLocal(name));
+  } catch (error) {
+    if (!isKernelError(error, EAFNOSUPPORT)) throw error;
+  }
 }
 
 /** Removes the host's end, and the container's with it. @returns whether there was one. @throws KernelError */

@@ -85,15 +85,20 @@ export function setLinkUp(key: LinkKey): Request {
   return { operation: `set ${key} up`, type: rt.RTM_SETLINK, flags: 0, ...selected };
 }
 
-/**
- * Names the owner in the link's alias, for `ip link` and for finding it without our files, and keeps IPv6 from making
- * a link-local address for it: a bridge port has no use for one.
- */
-export function labelHostVeth(name: string, alias: string): Request {
-  const noLinkLocal = attrNest(rt.AF_INET6, attrU8(rt.IFLA_INET6_ADDR_GEN_MODE, rt.IN6_ADDR_GEN_MODE_NONE));
-  const { header, attributes } = selectLink(name);
-  const label = [attrText(rt.IFLA_IFALIAS, alias), attrNest(rt.IFLA_AF_SPEC, noLinkLocal)];
-  return { operation: `label ${name}`, type: rt.RTM_SETLINK, flags: 0, header, attributes: [...attributes, ...label] };
+/** Gives the link an alias, which `ip link` shows. */
+export function setLinkAlias(name: string, alias: string): Request {
+  const { header, attributes: selected } = selectLink(name);
+  const attributes = [...selected, attrText(rt.IFLA_IFALIAS, alias)];
+  return { operation: `label ${name}`, type: rt.RTM_SETLINK, flags: 0, header, attributes };
+}
+
+/** Keeps IPv6 from making a link-local address for the link. Refused with EAFNOSUPPORT by a kernel without IPv6. */
+export function withoutLinkLocal(name: string): Request {
+  const mode = attrNest(rt.AF_INET6, attrU8(rt.IFLA_INET6_ADDR_GEN_MODE, rt.IN6_ADDR_GEN_MODE_NONE));
+  const { header, attributes: selected } = selectLink(name);
+  const attributes = [...selected, attrNest(rt.IFLA_AF_SPEC, mode)];
+  const operation = `keep ${name} from having a link-local address`;
+  return { operation, type: rt.RTM_SETLINK, flags: 0, header, attributes };
 }
 
 /** The link takes every frame, whoever it is for. */

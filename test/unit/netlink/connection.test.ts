@@ -5,9 +5,11 @@ import { Truncated } from '../../../src/netlink/bytes.ts';
 import { closeConnection, connect, execute, type Request } from '../../../src/netlink/connection.ts';
 import { KernelError } from '../../../src/netlink/error.ts';
 import { type Message, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_MULTI } from '../../../src/netlink/message.ts';
+import { listAddresses } from '../../../src/netlink/route/address.ts';
 import { EAGAIN, EBUSY, EEXIST, EINTR, ENOBUFS, ENOENT, EPERM } from '../../../src/sys/errno.ts';
 import { SystemError } from '../../../src/sys/libc.ts';
 import { type Answer, acknowledgeAll, done, type FakeKernel, fakeKernel, part, verdict } from './fakeKernel.ts';
+import { bytesOf } from './fixture.ts';
 
 const PASSING = [EAGAIN, EBUSY, EINTR, ENOBUFS];
 /** More than anybody should try. */
@@ -91,6 +93,15 @@ describe('a dump', () => {
     expect(bytes(ask(kernel, dump('list')))).toEqual([[1, 2, 3]]);
   });
 
+  test('of the real kernel, as it was heard, is understood', () => {
+    const datagrams = [bytesOf('address', 'IPv4'), bytesOf('verdict', 'end of a dump')];
+    const [replies] = ask(
+      fakeKernel(() => datagrams),
+      listAddresses(3, 4),
+    );
+    expect(replies?.map(({ payload }) => payload.length)).toEqual([72]);
+  });
+
   test('whose end has an error is refused', () => {
     const kernel = fakeKernel(([a] = []) => [[part(a as Message, 1), done(a as Message, EPERM)]]);
     expect(errorOf(() => ask(kernel, dump('list'))).message).toBe('cannot list: operation not permitted (EPERM)');
@@ -140,9 +151,11 @@ describe('a passing reason', () => {
 
   test.each(PASSING)('errno %d: what is refused every time is given up', (errno) => {
     const kernel = fakeKernel((messages) => messages.map((message) => [verdict(message, errno)]));
+    const before = performance.now();
     const error = errorOf(() => ask(kernel, request('do a')));
     expect([error.operation, error.errno]).toEqual(['do a', errno]);
     expect(kernel.datagrams.length).toBeWithin(2, MANY);
+    expect(performance.now() - before).toBeGreaterThan(5); // a little later each time
   });
 
   test.each([ENOENT, EEXIST, EPERM])('errno %d is none', (errno) => {

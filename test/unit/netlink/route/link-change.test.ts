@@ -15,7 +15,8 @@ describe('the bytes of', () => {
     ['create veth', change.createVeth(VETH)],
     ['set up by name', change.setLinkUp('cni0')],
     ['set up by index', change.setLinkUp(3)],
-    ['label', change.labelHostVeth('vhost', 'trestle:pods/abc/eth0')],
+    ['alias', change.setLinkAlias('vhost', 'trestle:pods/abc/eth0')],
+    ['no link-local address', change.withoutLinkLocal('vhost')],
     ['delete by name', change.deleteLink('vhost')],
     ['promiscuous', change.setLinkPromiscuous(3)],
     ['hairpin, by bridge', change.setBridgePort(5, { hairpin: true, isolated: false })],
@@ -32,8 +33,8 @@ describe('the same as ip says is said by', () => {
     expect(headerIn('link-change', section)).toBe(headerIn('link-change', `${section}, by ip`));
   });
 
-  test('label, but for the link being selected by name', () => {
-    expect(saidIn('link-change', 'label', ['IFLA_IFNAME'])).toEqual(saidIn('link-change', 'label, by ip'));
+  test.each(['alias', 'no link-local address'])('%s, but for the link being selected by name', (section) => {
+    expect(saidIn('link-change', section, ['IFLA_IFNAME'])).toEqual(saidIn('link-change', `${section}, by ip`));
   });
 });
 

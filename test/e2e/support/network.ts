@@ -82,7 +82,8 @@ export function loseNamespace(node: ScratchNode, container: Container): void {
 export function eventually(act: () => void): void {
   for (let tries = 1; ; tries++) {
     try {
-      return act();
+      act();
+      return;
     } catch (error) {
       if (tries === 50) throw error;
       Bun.sleepSync(100);

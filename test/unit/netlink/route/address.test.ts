@@ -55,6 +55,10 @@ describe('the bytes of', () => {
   });
 });
 
+test('IPv6 has no broadcast address, however large the subnet', () => {
+  expect(address.addAddress(3, cidr('2001:db8::1/20'), true).attributes.map(({ type }) => type)).toEqual([2, 1]);
+});
+
 test('what is done stands in the operation', () => {
   expect([
     address.addAddress(3, cidr('fd00:1::1/64'), false).operation,

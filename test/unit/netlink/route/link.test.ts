@@ -34,6 +34,11 @@ describe('a link', () => {
     expect({ ...link, mac: formatMac(mac) }).toEqual({ ...absent, promiscuous: false, ...expected });
   });
 
+  test('of which the kernel says nothing has nothing', () => {
+    const { name, mac, mtu, port } = decodeLink(payloadOf('link-port').subarray(0, 16));
+    expect({ name, mac, mtu, port }).toEqual({ name: '', mac: new Uint8Array(6), mtu: 0, port: undefined });
+  });
+
   test('has its flags apart', () => {
     const flagged = (flags: number) => {
       const payload = payloadOf('link-lo').slice();

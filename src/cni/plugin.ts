@@ -2,7 +2,7 @@
 
 import { reasonOf } from '../fault.ts';
 import { createLog, type Log } from '../log.ts';
-import { type Command, type Environment, readEnvironment, type Variables } from './environment.ts';
+import { type Environment, readEnvironment, type Variables } from './environment.ts';
 import { cniErrorOf } from './error.ts';
 import { parseInput } from './input.ts';
 import { runIpamCommand } from './ipam-plugin.ts';
@@ -42,8 +42,6 @@ function dispatch(role: Role, environment: Environment, input: Input, log: Log):
   const run = role === 'main' ? runMainCommand : runIpamCommand;
   return run(environment, input, log);
 }
-
-export type PluginCommand = Exclude<Command, 'VERSION'>;
 
 /** VERSION answers whatever stands on stdin: it is how a runtime finds out what may stand there. */
 function readLeniently(call: Call): Record<string, unknown> {

@@ -28,9 +28,7 @@ export interface Owner extends Attachment {
   readonly netns?: Netns | undefined;
   readonly hostVeth?: string | undefined;
   readonly pod?: Pod | undefined;
-  /** The addresses and networks that are masqueraded, in whatever form the main plugin likes to find them. */
-  readonly masquerade?: readonly string[] | undefined;
-  /** Anything else that DEL, GC or an operator will want to know; kept verbatim. */
+  /** What the main plugin, GC or an operator will want to find again; kept verbatim. */
   readonly notes?: { readonly [key: string]: Json } | undefined;
 }
 

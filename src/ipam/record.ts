@@ -4,7 +4,7 @@ import { type Cidr, parseCidr } from '../address/cidr.ts';
 import type { Ip } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
 import { parseWith } from '../schema/explain.ts';
-import { text, texts } from '../schema/net.ts';
+import { text } from '../schema/net.ts';
 import { leaf, list, object } from '../schema/shape.ts';
 import * as z from '../schema/zod.ts';
 import type { Json, Owner } from './attachment.ts';
@@ -36,10 +36,10 @@ export function createRecord(
   bootId: string,
   nowMs: number,
 ): AttachmentRecord {
-  const { network, containerId, ifName, netns, hostVeth, pod, masquerade, notes } = owner;
+  const { network, containerId, ifName, netns, hostVeth, pod, notes } = owner;
   const createdAt = new Date(nowMs).toISOString();
   const head = { version: VERSION, network, containerId, ifName, addresses, bootId, createdAt };
-  return { ...head, netns, hostVeth, pod, masquerade, notes };
+  return { ...head, netns, hostVeth, pod, notes };
 }
 
 /** The leased addresses with their lengths, as values. */
@@ -79,7 +79,6 @@ const recordShape = object(
     netns: object({ path: text, device: number, inode: number }, 'path', 'device', 'inode'),
     hostVeth: text,
     pod: object({ namespace: text, name: text, uid: text, infraContainerId: text }),
-    masquerade: texts,
     notes: leaf(() =>
       z.record(
         z.string(),

@@ -21,7 +21,7 @@ describe('a lease', () => {
     const dataDir = `${scratch()}/a/b`;
     const netns = { path: '/run/netns/x', device: 4, inode: 99 };
     const pod = { namespace: 'shop', name: 'web-1', uid: 'u', infraContainerId: 'i' };
-    const more = { netns, pod, hostVeth: 'veth1', masquerade: ['10.1.0.2'], notes: { any: ['thing', 1, null] } };
+    const more = { netns, pod, hostVeth: 'veth1', notes: { any: ['thing', 1, null] } };
     const leases = leaseAddresses(plan(dataDir, ['10.1.0.0/24', 'fd00::/64']), owner('c1', more), host());
     expect(texts(leases)).toEqual(['10.1.0.2/24', 'fd00::2/64']);
     expect(leases.map(({ gateway, rangeSet }) => [gateway, rangeSet])).toEqual([

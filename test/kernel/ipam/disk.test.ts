@@ -1,7 +1,7 @@
 /** The store on file systems that refuse: full, read-only, forbidden. Each in a mount namespace of its own. */
 
 import { afterAll, expect, test } from 'bun:test';
-import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { run } from '../../support/process.ts';
 import { NETWORK, scratch } from '../../unit/ipam/support.ts';
@@ -80,8 +80,10 @@ describeOnKernel('a data directory', () => {
 
   test('that may not be written: each verb says so, and works once it may', async () => {
     const dataDir = scratch();
-    const worker = startWorker(dataDir, SUBNET, ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']);
+    // Still root, so that it can read the sources wherever they are, but without the power to pass over permission bits.
+    const worker = startWorker(dataDir, SUBNET, ['setpriv', '--bounding-set=-dac_override,-dac_read_search']);
     started.push(worker);
+    chownSync(dataDir, 65_534, 65_534);
     chmodSync(dataDir, 0o755);
     for (const [command, kind] of [
       ['add c1', 'io'],

@@ -1,9 +1,21 @@
 import { describe, expect, test } from 'bun:test';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Cidr, formatCidr, parseCidr } from '../../../src/address/cidr.ts';
 import { formatIp, type Ip, parseIp } from '../../../src/address/ip.ts';
-import { type Allocation, familiesOf, gatewaysOf, withGateways } from '../../../src/cni/allocation.ts';
+import {
+  type Allocation,
+  allocate,
+  familiesOf,
+  gatewaysOf,
+  planOf,
+  withGateways,
+} from '../../../src/cni/allocation.ts';
 import { readSettings } from '../../../src/cni/settings.ts';
+import { readHost } from '../../../src/ipam/index.ts';
+import { silentLog } from '../../../src/log.ts';
 import type { Route } from '../../../src/schema/net.ts';
+import { scratchDirectory } from '../../support/scratch.ts';
 import { requestOf } from './requests.ts';
 
 const ip = (text: string) => parseIp(text) as Ip;
@@ -93,4 +105,51 @@ test('the bridge gets each gateway once, with its subnet’s length', () => {
 test('families are those of the addresses', () => {
   expect([...familiesOf(allocation(['fd00::2/64', '10.1.0.2/24', '10.2.0.2/24']))].sort()).toEqual([4, 6]);
   expect(familiesOf(allocation([])).size).toBe(0);
+});
+
+describe('what IPAM gives', () => {
+  /** The allocation of an attachment on a store of its own. */
+  function allocated(config: object): Allocation {
+    const ipam = { type: 'trestle-ipam', dataDir: scratchDirectory(), subnet: '10.1.0.0/24', ...config };
+    const request = requestOf({ ...config, ipam });
+    return allocate(request, planOf(request), request, readHost(silentLog));
+  }
+
+  function resolvConf(): string {
+    const path = join(scratchDirectory(), 'resolv.conf');
+    writeFileSync(path, 'nameserver 10.1.0.53\n');
+    return path;
+  }
+
+  test('is an address with its gateway, and routes', () => {
+    const { addresses, routes: given, dns } = allocated({ routes: [{ dst: '10.9.0.0/16' }] });
+    expect(addresses.map(({ address }) => formatCidr(address))).toEqual(['10.1.0.2/24']);
+    expect([gateways({ addresses, routes: given, dns }), given.map(({ dst }) => formatCidr(dst)), dns]).toEqual([
+      ['10.1.0.1'],
+      ['10.9.0.0/16'],
+      {},
+    ]);
+  });
+
+  test('is nothing without IPAM, but DNS as the configuration has it', () => {
+    const request = requestOf({ dns: { domain: 'x' }, ipam: { dataDir: scratchDirectory() } });
+    expect(planOf(request)).toBeUndefined();
+    expect(allocate(request, undefined, request, readHost(silentLog))).toEqual({
+      addresses: [],
+      routes: [],
+      dns: { domain: 'x' },
+    });
+  });
+
+  test.each([[undefined], [{}], [{ domain: '' }]])(
+    'is DNS of resolvConf where the configuration says nothing: %j',
+    (dns) => {
+      expect(allocated({ dns, resolvConf: resolvConf() }).dns).toMatchObject({ nameservers: ['10.1.0.53'] });
+    },
+  );
+
+  test('is the configuration’s DNS where it says something', () => {
+    const dns = { nameservers: ['10.1.0.99'] };
+    expect(allocated({ dns, resolvConf: resolvConf() }).dns).toEqual(dns);
+  });
 });

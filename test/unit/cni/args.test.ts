@@ -6,9 +6,12 @@ import { faultOf } from '../../support/fault.ts';
 
 const NOTHING = { ip: undefined, mac: undefined, pod: undefined };
 
-test.each(['', ';', 'IP=', 'MAC=;IP=', 'IgnoreUnknown=1', 'GATEWAY=10.1.0.1'])('%j asks for nothing', (text) => {
-  expect(parseArgs(text)).toEqual(NOTHING);
-});
+test.each(['', ';', 'IP=', 'MAC=;IP=', 'IgnoreUnknown=0', 'IgnoreUnknown=1;F=1', 'GATEWAY=10.1.0.1'])(
+  '%j asks for nothing',
+  (text) => {
+    expect(parseArgs(text)).toEqual(NOTHING);
+  },
+);
 
 test.each([
   ['IP=10.1.0.2', '10.1.0.2'],
@@ -46,6 +49,10 @@ describe('an unknown key', () => {
       expect(fault.details).toContain('IgnoreUnknown=1');
     },
   );
+
+  test('is refused when it is the only one', () => {
+    expect(faultOf(() => parseArgs('FOO=1')).message).toStartWith('CNI_ARGS has keys that are not known here: ');
+  });
 
   test.each(['1', 'true', 't', 'T', 'TRUE', 'True'])('is passed over with IgnoreUnknown=%s', (value) => {
     expect(parseArgs(`FOO=1;IgnoreUnknown=${value}`)).toEqual(NOTHING);

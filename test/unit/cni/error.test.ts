@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { DelegateError } from '../../../src/cni/delegate.ts';
 import { cniErrorOf } from '../../../src/cni/error.ts';
 import { Fault, type FaultKind } from '../../../src/fault.ts';
 import { KernelError } from '../../../src/netlink/error.ts';
@@ -28,6 +29,15 @@ test('where there is nothing to do about it, there are no details', () => {
 test('the message is one line, whatever is in it', () => {
   const fault = new Fault('io', '  cannot do a:\n\treason\r\n  more  ');
   expect(cniErrorOf(fault, '1.1.0').msg).toBe('cannot do a: reason more');
+});
+
+test('what another plugin said is handed on to the letter', () => {
+  const said = { code: 117, msg: 'no lease\nfor you', details: 'ask somebody else' };
+  expect(cniErrorOf(new DelegateError(said.code, said.msg, said.details), '1.0.0')).toEqual({
+    cniVersion: '1.0.0',
+    ...said,
+  });
+  expect(cniErrorOf(new DelegateError(3, 'x', undefined), '1.0.0')).toEqual({ cniVersion: '1.0.0', code: 3, msg: 'x' });
 });
 
 describe('what the kernel refuses', () => {

@@ -128,6 +128,20 @@ describe('IPAM', () => {
     expect(requestOf(config).ipam).toBeUndefined();
   });
 
+  test.each(['host-local', 'trestle-ipam'])('that is called %s is done here', (type) => {
+    const request = requestOf({ ipam: { type, subnet: '10.1.0.0/24' } });
+    expect([request.ipam?.type, request.delegation]).toEqual([type, undefined]);
+  });
+
+  test('of any other name is another plugin’s, which gets our stdin and environment as they are', () => {
+    const config = { name: 'pods', ipam: { type: 'static', addresses: [7] }, unknown: { to: 'us' } };
+    const request = requestOf(config, { CNI_PATH: '/opt/cni/bin:/usr/lib/cni', OTHER: 'x' });
+    expect(request.ipam).toBeUndefined();
+    expect(request.delegation).toMatchObject({ type: 'static', path: ['/opt/cni/bin', '/usr/lib/cni'] });
+    expect(JSON.parse(request.delegation?.input ?? '')).toEqual(config);
+    expect(request.delegation?.variables).toMatchObject({ CNI_COMMAND: 'ADD', CNI_CONTAINERID: 'abc', OTHER: 'x' });
+  });
+
   test('keeps its leases where host-local does unless told otherwise', () => {
     expect([requestOf({}).dataDir, requestOf({ ipam: { type: 'host-local', dataDir: '' } }).dataDir]).toEqual([
       '/var/lib/cni/networks',

@@ -11,6 +11,7 @@ import {
   planOf,
   withGateways,
 } from '../../../src/cni/allocation.ts';
+import type { MainRequest } from '../../../src/cni/request.ts';
 import { readSettings } from '../../../src/cni/settings.ts';
 import { readHost } from '../../../src/ipam/index.ts';
 import { silentLog } from '../../../src/log.ts';
@@ -112,8 +113,10 @@ describe('what IPAM gives', () => {
   function allocated(config: object): Allocation {
     const ipam = { type: 'trestle-ipam', dataDir: scratchDirectory(), subnet: '10.1.0.0/24', ...config };
     const request = requestOf({ ...config, ipam });
-    return allocate(request, planOf(request), request, readHost(silentLog));
+    return allocate(request, planOf(request), ownerOf(request), readHost(silentLog));
   }
+
+  const ownerOf = ({ network, containerId, ifName }: MainRequest) => ({ network, containerId, ifName });
 
   function resolvConf(): string {
     const path = join(scratchDirectory(), 'resolv.conf');
@@ -134,7 +137,7 @@ describe('what IPAM gives', () => {
   test('is nothing without IPAM, but DNS as the configuration has it', () => {
     const request = requestOf({ dns: { domain: 'x' }, ipam: { dataDir: scratchDirectory() } });
     expect(planOf(request)).toBeUndefined();
-    expect(allocate(request, undefined, request, readHost(silentLog))).toEqual({
+    expect(allocate(request, undefined, ownerOf(request), readHost(silentLog))).toEqual({
       addresses: [],
       routes: [],
       dns: { domain: 'x' },

@@ -38,18 +38,23 @@ export function planFor(request: BaseRequest & { readonly ipam: NonNullable<Main
 export function allocate(request: BaseRequest, plan: IpamPlan | undefined, owner: Owner, host: Host): Allocation {
   if (plan === undefined) {
     recordAttachment(request.dataDir, owner, host);
-    return { addresses: [], routes: [], dns: request.dns ?? {} };
+    return { addresses: [], routes: [], dns: dnsOf(request, {}) };
   }
   // Read before anything is leased: a path that leads nowhere fails the ADD.
   const dns = plan.resolvConf === undefined ? undefined : readResolvConf(plan.resolvConf);
   const leases = leaseAddresses(plan, owner, host);
-  return { addresses: leases, routes: plan.routes, dns: request.dns ?? dns ?? {} };
+  return { addresses: leases, routes: plan.routes, dns: dnsOf(request, dns ?? {}) };
 }
 
 /** Has another plugin give the addresses. @throws what `delegateAdd` throws */
 export function allocateElsewhere(request: BaseRequest, delegation: Delegation): Allocation {
   const { ips, routes, dns } = delegateAdd(delegation);
-  return { addresses: ips.map(({ address, gateway }) => ({ address, gateway })), routes, dns: request.dns ?? dns };
+  return { addresses: ips.map(({ address, gateway }) => ({ address, gateway })), routes, dns: dnsOf(request, dns) };
+}
+
+/** The configuration's DNS, if it says anything, overrides what IPAM brought. */
+function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
+  return Object.values(dns).some((value) => value !== undefined && value.length > 0) ? dns : given;
 }
 
 /** What the main plugin makes of it: a gateway where IPAM named none, and the default routes that are asked for. */

@@ -1,7 +1,6 @@
 /** Netlink sockets: where they are bound, what they carry, what they say. */
 
 import { expect, test } from 'bun:test';
-import { readdirSync } from 'node:fs';
 import { closeConnection, connect, execute } from '../../../src/netlink/connection.ts';
 import { KernelError } from '../../../src/netlink/error.ts';
 import { query } from '../../../src/netlink/nft/batch.ts';
@@ -13,6 +12,7 @@ import { openSocket } from '../../../src/netlink/socket.ts';
 import { thrownBy } from '../../support/fault.ts';
 import { links } from '../../support/kernel.ts';
 import { createNetns, exec, ipBatch } from '../../support/netns.ts';
+import { openFiles } from '../../support/open-files.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { inside, withNft, withRoute } from '../support/inside.ts';
 import { mac } from '../support/values.ts';
@@ -33,9 +33,9 @@ describeOnKernel('a socket', () => {
 
   test('is closed for good', () => {
     using ns = createNetns();
-    const before = readdirSync('/proc/self/fd').length;
+    const before = openFiles();
     for (let times = 0; times < 5; times++) withRoute(ns, (connection) => execute(connection, getLink('lo')));
-    expect(readdirSync('/proc/self/fd').length).toBe(before);
+    expect(openFiles()).toBe(before);
   });
 
   test('carries several requests, of which a refused one stops no other', () => {

@@ -1,16 +1,14 @@
 /** The ways into the kernel that one call uses. */
 
 import { expect, test } from 'bun:test';
-import { readdirSync } from 'node:fs';
 import { formatCidr } from '../../../src/address/cidr.ts';
 import { openContainerKernel, openNodeKernel } from '../../../src/network/kernel.ts';
 import { findAddresses, findLink, findLinks } from '../../../src/network/links.ts';
 import { faultOf } from '../../support/fault.ts';
 import { createNetns, ipBatch } from '../../support/netns.ts';
+import { openFiles } from '../../support/open-files.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { currentNetns, inside, withKernels, withRoute } from '../support/inside.ts';
-
-const openFiles = () => readdirSync('/proc/self/fd').length;
 
 describeOnKernel('the sockets', () => {
   test('look into the node, and into the container without being there', () => {

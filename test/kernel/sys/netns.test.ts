@@ -1,20 +1,20 @@
 /** Entering network namespaces and coming back. */
 
 import { expect, test } from 'bun:test';
-import { readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Fault } from '../../../src/fault.ts';
 import { closeNetns, openNetns, openOwnNetns, sameNetns, withNetns } from '../../../src/sys/netns.ts';
 import { faultOf } from '../../support/fault.ts';
 import { createNetns, type Netns } from '../../support/netns.ts';
+import { openFiles } from '../../support/open-files.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { run } from '../../support/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 import { currentNetns } from '../support/inside.ts';
 
 const HOME = currentNetns();
-const openFiles = () => readdirSync('/proc/self/fd').length;
 
 /** What `withNetns` makes of an action; the test must be where it was afterwards. */
 function enter<T>(ns: Pick<Netns, 'path'>, action: () => T): T {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { listDirectory, readLink } from '../../../src/sys/directory.ts';
 import { netnsInodesInUse } from '../../../src/sys/netnsInUse.ts';
 import { statPath } from '../../../src/sys/stat.ts';
+import { openFiles } from '../../support/open-files.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 
 test('a directory’s names are as node:fs has them', () => {
@@ -29,9 +30,9 @@ test('what is no directory has no names', () => {
 });
 
 test('nothing stays open', () => {
-  const before = readdirSync('/proc/self/fd').length;
+  const before = openFiles();
   for (let times = 0; times < 3; times++) listDirectory('/');
-  expect(readdirSync('/proc/self/fd').length).toBe(before);
+  expect(openFiles()).toBe(before);
 });
 
 test('a link says where it leads', () => {

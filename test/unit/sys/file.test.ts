@@ -1,20 +1,12 @@
 /** Files through the C library, compared with what node:fs says of them. */
 
 import { describe, expect, test } from 'bun:test';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as file from '../../../src/sys/file.ts';
 import { SystemError } from '../../../src/sys/libc.ts';
 import { thrownBy } from '../../support/fault.ts';
+import { openFiles } from '../../support/open-files.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 
 const NEW = file.O_WRONLY | file.O_CREAT | file.O_EXCL;
@@ -52,10 +44,10 @@ describe('reading', () => {
   });
 
   test('leaves nothing open, also when it fails', () => {
-    const before = readdirSync('/proc/self/fd').length;
+    const before = openFiles();
     file.readText('/proc/self/comm');
     expect(codeOf(() => file.readText('/'))).toBe('EISDIR');
-    expect(readdirSync('/proc/self/fd').length).toBe(before);
+    expect(openFiles()).toBe(before);
   });
 
   test('piece by piece, up to the end', () => {

@@ -1,18 +1,23 @@
-/** How many files this process has open. */
+/** What this process has open. */
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 
-const SAME = 4;
-const PAUSE_MS = 15;
+/** The open files, `NUMBER TARGET` each. */
+export function openFiles(): ReadonlySet<string> {
+  return new Set(readdirSync('/proc/self/fd').flatMap(describe));
+}
 
-/** Counted when it has stayed the same for a while: the runtime closes what was between it and a child a little late. */
-export function openFiles(): number {
-  let last = -1;
-  for (let same = 0; same < SAME; ) {
-    const now = readdirSync('/proc/self/fd').length;
-    same = now === last ? same + 1 : 0;
-    last = now;
-    Bun.sleepSync(PAUSE_MS);
+/** Those that were not open before. That others are closed says nothing: the runtime closes its pipes when it likes. */
+export function openedSince(before: ReadonlySet<string>): string[] {
+  return [...openFiles()].filter((file) => !before.has(file));
+}
+
+/** Nothing for the directory that is being read just now. */
+function describe(fd: string): string[] {
+  try {
+    const target = readlinkSync(`/proc/self/fd/${fd}`);
+    return /^\/proc\/\d+\/fd$/.test(target) ? [] : [`${fd} ${target}`];
+  } catch {
+    return [];
   }
-  return last;
 }

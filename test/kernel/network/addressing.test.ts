@@ -91,7 +91,10 @@ describeOnKernel('before it is up', () => {
   test('router advertisements are off, and neighbours will be told', () => {
     using container = configured({}, (ns) => setSysctl(ns, 'net/ipv6/conf/default/accept_ra', 2));
     expect([conf(container, 'ipv6/conf/IF/accept_ra'), conf(container, 'ipv4/conf/IF/arp_notify')]).toEqual(['0', '1']);
-    expect(conf(container, 'ipv6/conf/IF/ndisc_notify')).toBe('1');
+    expect([conf(container, 'ipv6/conf/IF/ndisc_notify'), conf(container, 'ipv6/conf/IF/accept_dad')]).toEqual([
+      '1',
+      '0',
+    ]);
   });
 
   test('they are off for a container without IPv6 addresses too', () => {

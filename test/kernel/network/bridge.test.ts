@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import { formatMac } from '../../../src/address/mac.ts';
 import type { Connection } from '../../../src/netlink/connection.ts';
+import { RTM_GETLINK, RTM_NEWLINK } from '../../../src/netlink/route/constants.ts';
 import { type BridgeSettings, ensureBridge, findBridge } from '../../../src/network/bridge.ts';
 import { bridgeMac } from '../../../src/network/names.ts';
 import { faultOf } from '../../support/fault.ts';
@@ -8,6 +9,7 @@ import { link, links, setSysctl, sysctl } from '../../support/kernel.ts';
 import { createNetns, exec, ipBatch } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { withRoute } from '../support/inside.ts';
+import { before, spyOn } from '../support/spy.ts';
 
 const CNI0: BridgeSettings = { name: 'cni0', mtu: 1400, promiscuous: false };
 
@@ -39,10 +41,11 @@ describeOnKernel('a bridge', () => {
     expect(link(ns, 'a23456789012345')?.mtu).toBe(1500);
   });
 
-  test('takes no router advertisements', () => {
+  test('takes no router advertisements, and does not wait for duplicates of itself', () => {
     using ns = createNetns();
     withRoute(ns, ensure(CNI0));
     expect(sysctl(ns, 'net/ipv6/conf/cni0/accept_ra')).toBe('0');
+    expect(sysctl(ns, 'net/ipv6/conf/cni0/accept_dad')).toBe('0');
   });
 
   test('keeps its MAC when ports come and go', () => {
@@ -99,6 +102,15 @@ describeOnKernel('a bridge', () => {
       expect(link(ns, name)?.flags).toContain('PROMISC');
       expect(link(ns, name)?.flags).toContain('UP');
     }
+  });
+
+  test('that another process removes as soon as it is made is told of', () => {
+    using ns = createNetns();
+    const fault = withRoute(ns, (connection) => {
+      const remove = before(RTM_GETLINK, () => exec(ns, ['ip', 'link', 'delete', 'cni0']), RTM_NEWLINK);
+      return faultOf(() => ensureBridge(spyOn(connection, remove), undefined, CNI0));
+    });
+    expect([fault.kind, fault.message]).toEqual(['busy', expect.stringContaining('cni0')]);
   });
 
   test('is there or not', () => {

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'bun:test';
 import type { Connection } from '../../../src/netlink/connection.ts';
+import { RTM_DELADDR, RTM_NEWADDR } from '../../../src/netlink/route/constants.ts';
 import { ensureBridge, findBridge } from '../../../src/network/bridge.ts';
 import { ensureGateways } from '../../../src/network/gateway.ts';
 import { faultOf } from '../../support/fault.ts';
@@ -9,6 +10,7 @@ import { addresses, cidrs, setSysctl } from '../../support/kernel.ts';
 import { createNetns, exec, ipBatch } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { withRoute } from '../support/inside.ts';
+import { before, spyOn } from '../support/spy.ts';
 import { cidr } from '../support/values.ts';
 
 const CNI0 = { name: 'cni0', mtu: undefined, promiscuous: false };
@@ -42,6 +44,7 @@ describeOnKernel('gateway addresses', () => {
   test('that are there are left as they are', () => {
     using ns = createNetns();
     withRoute(ns, give('10.1.0.1/24', 'fd00:1::1/64'));
+    ipBatch(ns, PORT);
     const before = exec(ns, ['ip', '-j', 'address', 'show', 'dev', 'cni0']);
     withRoute(ns, give('fd00:1::1/64', '10.1.0.1/24'));
     expect(withoutTimes(exec(ns, ['ip', '-j', 'address', 'show', 'dev', 'cni0']))).toEqual(withoutTimes(before));
@@ -73,6 +76,23 @@ describeOnKernel('gateway addresses', () => {
   });
 });
 
+describeOnKernel('another process at the same moment', () => {
+  test.each(['10.1.0.1/24', 'fd00:1::1/64'])('may give %s too', (gateway) => {
+    using ns = createNetns();
+    const give2 = before(RTM_NEWADDR, () => exec(ns, ['ip', 'address', 'add', gateway, 'dev', 'cni0']));
+    withRoute(ns, (connection) => give(gateway)(spyOn(connection, give2)));
+    expect(cidrs(ns, 'cni0')).toEqual([gateway]);
+  });
+
+  test('may take away what is in the way', () => {
+    using ns = createNetns();
+    ipBatch(ns, 'link add cni0 type bridge\n address add 10.2.0.1/24 dev cni0');
+    const take = before(RTM_DELADDR, () => exec(ns, ['ip', 'address', 'del', '10.2.0.1/24', 'dev', 'cni0']));
+    withRoute(ns, (connection) => give('10.1.0.1/24')(spyOn(connection, take)));
+    expect(cidrs(ns, 'cni0')).toEqual(['10.1.0.1/24']);
+  });
+});
+
 describeOnKernel('an address that is in the way', () => {
   const CASES = [
     ['of another IPv4 subnet', '10.2.0.1/24', '10.1.0.1/24'],
@@ -90,7 +110,7 @@ describeOnKernel('an address that is in the way', () => {
     expect(fault.kind).toBe('conflict');
     expect(fault.message).toContain(`cannot give cni0 the gateway address ${wanted}`);
     expect(fault.message).toContain(present);
-    expect(fault.details).toContain('cni0 is in use by p');
+    expect(fault.details).toContain('cni0 is in use by p. ');
     expect(cidrs(ns, 'cni0')).toEqual([present]);
   });
 

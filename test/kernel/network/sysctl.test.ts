@@ -3,6 +3,7 @@ import { ensureSysctl, preferSysctl, readSysctl } from '../../../src/network/sys
 import { faultOf } from '../../support/fault.ts';
 import { setSysctl, sysctl } from '../../support/kernel.ts';
 import { createNetns } from '../../support/netns.ts';
+import { openedSince, openFiles } from '../../support/open-files.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { inside } from '../support/inside.ts';
 
@@ -55,6 +56,17 @@ describeOnKernel('a sysctl', () => {
       preferSysctl(NAME, '1');
     });
     expect(sysctl(ns, `net/${NAME}`)).toBe('1');
+  });
+
+  test('stays open neither when it is set nor when it is refused', () => {
+    using ns = createNetns();
+    setSysctl(ns, `net/${NAME}`, 0);
+    const before = openFiles();
+    inside(ns, () => {
+      ensureSysctl(NAME, '1');
+      preferSysctl('ipv4/ip_forward', 'rubbish');
+    });
+    expect(openedSince(before)).toEqual([]);
   });
 
   test('that is a directory cannot be read', () => {

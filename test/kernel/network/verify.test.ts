@@ -22,6 +22,14 @@ const ADDRESSES = [
 const ROUTES = [{ dst: cidr('0.0.0.0/0'), gw: ip('10.1.0.1') }, { dst: cidr('fd09::/48') }];
 const GATEWAYS = [cidr('10.1.0.1/24'), cidr('fd00:1::1/64')];
 
+/** Gives the address anew, with quick duplicate address detection, and waits for what comes of that. */
+const ADD_AS_DUPLICATE = [
+  ...['ip address del fd00:1::2/64 dev eth0', 'cd /proc/sys/net/ipv6', 'echo 1 >conf/eth0/accept_dad'],
+  ...['echo 0 >conf/eth0/router_solicitation_delay', 'echo 10 >neigh/eth0/retrans_time_ms'],
+  'ip address add fd00:1::2/64 dev eth0',
+  'for n in $(seq 100); do ip address show dev eth0 | grep -q dadfailed && break; sleep 0.02; done',
+].join('; ');
+
 /** Everything that ADD makes on the bridge. */
 function attach(kernels: Kernels): void {
   ensureGateways(kernels.node.route, bridgeOf(kernels), GATEWAYS, false);
@@ -44,6 +52,22 @@ function sabotage(node: Netns, container: Netns, command: string): void {
   const inContainer = command.startsWith('in ');
   exec(inContainer ? container : node, ['sh', '-c', inContainer ? command.slice(3) : command]);
 }
+
+describeOnKernel('a bridge', () => {
+  test('is as promiscuous as it was asked to be, or more', () => {
+    using node = createNetns();
+    using container = createNetns();
+    withKernels(node, container, (kernels) => {
+      bridgeOf(kernels);
+      const check = (promiscuous: boolean) =>
+        verify.verifyBridge(kernels.node.route, { name: 'cni0', promiscuous, gateways: [] });
+      expect(check(false).promiscuous).toBe(false);
+      expect(faultOf(() => check(true)).message).toBe('promiscuous mode of the bridge cni0 is off, expected on');
+      exec(node, ['ip', 'link', 'set', 'cni0', 'promisc', 'on']);
+      expect([check(true).promiscuous, check(false).promiscuous]).toEqual([true, true]);
+    });
+  });
+});
 
 describeOnKernel('an attachment', () => {
   test('as it was made is in order, and so it is with more beside it', () => {
@@ -94,15 +118,20 @@ describeOnKernel('an attachment', () => {
       'in ip address del 10.1.0.2/24 dev eth0; ip address add 10.1.0.2/16 dev eth0',
       'the address 10.1.0.2/24 of eth0 in the container is missing; it has 10.1.0.2/16',
     ],
+    [
+      `ip address add fd00:1::2/64 dev cni0 nodad
+       in ${ADD_AS_DUPLICATE}`,
+      'the address fd00:1::2/64 of eth0 in the container is in use by another host on the bridge',
+    ],
     ['in ip route del default', 'the route 0.0.0.0/0 via 10.1.0.1 is missing in the container'],
     ['in ip route replace default via 10.1.0.7', 'the route 0.0.0.0/0 via 10.1.0.1 is missing in the container'],
     ['in ip -6 route del fd09::/48', 'the route fd09::/48 is missing in the container'],
-  ])('%s', (command, message) => {
+  ])('%s', (commands, message) => {
     using node = createNetns();
     using container = createNetns();
     withKernels(node, container, (kernels) => {
       attach(kernels);
-      sabotage(node, container, command);
+      for (const command of commands.split('\n')) sabotage(node, container, command.trim());
       const fault = faultOf(() => verifyAll(kernels));
       expect(fault.kind).toBe('check');
       expect(fault.message).toStartWith(message);

@@ -2,8 +2,8 @@
 
 import { expect, test } from 'bun:test';
 import { formatMac } from '../../../src/address/mac.ts';
-import { decodeMessages } from '../../../src/netlink/message.ts';
-import { AF_INET6, RTM_NEWLINK } from '../../../src/netlink/route/constants.ts';
+import type { Connection } from '../../../src/netlink/connection.ts';
+import { AF_INET6, RTM_GETLINK, RTM_NEWLINK } from '../../../src/netlink/route/constants.ts';
 import { hostVethMac, hostVethName } from '../../../src/network/names.ts';
 import { createUndo } from '../../../src/network/undo.ts';
 import { refuseTakenName, removeHostVeth } from '../../../src/network/veth.ts';
@@ -12,26 +12,12 @@ import { addresses, bridgePorts, link, links } from '../../support/kernel.ts';
 import { createNetns, exec, ipBatch, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { ATTACHMENT, bridgeOf, plugIn, SETTINGS } from '../support/attach.ts';
-import { type Kernels, withKernels, withRoute } from '../support/inside.ts';
+import { withKernels, withRoute } from '../support/inside.ts';
+import { before, type Look, spyOnNode } from '../support/spy.ts';
 
 const NAME = hostVethName(ATTACHMENT);
 
 const veths = (ns: Netns) => links(ns, 'veth').map(({ ifname }) => ifname);
-
-/** Notes the messages of each datagram, and may change a datagram before it is sent. */
-function spyOn(kernels: Kernels, change: (datagram: Uint8Array) => Uint8Array = (datagram) => datagram) {
-  const { transport } = kernels.node.route;
-  const seen: number[][] = [];
-  const spy = {
-    ...transport,
-    send: (datagram: Uint8Array) => {
-      seen.push(decodeMessages(datagram).map(({ type }) => type));
-      transport.send(change(datagram));
-    },
-  };
-  const node = { ...kernels.node, route: { ...kernels.node.route, transport: spy } };
-  return { seen, kernels: { ...kernels, node } };
-}
 
 describeOnKernel('a veth pair', () => {
   test('has one end up on the bridge, the other down in the container', () => {
@@ -52,11 +38,15 @@ describeOnKernel('a veth pair', () => {
     using container = createNetns();
     const seen = withKernels(node, container, (kernels) => {
       bridgeOf(kernels);
-      const spied = spyOn(kernels);
-      plugIn(spied.kernels);
-      return spied.seen;
+      const types: number[] = [];
+      const note: Look = (_, some) => {
+        types.push(...some);
+        return undefined;
+      };
+      plugIn(spyOnNode(kernels, note));
+      return types;
     });
-    expect(seen.flat().filter((type) => type === RTM_NEWLINK)).toEqual([RTM_NEWLINK]);
+    expect(seen.filter((type) => type === RTM_NEWLINK)).toEqual([RTM_NEWLINK]);
   });
 
   test('makes no link-local address on the node', () => {
@@ -106,7 +96,7 @@ describeOnKernel('a kernel that was started without IPv6', () => {
     using container = createNetns();
     withKernels(node, container, (kernels) => {
       bridgeOf(kernels);
-      plugIn(spyOn(kernels, withoutIpv6).kernels);
+      plugIn(spyOnNode(kernels, withoutIpv6));
     });
     expect(link(node, NAME)).toMatchObject({ master: 'cni0', ifalias: 'trestle:pods/abc/eth0' });
   });
@@ -119,6 +109,14 @@ describeOnKernel('removing', () => {
     withKernels(node, container, (kernels) => plugIn(kernels));
     expect(withRoute(node, (connection) => [1, 2].map(() => removeHostVeth(connection, NAME)))).toEqual([true, false]);
     expect(veths(container)).toEqual([]);
+  });
+});
+
+describeOnKernel('removing what may not be removed', () => {
+  test('is an error', () => {
+    using node = createNetns();
+    const remove = (connection: Connection) => removeHostVeth(connection, 'lo');
+    expect(() => withRoute(node, remove)).toThrow('cannot delete the interface lo: operation not supported');
   });
 });
 
@@ -158,15 +156,30 @@ describeOnKernel('a name that is taken', () => {
 });
 
 describeOnKernel('what is refused half-way', () => {
-  test('leaves nothing: the label', () => {
+  test.each([
+    ['the label', 'cannot label', elsewhere(Buffer.from('trestle:'))],
+    ['having no link-local address', 'cannot keep', elsewhere(Buffer.from([12, 0, AF_INET6, 0x80]))],
+  ])('leaves nothing: %s', (_, message, look) => {
     using node = createNetns();
     using container = createNetns();
     withKernels(node, container, (kernels) => {
       bridgeOf(kernels);
       const undo = createUndo(() => expect.unreachable());
-      const spied = spyOn(kernels, withoutItsLabel);
-      expect(() => plugIn(spied.kernels, {}, undo)).toThrow('cannot label');
+      expect(() => plugIn(spyOnNode(kernels, look), {}, undo)).toThrow(message);
       undo.unwind();
+    });
+    expect([...veths(node), ...veths(container)]).toEqual([]);
+  });
+
+  test('leaves nothing: what somebody else removes at once', () => {
+    using node = createNetns();
+    using container = createNetns();
+    const remove = () => exec(node, ['ip', 'link', 'delete', NAME]);
+    withKernels(node, container, (kernels) => {
+      bridgeOf(kernels);
+      const look = before(RTM_GETLINK, remove, RTM_NEWLINK);
+      const fault = faultOf(() => plugIn(spyOnNode(kernels, look)));
+      expect([fault.kind, fault.message]).toEqual(['busy', expect.stringContaining(NAME)]);
     });
     expect([...veths(node), ...veths(container)]).toEqual([]);
   });
@@ -180,14 +193,14 @@ describeOnKernel('what is refused half-way', () => {
   });
 });
 
-/** The datagram with a label that the kernel refuses: it is said to be for a link that is not there. */
-function withoutItsLabel(datagram: Uint8Array): Uint8Array {
-  const copy = Buffer.from(datagram);
-  const label = copy.indexOf(Buffer.from('trestle:'));
-  if (label < 0) return datagram;
-  const name = copy.lastIndexOf(Buffer.from(NAME), label);
-  copy[name] = 'X'.charCodeAt(0);
-  return copy;
+/** Has the kernel refuse the datagram that holds `part`: it is then for a link that is not there. */
+function elsewhere(part: Buffer): Look {
+  return (datagram) => {
+    const copy = Buffer.from(datagram);
+    const at = copy.indexOf(part);
+    if (at >= 0) copy[copy.lastIndexOf(Buffer.from(NAME), at)] = 'X'.charCodeAt(0);
+    return copy;
+  };
 }
 
 /** The datagram with a family of addresses that no kernel knows in place of IPv6: it is refused as IPv6 would be then. */

@@ -8,7 +8,7 @@ import { Fault } from '../../../src/fault.ts';
 import { closeNetns, openNetns, openOwnNetns, sameNetns, withNetns } from '../../../src/sys/netns.ts';
 import { faultOf } from '../../support/fault.ts';
 import { createNetns, type Netns } from '../../support/netns.ts';
-import { openFiles } from '../../support/open-files.ts';
+import { openedSince, openFiles } from '../../support/open-files.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { run } from '../../support/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
@@ -113,7 +113,7 @@ describeOnKernel('opening', () => {
     const path = make();
     const before = openFiles();
     const fault = faultOf(() => openNetns(path));
-    expect([fault.kind as string, openFiles()]).toEqual([kind, before]);
+    expect([fault.kind as string, openedSince(before)]).toEqual([kind, []]);
     expect(fault.message).toContain(path);
     expect(fault.message).toContain(reason);
   });

@@ -10,6 +10,7 @@ import { ensureMasquerade, removeMasquerade, verifyMasqueradable } from '../../.
 import { EEXIST, ENOENT, EOPNOTSUPP, EPERM } from '../../../src/sys/errno.ts';
 import { thrownBy } from '../../support/fault.ts';
 import { acknowledgeAll, type FakeKernel, fakeKernel, verdict } from '../netlink/fakeKernel.ts';
+import { bytesOf } from '../netlink/fixture.ts';
 
 const ENTRY = { network: 'pods', address: parseCidr('10.1.0.2/24') as Cidr, owner: 'pods/abc/eth0' };
 const ADD = nft.NFT_MSG_NEWSETELEM;
@@ -84,6 +85,17 @@ test('removing what is not there is no error, and anything else is one', () => {
   const refusing = (errno: number) => fakeKernel((messages) => messages.map((message) => [verdict(message, errno)]));
   expect(removeMasquerade(connect(refusing(ENOENT)), ENTRY)).toBe(false);
   expect(() => removeMasquerade(connect(refusing(EPERM)), ENTRY)).toThrow(KernelError);
+});
+
+test('what goes by itself between our look and our doing was not removed by us', () => {
+  const entry = { ...ENTRY, address: parseCidr('10.16.0.2/12') as Cidr };
+  const kernel = fakeKernel((messages, round) =>
+    round === 0
+      ? [bytesOf('nft-set-replies', 'one element'), ...acknowledgeAll(messages)]
+      : [[verdict(messages[1] as Message, ENOENT)]],
+  );
+  expect(removeMasquerade(connect(kernel), entry)).toBe(false);
+  expect(asked(kernel)).toEqual([[], [DELETE]]);
 });
 
 test('a kernel can masquerade where it answers, even that there is no table', () => {

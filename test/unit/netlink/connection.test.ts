@@ -8,7 +8,7 @@ import { type Message, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_MULTI } from '../../..
 import { listAddresses } from '../../../src/netlink/route/address.ts';
 import { EAGAIN, EBUSY, EEXIST, EINTR, ENOBUFS, ENOENT, EPERM } from '../../../src/sys/errno.ts';
 import { SystemError } from '../../../src/sys/libc.ts';
-import { type Answer, acknowledgeAll, done, type FakeKernel, fakeKernel, part, verdict } from './fakeKernel.ts';
+import { type Answer, acknowledgeAll, done, type FakeKernel, fakeKernel, part, verdict } from './fake-kernel.ts';
 import { bytesOf } from './fixture.ts';
 
 const PASSING = [EAGAIN, EBUSY, EINTR, ENOBUFS];

@@ -1,13 +1,16 @@
 /**
  * Captured netlink messages. A file in fixtures/ has a section a message: `[name]`, then its bytes in hexadecimal, one
  * header or attribute a line, attributes inside another indented, with a comment that names them. `00*9` is nine times 00.
+ *
+ * What ip, bridge and nft send was taken with `strace -e trace=sendto,sendmsg -e write=3,4`, sequence numbers set to 1;
+ * what the kernel sends, from our own sockets in a fresh namespace.
  */
 
 import { readFileSync } from 'node:fs';
 import { concat } from '../../../src/netlink/bytes.ts';
 import { connect, execute, type Request } from '../../../src/netlink/connection.ts';
 import { decodeMessages, type Message } from '../../../src/netlink/message.ts';
-import { acknowledgeAll, fakeKernel } from './fakeKernel.ts';
+import { acknowledgeAll, fakeKernel } from './fake-kernel.ts';
 
 interface Line {
   readonly depth: number;

@@ -7,7 +7,7 @@ import type { Message } from '../../../src/netlink/message.ts';
 import { commit } from '../../../src/netlink/nft/batch.ts';
 import { EAGAIN, EBUSY, EEXIST, EINTR, ENOBUFS, ENOENT, EPERM } from '../../../src/sys/errno.ts';
 import { SystemError } from '../../../src/sys/libc.ts';
-import { type Answer, type FakeKernel, fakeKernel, verdict } from './fakeKernel.ts';
+import { type Answer, type FakeKernel, fakeKernel, verdict } from './fake-kernel.ts';
 
 const change = (operation: string): Request => ({
   operation,

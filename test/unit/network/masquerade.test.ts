@@ -9,7 +9,7 @@ import * as nft from '../../../src/netlink/nft/constants.ts';
 import { ensureMasquerade, removeMasquerade, verifyMasqueradable } from '../../../src/network/masquerade.ts';
 import { EEXIST, ENOENT, EOPNOTSUPP, EPERM } from '../../../src/sys/errno.ts';
 import { thrownBy } from '../../support/fault.ts';
-import { acknowledgeAll, type FakeKernel, fakeKernel, verdict } from '../netlink/fakeKernel.ts';
+import { acknowledgeAll, type FakeKernel, fakeKernel, verdict } from '../netlink/fake-kernel.ts';
 import { bytesOf } from '../netlink/fixture.ts';
 
 const ENTRY = { network: 'pods', address: parseCidr('10.1.0.2/24') as Cidr, owner: 'pods/abc/eth0' };

@@ -5,7 +5,7 @@ import { connect } from '../../../../src/netlink/connection.ts';
 import { decodeMessages, type Message } from '../../../../src/netlink/message.ts';
 import { attrComment, commit, decodeComment, nftBody, nftRequest, query } from '../../../../src/netlink/nft/batch.ts';
 import { ensureChain, ensureTable } from '../../../../src/netlink/nft/table.ts';
-import { acknowledgeAll, fakeKernel } from '../fakeKernel.ts';
+import { acknowledgeAll, fakeKernel } from '../fake-kernel.ts';
 import { bytesOf, headerIn, messageOf, saidIn, sentFor } from '../fixture.ts';
 
 const TABLE = { family: 1, name: 'trestle' };

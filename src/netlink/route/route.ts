@@ -2,6 +2,7 @@
 
 import { type Cidr, defaultNetwork, formatCidr, networkOf } from '../../address/cidr.ts';
 import { BITS, formatIp, type Ip, ipFromBytes, ipToBytes } from '../../address/ip.ts';
+import type { Route } from '../../schema/net.ts';
 import {
   type Attribute,
   type Attributes,
@@ -19,15 +20,9 @@ import { afOf } from './address.ts';
 import * as rt from './constants.ts';
 
 /** A unicast route through one link. What is undefined is left to the kernel. */
-export interface LinkRoute {
+export interface LinkRoute extends Omit<Route, 'gw'> {
   readonly index: number;
-  readonly dst: Cidr;
   readonly gateway?: Ip | undefined;
-  readonly mtu?: number | undefined;
-  readonly advmss?: number | undefined;
-  readonly priority?: number | undefined;
-  readonly table?: number | undefined;
-  readonly scope?: number | undefined;
 }
 
 const HEADER = 12;

@@ -4,7 +4,7 @@
  */
 
 import { Fault } from '../fault.ts';
-import { describe } from '../schema/explain.ts';
+import { describe } from '../schema/complaints.ts';
 import { statPath } from '../sys/stat.ts';
 import type { Variables } from './environment.ts';
 import { decodeResult, type Result } from './result.ts';

@@ -1,7 +1,7 @@
 /** The JSON object on stdin. */
 
 import { errorCode, Fault, reasonOf } from '../fault.ts';
-import { describe } from '../schema/explain.ts';
+import { describe } from '../schema/complaints.ts';
 import { sleepMs } from '../sys/clock.ts';
 import { readInto } from '../sys/file.ts';
 import { scratch } from '../sys/scratch.ts';

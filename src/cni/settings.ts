@@ -2,7 +2,7 @@
 
 import { Fault } from '../fault.ts';
 import type { IpamSection } from '../ipam/config.ts';
-import { describe } from '../schema/explain.ts';
+import { describe } from '../schema/complaints.ts';
 import type { MainConfig } from './config.ts';
 import { verifyInterfaceName } from './environment.ts';
 

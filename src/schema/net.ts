@@ -3,7 +3,7 @@
 import { type Cidr, parseCidr } from '../address/cidr.ts';
 import { type Ip, parseIp } from '../address/ip.ts';
 import { isUnicastMac, parseMac } from '../address/mac.ts';
-import { leaf, list, object, type Shape } from './shape.ts';
+import { leaf, list, object, parsed, type Shape } from './shape.ts';
 import * as z from './zod.ts';
 
 /** A route as CNI 1.1.0 has it. `gw` absent: through the attachment's gateway of the same family, if it has one. */
@@ -33,36 +33,19 @@ export function unsigned(most: number): Shape<number> {
   return leaf(() => z.int().check(z.minimum(0), z.maximum(most)));
 }
 
-/** A string that `parse` understands. */
-function textOf<T>(what: string, parse: (text: string) => T | undefined): Shape<T> {
-  return leaf(() => z.pipe(z.string(), z.transform(reader(what, parse))));
-}
-
-/** The same where "", Go's zero value, says nothing. */
+/** A string that `parse` understands, where "", Go's zero value, says nothing. */
 function textOrNothing<T>(what: string, parse: (text: string) => T | undefined): Shape<T | undefined> {
-  const read = reader(what, parse);
-  const readAny = (value: string, context: Context) => (value === '' ? undefined : read(value, context));
-  return leaf(() => z.pipe(z.string(), z.transform(readAny)));
-}
-
-type Context = z.core.ParsePayload;
-
-function reader<T>(what: string, parse: (text: string) => T | undefined) {
-  return (value: string, context: Context): T => {
-    const parsed = parse(value);
-    if (parsed !== undefined) return parsed;
-    context.issues.push({ code: 'custom', message: `${JSON.stringify(value)} is not ${what}`, input: value });
-    return z.NEVER;
-  };
+  const shape = parsed(text, what, parse);
+  return { read: (value, complaints) => (value === '' ? undefined : shape.read(value, complaints)) };
 }
 
 export const ip = textOrNothing('an IP address', parseIp);
 
 /** `address/length`, host bits kept. */
-export const cidr = textOf('an address with a prefix length, like 10.1.0.0/16', parseCidr);
+export const cidr = parsed(text, 'an address with a prefix length, like 10.1.0.0/16', parseCidr);
 
 /** Addresses with or without a prefix length, as requested ones come: the length is dropped. */
-export const ips = list(textOf('an IP address', (value) => parseIp(value) ?? parseCidr(value)?.ip));
+export const ips = list(parsed(text, 'an IP address', (value) => parseIp(value) ?? parseCidr(value)?.ip));
 
 export const mac = textOrNothing('a MAC address that an interface may have, like 0a:1b:2c:3d:4e:5f', parseMacAddress);
 

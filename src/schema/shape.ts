@@ -1,13 +1,15 @@
 /**
- * Shapes of JSON values. zod does the checking; a shape makes the schema for the one value that is there. Most
- * configurations have a third of the keys that there are, and making a schema for each key costs more than the parse.
+ * Shapes of JSON values. A shape walks objects and lists itself and leaves the values in them to zod: a schema that is
+ * made for a whole configuration costs more than the one parse it is made for, and most configurations have a third of
+ * the keys that there are.
  */
 
+import type { Complaints } from './complaints.ts';
 import * as z from './zod.ts';
 
 export interface Shape<T = unknown> {
-  /** A schema that takes `value` for what it is and says what is wrong with it. */
-  schemaFor(value: unknown): z.ZodMiniType<T>;
+  /** The parsed value. What is off is told to `complaints`, and then the value returned must not be used. */
+  read(value: unknown, complaints: Complaints): T;
   /** The keys of an object. */
   readonly keys?: Shapes;
   /** The shape of each entry of a list. */
@@ -25,15 +27,34 @@ export type ObjectOf<S extends Shapes, Required extends keyof S> = {
   readonly [Key in Exclude<keyof S, Required>]?: ValueOf<S[Key]> | undefined;
 } & { readonly [Key in Required]: ValueOf<S[Key]> };
 
-/** A value that one schema fits; it is made when it is first wanted. */
+/** Stands for the value of something that has been complained about. */
+const NOTHING = undefined as never;
+
+/** A value that one zod schema fits; it is made when it is first wanted. */
 export function leaf<T>(make: () => z.ZodMiniType<T>): Shape<T> {
   let schema: z.ZodMiniType<T> | undefined;
-  return {
-    schemaFor: () => {
-      schema ??= make();
-      return schema;
-    },
+  const read = (value: unknown, complaints: Complaints): T => {
+    schema ??= make();
+    const result = z.safeParse(schema, value);
+    if (result.success) return result.data;
+    for (const issue of result.error.issues) complaints.addIssue(issue, value);
+    return NOTHING;
   };
+  return { read };
+}
+
+/** What `parse` makes of a value that fits `shape`; where it makes nothing of it, it "is not `what`". */
+export function parsed<S, T>(shape: Shape<S>, what: string, parse: (value: S) => T | undefined): Shape<T> {
+  const read = (value: unknown, complaints: Complaints): T => {
+    const before = complaints.count();
+    const source = shape.read(value, complaints);
+    if (complaints.count() > before) return NOTHING;
+    const result = parse(source);
+    if (result !== undefined) return result;
+    complaints.add(`${JSON.stringify(source)} is not ${what}`);
+    return NOTHING;
+  };
+  return { read };
 }
 
 /** An object. Unknown keys are dropped. */
@@ -41,30 +62,36 @@ export function object<S extends Shapes, Required extends keyof S & string = nev
   keys: S,
   ...required: readonly Required[]
 ): Shape<ObjectOf<S, Required>> & { readonly keys: S } {
-  const schemaFor = (value: unknown) => {
-    const schemas: Record<string, z.ZodMiniType> = {};
-    const there = isObject(value) ? value : {};
-    for (const key of Object.keys(there))
-      if (Object.hasOwn(keys, key)) schemas[key] = (keys[key] as Shape).schemaFor(there[key]);
-    for (const key of required) schemas[key] ??= (keys[key] as Shape).schemaFor(undefined);
-    return z.object(schemas) as unknown as z.ZodMiniType<ObjectOf<S, Required>>;
+  const read = (value: unknown, complaints: Complaints) => {
+    if (!isObject(value)) {
+      complaints.addUnexpected('an object', value);
+      return NOTHING;
+    }
+    const result: Record<string, unknown> = {};
+    for (const key of Object.keys(value)) {
+      if (Object.hasOwn(keys, key))
+        result[key] = complaints.within(key, () => (keys[key] as Shape).read(value[key], complaints));
+    }
+    for (const key of required) if (value[key] === undefined) complaints.within(key, complaints.addMissing);
+    return result as ObjectOf<S, Required>;
   };
-  return { schemaFor, keys };
+  return { read, keys };
 }
 
 /** A list; each entry is taken for what it is. */
 export function list<T>(element: Shape<T>): Shape<readonly T[]> {
-  const schemaFor = (value: unknown) => {
-    if (!Array.isArray(value)) return z.array(z.unknown()) as unknown as z.ZodMiniType<readonly T[]>;
-    const schemas = value.map((entry) => element.schemaFor(entry)) as [z.ZodMiniType<T>, ...z.ZodMiniType<T>[]];
-    return z.tuple(schemas) as unknown as z.ZodMiniType<readonly T[]>;
+  const read = (value: unknown, complaints: Complaints) => {
+    if (Array.isArray(value))
+      return value.map((entry, at) => complaints.within(at, () => element.read(entry, complaints)));
+    complaints.addUnexpected('a list', value);
+    return NOTHING;
   };
-  return { schemaFor, element };
+  return { read, element };
 }
 
 /** A value whose shape depends on the value itself. */
 export function selected<T>(select: (value: unknown) => Shape<T>): Shape<T> {
-  return { schemaFor: (value) => select(value).schemaFor(value), select };
+  return { read: (value, complaints) => select(value).read(value, complaints), select };
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,7 +1,8 @@
 /** What zod finds, in sentences. */
 
 import { describe, expect, test } from 'bun:test';
-import { parseWith, describe as shortName } from '../../../src/schema/explain.ts';
+import { describe as shortName } from '../../../src/schema/complaints.ts';
+import { parseWith } from '../../../src/schema/explain.ts';
 import { leaf, list, object } from '../../../src/schema/shape.ts';
 import * as z from '../../../src/schema/zod.ts';
 import { faultOf } from '../../support/fault.ts';

@@ -11,12 +11,14 @@ const IPAM_NAMES = ['trestle-ipam', 'host-local'];
 /** The name it was started under says what it is to be; Node's own name comes first in its argument list. */
 function programName(): string {
   const started = process.argv0.endsWith('node') ? (process.argv[1] ?? '') : process.argv0;
-  return started.slice(started.lastIndexOf('/') + 1).replace(/\.cjs$/, '');
+  const name = started.slice(started.lastIndexOf('/') + 1);
+  return name.endsWith('.cjs') ? name.slice(0, -4) : name;
 }
 
 /** A runtime that forgot CNI_COMMAND set the other variables: it shall get an error object, not a help text. */
 function isCalledByRuntime(): boolean {
-  return ['CNI_COMMAND', 'CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME'].some((name) => process.env[name] !== undefined);
+  const { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME } = process.env;
+  return (CNI_COMMAND ?? CNI_CONTAINERID ?? CNI_NETNS ?? CNI_IFNAME) !== undefined;
 }
 
 function main(): number {

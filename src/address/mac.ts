@@ -3,12 +3,16 @@
 /** Parses `aa:bb:cc:dd:ee:ff` (`-` also divides, case is free). @returns undefined where the text is none. */
 export function parseMac(text: string): Uint8Array | undefined {
   if (!/^[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$/i.test(text)) return undefined;
-  return Uint8Array.from(text.split(/[:-]/), (part) => Number.parseInt(part, 16));
+  const bytes = new Uint8Array(6);
+  for (let at = 0; at < 6; at++) bytes[at] = Number.parseInt(text.slice(3 * at, 3 * at + 2), 16);
+  return bytes;
 }
 
 /** Lower case, divided by colons, as the kernel's tools print it. */
 export function formatMac(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+  let text = '';
+  for (const byte of bytes) text += `${text === '' ? '' : ':'}${byte < 16 ? '0' : ''}${byte.toString(16)}`;
+  return text;
 }
 
 /** Whether an interface may have it: not a group address, not all zero. */

@@ -5,14 +5,14 @@ import { listDirectory } from '../sys/directory.ts';
 import { errnoText } from '../sys/errno.ts';
 import * as file from '../sys/file.ts';
 import { SystemError } from '../sys/libc.ts';
-import { statLink, statPath } from '../sys/stat.ts';
+import { statFile, statLink, statPath } from '../sys/stat.ts';
 
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
 /** The text of a file; undefined where there is none. @throws Fault `io` */
 export function readIfThere(path: string): string | undefined {
-  return absentWhenMissing('read', path, () => file.readText(path));
+  return absentWhenMissing('read', path, () => file.readWholeText(path));
 }
 
 /** The names in a directory, in no order; none where it is missing. @throws Fault `io` */
@@ -57,10 +57,20 @@ function createMissing(path: string): void {
   }
 }
 
-/** Writes a file in place; for what may be lost. @throws Fault `io` */
+/**
+ * Writes a file in place; for what may be lost. It is cut afterwards and only where it was longer: truncating it first
+ * would have ext4 write it to the disk when it is closed (auto_da_alloc), which takes 0.3 ms. @throws Fault `io`
+ */
 export function overwriteFile(path: string, text: string): void {
-  const flags = file.O_WRONLY | file.O_CREAT | file.O_TRUNC;
-  doing('write', path, () => writeAndClose(file.openFile(path, flags, FILE_MODE), text));
+  doing('write', path, () => {
+    const fd = file.openFile(path, file.O_WRONLY | file.O_CREAT, FILE_MODE);
+    try {
+      const length = file.writeText(fd, text);
+      if (statFile(fd).size > length) file.truncateFile(fd, length);
+    } finally {
+      file.closeFile(fd);
+    }
+  });
 }
 
 /** Puts a text in place at once: whoever looks sees the old file or the new one. @throws Fault `io` */

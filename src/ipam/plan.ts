@@ -104,8 +104,11 @@ function verifyFamilies(sets: readonly (readonly Range[])[], cniVersion: string)
 }
 
 function excluded({ section, ipRanges }: IpamInputs): readonly Cidr[] {
-  const ranges = [...(ipRanges ?? []), ...(section.ranges ?? [])].flat();
-  return [...(section.exclude ?? []), ...ranges.flatMap((range) => range.exclude ?? [])];
+  const all: Cidr[] = [...(section.exclude ?? [])];
+  for (const set of [...(ipRanges ?? []), ...(section.ranges ?? [])]) {
+    for (const { exclude = [] } of set) all.push(...exclude);
+  }
+  return all;
 }
 
 function usableSet(ranges: readonly Range[], index: number, all: readonly Range[], exclude: readonly Cidr[]): RangeSet {

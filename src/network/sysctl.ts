@@ -1,14 +1,14 @@
 /** Kernel parameters under /proc/sys/net, of the netns that the thread is in. */
 
 import { errorCode, Fault, reasonOf } from '../fault.ts';
-import { closeFile, O_WRONLY, openFile, readText, writeText } from '../sys/file.ts';
+import { closeFile, O_WRONLY, openFile, readWholeText, writeText } from '../sys/file.ts';
 
 const ROOT = '/proc/sys/net';
 
 /** @returns undefined where the kernel has no such parameter. @throws Fault `io` */
 export function readSysctl(name: string): string | undefined {
   try {
-    return readText(`${ROOT}/${name}`).trim();
+    return readWholeText(`${ROOT}/${name}`).trim();
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return undefined;
     throw new Fault('io', `cannot read ${ROOT}/${name}: ${reasonOf(cause)}`, { cause });

@@ -1,8 +1,8 @@
 /** Which boot of the machine this is. */
 
-import { readText } from './file.ts';
+import { readWholeText } from './file.ts';
 
 /** The kernel's random ID of this boot: nothing that lived in an earlier one (a netns, a process) lives now. */
 export function bootId(): string {
-  return readText('/proc/sys/kernel/random/boot_id').trim();
+  return readWholeText('/proc/sys/kernel/random/boot_id').trim();
 }

@@ -13,7 +13,6 @@ export const O_WRONLY = 0o1;
 export const O_RDWR = 0o2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
-export const O_TRUNC = 0o1000;
 export const O_NONBLOCK = 0o4000;
 export const O_DIRECTORY = process.arch === 'arm64' ? 0o40000 : 0o200000;
 const O_CLOEXEC = 0o2000000;
@@ -40,9 +39,16 @@ export function writeSome(fd: number, bytes: Uint8Array): number {
   return again(() => libc('write', fd, bytes, bytes.length));
 }
 
-/** Writes all of the text. */
-export function writeText(fd: number, text: string): void {
-  for (let rest = encoder.encode(text); rest.length > 0; ) rest = rest.subarray(writeSome(fd, rest));
+/** Writes all of the text. @returns how many bytes it has */
+export function writeText(fd: number, text: string): number {
+  const bytes = encoder.encode(text);
+  for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(writeSome(fd, rest));
+  return bytes.length;
+}
+
+/** Cuts an open file to that many bytes. */
+export function truncateFile(fd: number, length: number): void {
+  libc('ftruncate', fd, length);
 }
 
 /** The whole file as text. */
@@ -55,14 +61,25 @@ export function readText(path: string): string {
   }
 }
 
+/** The same for an ordinary file or a kernel parameter, which come whole: what does not fill the buffer is all there is. */
+export function readWholeText(path: string): string {
+  const fd = openFile(path, O_RDONLY);
+  try {
+    const buffer = scratch();
+    const length = readInto(fd, buffer);
+    const text = decoder.decode(buffer.subarray(0, length));
+    return length < buffer.length ? text : readText(path);
+  } finally {
+    closeFile(fd);
+  }
+}
+
 function readToEnd(fd: number): string {
   const buffer = scratch();
   let text = '';
   const streaming = new TextDecoder();
   for (let length = readInto(fd, buffer); length > 0; length = readInto(fd, buffer)) {
-    // Most files here are shorter than a line.
-    if (length < buffer.length && text === '') text = decoder.decode(buffer.subarray(0, length));
-    else text += streaming.decode(buffer.subarray(0, length), { stream: true });
+    text += streaming.decode(buffer.subarray(0, length), { stream: true });
   }
   return text;
 }

@@ -30,6 +30,7 @@ export const SYMBOLS = {
   readlink: { args: ['ptr', 'ptr', 'u64'], returns: 'i64' },
   syscall: { args: ['i64', 'i32', 'ptr', 'u64'], returns: 'i64' },
   fstatfs: { args: ['i32', 'ptr'], returns: 'i32' },
+  ftruncate: { args: ['i32', 'i64'], returns: 'i32' },
   futimens: { args: ['i32', 'ptr'], returns: 'i32' },
 } as const satisfies Record<string, CSignature>;
 

@@ -1,7 +1,7 @@
 /** Things that stand where our files belong. What needs root to provoke is in test/kernel/ipam. */
 
 import { describe, expect, test } from 'bun:test';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { findRecord, leaseAddresses, listNetworks, listRecords, releaseAddresses, statusOf } from './api.ts';
 import { faultOf, host, leaseFiles, NETWORK, owner, ownFiles, plan, scratch, texts } from './support.ts';
 
@@ -83,3 +83,12 @@ test.each(['', '.', '..', '../x', 'a/b', '.hidden', 'a:b', 'a\0b'])(
     expect([fault.kind, fault.message]).toEqual(['config', expect.stringContaining('cannot be part of a file name')]);
   },
 );
+
+test.each(['10.1.0.1', '10.1.0.123', 'x'.repeat(300)])('a cursor that said %s says what was leased last', (old) => {
+  const dataDir = scratch();
+  const cursor = `${dataDir}/${NETWORK}/last_reserved_ip.0`;
+  leaseAddresses(plan(dataDir, SETS), owner('c0'), host());
+  writeFileSync(cursor, old);
+  const [address] = texts(leaseAddresses(plan(dataDir, SETS), owner('c1'), host()));
+  expect(readFileSync(cursor, 'utf8')).toBe((address as string).replace('/24', ''));
+});

@@ -29,6 +29,7 @@ describe('reading', () => {
   test.each([0, 1, 65_535, 65_536, 65_537, 200_000])('%d bytes', (length) => {
     const text = 'abc'.repeat(length).slice(0, length);
     expect(file.readText(scratchFile(text))).toBe(text);
+    expect(file.readWholeText(scratchFile(text))).toBe(text);
   });
 
   test('letters of several bytes, wherever the buffer ends', () => {
@@ -46,7 +47,9 @@ describe('reading', () => {
   test('leaves nothing open, also when it fails', () => {
     const before = openFiles();
     file.readText('/proc/self/comm');
+    file.readWholeText('/proc/self/comm');
     expect(codeOf(() => file.readText('/'))).toBe('EISDIR');
+    expect(codeOf(() => file.readWholeText('/'))).toBe('EISDIR');
     expect(openedSince(before)).toEqual([]);
   });
 
@@ -84,12 +87,14 @@ describe('opening', () => {
     expect(codeOf(() => file.openFile(path(), flags))).toBe(code);
   });
 
-  test('truncates where it is told to', () => {
-    const path = scratchFile('old content');
-    const fd = file.openFile(path, file.O_WRONLY | file.O_TRUNC);
-    file.writeText(fd, 'new');
+  test('leaves what is there, until it is cut', () => {
+    const path = scratchFile('old_content');
+    const fd = file.openFile(path, file.O_WRONLY);
+    expect(file.writeText(fd, 'née')).toBe(4);
+    expect(readFileSync(path, 'utf8')).toBe('néecontent');
+    file.truncateFile(fd, 4);
     file.closeFile(fd);
-    expect(readFileSync(path, 'utf8')).toBe('new');
+    expect(readFileSync(path, 'utf8')).toBe('née');
   });
 });
 

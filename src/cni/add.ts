@@ -15,7 +15,7 @@ import { ensureMasquerade, removeMasquerade } from '../network/masquerade.ts';
 import { uplinkMtu } from '../network/mtu.ts';
 import { containerMac, hostVethName } from '../network/names.ts';
 import { createUndo, type Undo } from '../network/undo.ts';
-import { createVethPair, refuseTakenName, type VethPair } from '../network/veth.ts';
+import { createVethPair, type VethPair } from '../network/veth.ts';
 import { sameNetns } from '../sys/netns.ts';
 import {
   type Allocation,
@@ -77,7 +77,6 @@ function attach(call: Add): Result {
 /** What can be seen to stand in the way, before anything is changed. @returns the bridge, if it is there */
 function inspectPlace({ request, settings, node, container }: Add): Link | undefined {
   if (sameNetns(node.netns, container.netns)) throw ownNetns(request.netns);
-  refuseTakenName(container, request.ifName);
   return findBridge(node.route, settings.bridge);
 }
 

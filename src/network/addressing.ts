@@ -12,7 +12,7 @@ import { addRoute, type LinkRoute } from '../netlink/route/route.ts';
 import type { Route } from '../schema/net.ts';
 import { EHOSTUNREACH, ENETUNREACH } from '../sys/errno.ts';
 import type { ContainerKernel } from './kernel.ts';
-import { ensureSysctl, preferSysctl } from './sysctl.ts';
+import { ensureSysctl, preferSysctl, setSysctl } from './sysctl.ts';
 
 export interface ContainerAddress {
   readonly address: Cidr;
@@ -30,7 +30,11 @@ export interface Addressing {
  * Brings loopback and the interface up and gives it its addresses and routes, all in one exchange.
  * @throws Fault `config` when a route's gateway cannot be reached, KernelError
  */
-export function configureInterface(container: ContainerKernel, link: Link, addressing: Addressing): void {
+export function configureInterface(
+  container: ContainerKernel,
+  link: Pick<Link, 'index' | 'name'>,
+  addressing: Addressing,
+): void {
   container.within(() => prepareInterface(link.name, addressing));
   try {
     execute(container.route, ...requestsFor(link, addressing));
@@ -55,7 +59,7 @@ function gatewayOf(addresses: readonly ContainerAddress[], family: Family): Ip |
 /** Runs in the container's netns, before the interface is up: later would be too late for each of these. */
 function prepareInterface(name: string, { addresses, detectDuplicates }: Addressing): void {
   // No router advertisement may configure a container, whoever sends it.
-  ensureSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+  setSysctl(`ipv6/conf/${name}/accept_ra`, '0');
   // Neighbours learn the MAC that an address has now, in case it had another container before.
   preferSysctl(`ipv4/conf/${name}/arp_notify`, '1');
   if (!addresses.some(({ address }) => address.ip.family === 6)) return;
@@ -65,7 +69,7 @@ function prepareInterface(name: string, { addresses, detectDuplicates }: Address
 }
 
 /** IPv4 addresses before the interface is up (arp_notify tells of those), IPv6 ones after. */
-function requestsFor(link: Link, addressing: Addressing): Request[] {
+function requestsFor(link: Pick<Link, 'index'>, addressing: Addressing): Request[] {
   const { addresses, detectDuplicates } = addressing;
   const add = ({ address }: ContainerAddress) => addAddress(link.index, address, detectDuplicates);
   return [

@@ -26,9 +26,18 @@ export function ensureSysctl(name: string, value: string): boolean {
 /** The same for what is better set, but not worth failing for. */
 export function preferSysctl(name: string, value: string): void {
   try {
-    ensureSysctl(name, value);
+    setSysctl(name, value);
   } catch {
     // It stays as it is.
+  }
+}
+
+/** Sets a parameter that is not expected to have the value, without looking. @throws Fault `io` as ensureSysctl does */
+export function setSysctl(name: string, value: string): void {
+  try {
+    writeSysctl(name, value);
+  } catch (error) {
+    if (readSysctl(name) !== value) throw error;
   }
 }
 

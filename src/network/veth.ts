@@ -2,9 +2,17 @@
 
 import { Fault } from '../fault.ts';
 import { type Connection, execute } from '../netlink/connection.ts';
-import { isKernelError } from '../netlink/error.ts';
-import type { BridgePort, Link } from '../netlink/route/link.ts';
-import { createVeth, deleteLink, setBridgePort, setLinkAlias, withoutLinkLocal } from '../netlink/route/link-change.ts';
+import { isKernelError, type KernelError } from '../netlink/error.ts';
+import type { Message } from '../netlink/message.ts';
+import { type BridgePort, decodeLink, getLink, type Link } from '../netlink/route/link.ts';
+import {
+  createVeth,
+  deleteLink,
+  setBridgePort,
+  setLinkAlias,
+  type VethEnd,
+  withoutLinkLocal,
+} from '../netlink/route/link-change.ts';
 import { EAFNOSUPPORT, EEXIST, ENODEV } from '../sys/errno.ts';
 import type { ContainerKernel, NodeKernel } from './kernel.ts';
 import { findLink } from './links.ts';
@@ -20,7 +28,7 @@ export interface VethSettings {
 
 export interface VethPair {
   readonly host: Link;
-  readonly container: Link;
+  readonly container: Pick<Link, 'index' | 'name' | 'mac' | 'mtu'>;
 }
 
 /**
@@ -44,21 +52,37 @@ export function createVethPair(
     throw isKernelError(error, EEXIST) ? nameTaken(container, attachment) : error;
   }
   undo.push(`remove ${name}`, () => removeHostVeth(node.route, name));
-  label(node.route, name, hostVethAlias(attachment));
-  const pair = { host: mustFind(node.route, name), container: mustFind(container.route, attachment.ifName) };
+  const link = label(node.route, name, hostVethAlias(attachment));
   const { port } = settings;
-  if (port.hairpin || port.isolated) execute(node.route, setBridgePort(pair.host.index, port));
-  return pair;
+  if (port.hairpin || port.isolated) execute(node.route, setBridgePort(link.index, port));
+  return { host: link, container: otherEnd(link, inside) };
 }
 
-/** The alias names the owner, for people and for finding it without our files; a bridge port needs no IPv6 address. */
-function label(connection: Connection, name: string, alias: string): void {
-  execute(connection, setLinkAlias(name, alias));
+/**
+ * The alias names the owner, for people and for finding it without our files; a bridge port needs no IPv6 address.
+ * @returns the link as it is then
+ */
+function label(connection: Connection, name: string, alias: string): Link {
+  const named = setLinkAlias(name, alias);
   try {
-    execute(connection, withoutLinkLocal(name));
+    return linkIn(execute(connection, named, withoutLinkLocal(name), getLink(name)).at(-1), name);
   } catch (error) {
-    if (!isKernelError(error, EAFNOSUPPORT)) throw error;
+    if (isKernelError(error, ENODEV)) throw removedMeanwhile(error);
+    if (!isKernelError(error, EAFNOSUPPORT)) throw error; // a kernel without IPv6
+    return linkIn(execute(connection, named, getLink(name)).at(-1), name);
   }
+}
+
+function linkIn(replies: readonly Message[] | undefined, name: string): Link {
+  const [reply] = replies ?? [];
+  if (reply === undefined) throw new Fault('internal', `cannot look at ${name}: the kernel answered nothing`);
+  return decodeLink(reply.payload);
+}
+
+/** The container's end, which nobody need ask for: the host's end knows its index, and the rest is as it was asked for. */
+function otherEnd(host: Link, { name, mac }: VethEnd): VethPair['container'] {
+  if (host.peer === undefined) throw new Fault('internal', `cannot find ${name}: ${host.name} names no other end`);
+  return { index: host.peer, name, mac, mtu: host.mtu };
 }
 
 /** Removes the host's end, and the container's with it. @returns whether there was one. @throws KernelError */
@@ -72,15 +96,11 @@ export function removeHostVeth(connection: Connection, name: string): boolean {
   }
 }
 
-/** @throws Fault `conflict` when the container has an interface of that name */
-export function refuseTakenName(container: ContainerKernel, ifName: string): void {
-  if (findLink(container.route, ifName) !== undefined) throw interfaceExists(container, ifName);
-}
-
-function mustFind(connection: Connection, name: string): Link {
-  const link = findLink(connection, name);
-  if (link === undefined) throw new Fault('busy', `cannot set ${name} up: it was removed as soon as it was made`);
-  return link;
+function removedMeanwhile(cause: KernelError): Fault {
+  return new Fault('busy', cause.message, {
+    cause,
+    details: 'Something removed it as soon as it was made. Try again.',
+  });
 }
 
 function nameTaken(container: ContainerKernel, attachment: AttachmentKey): Fault {

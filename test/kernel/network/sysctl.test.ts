@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { ensureSysctl, preferSysctl, readSysctl } from '../../../src/network/sysctl.ts';
+import { setSysctl as assign, ensureSysctl, preferSysctl, readSysctl } from '../../../src/network/sysctl.ts';
 import { faultOf } from '../../support/fault.ts';
 import { setSysctl, sysctl } from '../../support/kernel.ts';
 import { createNetns } from '../../support/netns.ts';
@@ -45,6 +45,18 @@ describeOnKernel('a sysctl', () => {
     expect(fault.message).toStartWith(`cannot set /proc/sys/net/${name} to ${value}: `);
     expect(fault.message).toContain(code);
     expect(fault.details).toContain(`net.${name.replaceAll('/', '.')} = ${value}`);
+  });
+
+  test('that is set without looking may be read-only, if it has the value', () => {
+    using ns = createNetns();
+    setSysctl(ns, `net/${NAME}`, 0);
+    inside(ns, () => {
+      assign(NAME, '1');
+      assign(MISSING, '1');
+      assign(READ_ONLY, readSysctl(READ_ONLY) ?? '');
+      expect(faultOf(() => assign(READ_ONLY, 'x')).message).toContain('EACCES');
+    });
+    expect(sysctl(ns, `net/${NAME}`)).toBe('1');
   });
 
   test('that is but preferred may be refused', () => {

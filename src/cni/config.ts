@@ -1,12 +1,11 @@
 /** The network configuration: the JSON on stdin, for both roles (CNI spec 1.1, section 1; keys of the reference bridge). */
 
 import { ipamShape, ipRangesShape, type OptionalIpamSection, optionalIpamShape } from '../ipam/config.ts';
-import { dns, flag, ips, mac, mtu, text, unsigned } from '../schema/net.ts';
+import { anything, dns, flag, ips, mac, mtu, text, unsigned } from '../schema/net.ts';
 import { isObject, leaf, list, object, type Shape, selected, type ValueOf } from '../schema/shape.ts';
-import * as z from '../schema/zod.ts';
 
 /** GC's list may be long, so one schema serves all its entries. */
-const attachments = leaf(() => z.array(z.object({ containerID: z.string(), ifname: z.string() })));
+const attachments = leaf((z) => z.array(z.object({ containerID: z.string(), ifname: z.string() })));
 
 /** What both roles read. `prevResult` is read later, and only by those who need it. */
 const commonKeys = {
@@ -16,7 +15,7 @@ const commonKeys = {
   dns,
   args: object({ cni: object({ ips, mac }) }),
   runtimeConfig: object({ ips, mac, ipRanges: ipRangesShape }),
-  prevResult: leaf(() => z.unknown()),
+  prevResult: anything,
   'cni.dev/valid-attachments': attachments,
   'cni.dev/attachments': attachments,
 };

@@ -3,9 +3,8 @@
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { type Family, formatIp, type Ip } from '../address/ip.ts';
 import { parseWith } from '../schema/explain.ts';
-import { cidr, type Dns, dns, ip, type Route, route, text } from '../schema/net.ts';
-import { leaf, list, object } from '../schema/shape.ts';
-import * as z from '../schema/zod.ts';
+import { cidr, type Dns, dns, ip, type Route, route, text, unsigned } from '../schema/net.ts';
+import { list, object } from '../schema/shape.ts';
 import { type CniVersion, isAtLeast } from './versions.ts';
 
 export interface ResultInterface {
@@ -73,7 +72,7 @@ function encodeRoute({ dst, gw, mtu, advmss, priority, table, scope }: Route, ve
   return present({ dst: formatCidr(dst), gw: gw && formatIp(gw), ...later });
 }
 
-const place = leaf(() => z.int());
+const place = unsigned(0xffff_ffff);
 const routes = list(route);
 const oldIp = object({ ip: cidr, gateway: ip, routes }, 'ip');
 const resultShape = object({

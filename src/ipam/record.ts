@@ -4,9 +4,9 @@ import { type Cidr, parseCidr } from '../address/cidr.ts';
 import type { Ip } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
 import { parseWith } from '../schema/explain.ts';
-import { text } from '../schema/net.ts';
-import { leaf, list, object } from '../schema/shape.ts';
-import * as z from '../schema/zod.ts';
+import { number, text } from '../schema/net.ts';
+import { isObject, leaf, list, object, parsed } from '../schema/shape.ts';
+import type * as Zod from '../schema/zod.ts';
 import type { Json, Owner } from './attachment.ts';
 
 export interface AttachmentRecord extends Owner {
@@ -60,16 +60,17 @@ function parseJson(text: string, what: string): unknown {
   }
 }
 
-const address = leaf(() =>
-  z.string().check(z.refine((value) => parseCidr(value) !== undefined, 'not an address with a length')),
+const instant = parsed(text, 'a time', (value) => (Number.isNaN(Date.parse(value)) ? undefined : value));
+const address = parsed(text, 'an address with a length', (value) => parseCidr(value) && value);
+const notes = leaf(
+  (z) => z.record(z.string(), z.unknown()) as Zod.ZodMiniType<Record<string, Json>>,
+  (value): value is Record<string, Json> => isObject(value),
 );
-const instant = leaf(() => z.string().check(z.refine((value) => !Number.isNaN(Date.parse(value)), 'not a time')));
-const number = leaf(() => z.number());
 
 /** `version` is not compared: a later one may add keys, never change the meaning of these. */
 const recordShape = object(
   {
-    version: leaf(() => z.int()),
+    version: number,
     network: text,
     containerId: text,
     ifName: text,
@@ -79,12 +80,7 @@ const recordShape = object(
     netns: object({ path: text, device: number, inode: number }, 'path', 'device', 'inode'),
     hostVeth: text,
     pod: object({ namespace: text, name: text, uid: text, infraContainerId: text }),
-    notes: leaf(() =>
-      z.record(
-        z.string(),
-        z.custom<Json>(() => true),
-      ),
-    ),
+    notes,
   },
   ...(['version', 'network', 'containerId', 'ifName', 'addresses', 'bootId', 'createdAt'] as const),
 );

@@ -4,7 +4,6 @@ import { type Cidr, parseCidr } from '../address/cidr.ts';
 import { type Ip, parseIp } from '../address/ip.ts';
 import { isUnicastMac, parseMac } from '../address/mac.ts';
 import { leaf, list, object, parsed, type Shape } from './shape.ts';
-import * as z from './zod.ts';
 
 /** A route as CNI 1.1.0 has it. `gw` absent: through the attachment's gateway of the same family, if it has one. */
 export interface Route {
@@ -24,13 +23,32 @@ export interface Dns {
   readonly options?: readonly string[] | undefined;
 }
 
-export const flag = leaf(() => z.boolean());
-export const text = leaf(() => z.string());
-export const texts = leaf(() => z.array(z.string()));
+const isText = (value: unknown) => typeof value === 'string';
+
+export const flag = leaf(
+  (z) => z.boolean(),
+  (value) => typeof value === 'boolean',
+);
+export const text = leaf((z) => z.string(), isText);
+export const number = leaf(
+  (z) => z.number(),
+  (value): value is number => Number.isFinite(value),
+);
+export const anything = leaf(
+  (z) => z.unknown(),
+  (_): _ is unknown => true,
+);
+export const texts = leaf(
+  (z) => z.array(z.string()),
+  (value): value is string[] => Array.isArray(value) && value.every(isText),
+);
 
 /** A whole number from 0 to `most`. */
 export function unsigned(most: number): Shape<number> {
-  return leaf(() => z.int().check(z.minimum(0), z.maximum(most)));
+  return leaf(
+    (z) => z.int().check(z.minimum(0), z.maximum(most)),
+    (value): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most,
+  );
 }
 
 /** A string that `parse` understands, where "", Go's zero value, says nothing. */

@@ -1,10 +1,24 @@
 /**
- * zod/mini, set up for the plugin path: `jitless` keeps zod from compiling validators (start-up is dearer than the one
- * parse we do). Schemas import it as `import * as z from './zod.ts'`, so that what nobody uses is left out of the bundle.
+ * What we use of zod/mini, set up for the plugin path: `jitless` keeps zod from compiling validators (start-up is dearer
+ * than the one parse we do). Nothing imports this but types: `zod()` evaluates it when a schema is first wanted.
  */
 
 import { config } from 'zod/mini';
 
 config({ jitless: true });
 
-export * from 'zod/mini';
+export type { core, ZodMiniType } from 'zod/mini';
+export {
+  array,
+  boolean,
+  int,
+  literal,
+  maximum,
+  minimum,
+  number,
+  object,
+  record,
+  safeParse,
+  string,
+  unknown,
+} from 'zod/mini';

@@ -50,14 +50,13 @@ export function readEnvironment(variables: Variables): Environment {
 
 /** Network names and container IDs become file names, so the specification's pattern is not negotiable. @throws Fault */
 export function verifyIdentifier(what: string, value: string, kind: 'environment' | 'config'): void {
-  const shown = describe(value);
   if (value.length > IDENTIFIER_MOST) {
-    throw new Fault(kind, `${what} is ${value.length} characters long: ${shown}`, {
+    throw new Fault(kind, `${what} is ${value.length} characters long: ${describe(value)}`, {
       details: `At most ${IDENTIFIER_MOST} characters can be used, since files are named after it.`,
     });
   }
   if (IDENTIFIER.test(value)) return;
-  throw new Fault(kind, `${what} is malformed: ${shown}`, {
+  throw new Fault(kind, `${what} is malformed: ${describe(value)}`, {
     details: 'It must begin with a letter or digit and go on with letters, digits, "_", "." and "-" only.',
   });
 }

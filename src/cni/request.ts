@@ -85,12 +85,12 @@ function readBase(
   if (config.name === undefined) throw new Fault('config', 'cannot use the configuration: name is missing');
   verifyIdentifier('the configuration\'s "name"', config.name, 'config');
   const args = argsOf(environment);
-  const ips = [config.runtimeConfig?.ips ?? [], config.args?.cni?.ips ?? [], args.ip === undefined ? [] : [args.ip]];
+  const asked = args.ip === undefined ? [] : [args.ip];
   const attachments = config['cni.dev/valid-attachments'] ?? config['cni.dev/attachments'];
   return {
     ...{ command, containerId, ifName, netns, network: config.name, cniVersion, pod: args.pod },
     dataDir: dataDirOf(ipam),
-    requestedIps: ips.flat(),
+    requestedIps: [...(config.runtimeConfig?.ips ?? []), ...(config.args?.cni?.ips ?? []), ...asked],
     ipRanges: config.runtimeConfig?.ipRanges,
     dns: config.dns,
     prevResult: config.prevResult,

@@ -96,8 +96,10 @@ export function decodeResult(json: unknown, what: string): Result {
   };
 }
 
+/** The object, which nobody else has yet, without the keys that say nothing. */
 function present(object: Json): Json {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
+  for (const key of Object.keys(object)) if (object[key] === undefined) delete object[key];
+  return object;
 }
 
 function nonEmpty<T>(list: readonly T[]): readonly T[] | undefined {

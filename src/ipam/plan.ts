@@ -6,7 +6,7 @@ import { Fault } from '../fault.ts';
 import type { Route } from '../schema/net.ts';
 import { dataDirOf, type IpamSection, type RangeSection } from './config.ts';
 import { planRange, type Range, rangeText, refuseRanges } from './range.ts';
-import { type Span, sizeOf, withoutSpan } from './span.ts';
+import { type Span, withoutSpan } from './span.ts';
 
 /** One address is leased from each range set; its ranges are pools, tried in order. */
 export interface RangeSet {
@@ -114,7 +114,7 @@ function excluded({ section, ipRanges }: IpamInputs): readonly Cidr[] {
 function usableSet(ranges: readonly Range[], index: number, all: readonly Range[], exclude: readonly Cidr[]): RangeSet {
   const usable = ranges.map((range) => ({ ...range, spans: usableSpans(range, all, exclude) }));
   const family = (usable[0] as Range).family;
-  if (usable.some((range) => sizeOf(range.spans) > 0n)) return { index, family, ranges: usable };
+  if (usable.some((range) => range.spans.length > 0)) return { index, family, ranges: usable };
   return refuseRanges(`${usable[0]?.label} has no address left to hand out besides gateway and exclude`);
 }
 
@@ -130,7 +130,9 @@ function usableSpans(range: Range, all: readonly Range[], exclude: readonly Cidr
       .filter(({ ip }) => ip.family === family)
       .map((cidr) => ({ first: firstValue(cidr), last: lastValue(cidr) })),
   ];
-  return holes.reduce<readonly Span[]>(withoutSpan, range.spans);
+  let { spans } = range;
+  for (const hole of holes) spans = withoutSpan(spans, hole);
+  return spans;
 }
 
 /** Gives each requested address to the range set it fits; a set takes one. */

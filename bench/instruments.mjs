@@ -1,4 +1,4 @@
-// What a clock does not show of a call: memory, programs started, files opened. Each instrument is put in front of the
+// What a stopwatch does not show of a call: programs started, files opened. Each instrument is put in front of the
 // plugin, for calls that are not timed.
 
 import { readFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 /** What the instruments need on the machine. */
 export const INSTRUMENT_PACKAGES = [
-  { provides: '/usr/bin/time', name: 'time', why: 'to measure peak memory' },
+  { provides: 'gcc', name: 'build-essential', why: 'to compile the stopwatch, and the floor' },
   { provides: '/usr/bin/strace', name: 'strace', why: 'to count programs started and files opened' },
 ];
 
@@ -18,8 +18,6 @@ export function openInstruments({ directory }) {
     return read(readFileSync(notes, 'utf8').trim().split('\n'));
   };
   return {
-    /** MiB, the largest of the processes: ru_maxrss as wait4(2) tells it, which GNU time prints in KiB. */
-    peakMemory: measure(['/usr/bin/time', '-f', '%M', '-o', notes], (lines) => Number(lines.at(-1)) / 1024),
     /** execve(2) that succeeded, the plugin's own included. */
     programsStarted: measure(strace('execve', notes), countSuccesses),
     /** open(2) and openat(2) that succeeded, by whatever process. */

@@ -4,35 +4,46 @@ import { join } from 'node:path';
 import { ipBatch } from '../tools/netns.mjs';
 import { complaint } from '../tools/run.mjs';
 import { failureOf, startRuntime } from '../tools/runtime.mjs';
+import { openStopwatch } from './stopwatch.mjs';
 
 /**
  * Opens a node.
  * @param plan `{ contender, label, containers, network }`: `containers` says how many, `network` is what the
- *   configuration holds beside name, type and IPAM type, which are the same for all contenders but for the type
- * @returns `call(command, i, options)` on the i-th container, which throws a complaint if the call fails, and `close()`
+ *   configuration holds beside type and IPAM type, which are the same for all contenders but for the type
+ * @returns `call(command, i, options)` on the i-th container, `callMany(command, first, count)` on so many at once, both
+ *   promises of the reply and what the stopwatch noted, which throw a complaint if a call fails; and `close()`
  */
 export function openNode(scratch, { contender, label = contender.id, containers, network }) {
   const [netns, ...pods] = scratch.netnsAll([label, ...Array.from({ length: containers }, (_, i) => `${label}-${i}`)]);
   ipBatch(netns, 'link set lo up\n');
   const runtime = startRuntime(netns);
+  const stopwatch = openStopwatch(scratch);
   const dataDir = join(scratch.directory, label);
   const config = configuration(contender, dataDir, network);
-  const call = async (command, i, { prevResult, under = (plugin) => plugin } = {}) => {
-    const attachment = command === 'VERSION' ? {} : { containerId: `bench-${i}`, netns: pods[i], prevResult };
-    const reply = await runtime.call(under(contender), { command, config, ...attachment });
-    if (!reply.ok) throw complaint(`${contender.name}: ${command} failed: ${failureOf(reply)}`);
-    return reply;
+  const run = async (plugin, call) => {
+    const reply = await runtime.call(plugin, { config, ...call });
+    if (!reply.ok) throw complaint(`${contender.name}: ${call.command} failed: ${failureOf(reply)}`);
+    return { ...reply, ...stopwatch.read() };
   };
-  return { contender, label, config, pods, call, close: runtime.close };
+  const call = (command, i, { under = (plugin) => plugin, ...more } = {}) => {
+    const attachment = command === 'VERSION' ? {} : { containerId: `bench-${i}`, netns: pods[i] };
+    return run(stopwatch.around(under(contender)), { command, ...attachment, ...more });
+  };
+  const callMany = (command, first, count) => {
+    const netns = pods[0].replace(/0$/, '%d');
+    return run(stopwatch.around(contender, count, first), { command, containerId: 'bench-%d', netns });
+  };
+  return { contender, label, config, pods, call, callMany, close: runtime.close };
 }
 
-function configuration(contender, dataDir, { ipam, ...rest }) {
+function configuration({ type, settings }, dataDir, { ipam, ...rest }) {
   return {
     cniVersion: '1.0.0',
     name: 'bench',
-    type: contender.type,
+    type,
     bridge: 'cni0',
     ...rest,
+    ...settings,
     ipam: { type: 'host-local', dataDir, ...ipam },
   };
 }

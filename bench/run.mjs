@@ -10,7 +10,7 @@ import { complaint } from '../tools/run.mjs';
 import { openScratch } from '../tools/scratch.mjs';
 import { duration, paint } from '../tools/screen.mjs';
 import { ensureBuild, ensureDebianPackages, ensureNpmPackages, requireLinuxRoot } from '../tools/setup.mjs';
-import { versions } from './contenders.mjs';
+import { ensureCurrentRelease, versions } from './contenders.mjs';
 import { INSTRUMENT_PACKAGES } from './instruments.mjs';
 import { describeMachine } from './machine.mjs';
 import { targetLines } from './targets.mjs';
@@ -28,6 +28,7 @@ const DEBIAN_PACKAGES = [
   { provides: 'nsenter', name: 'util-linux', why: 'to enter them' },
   { provides: '/usr/lib/cni/bridge', name: 'containernetworking-plugins', why: 'the reference plugins' },
   { provides: 'iptables', name: 'iptables', why: 'the reference plugins need it' },
+  { provides: '/usr/sbin/nft', name: 'nftables', why: 'the reference plugins need it' },
   ...INSTRUMENT_PACKAGES,
 ];
 
@@ -76,10 +77,12 @@ async function setUp() {
   await ensureNpmPackages(say);
   await ensureDebianPackages(DEBIAN_PACKAGES, say);
   await ensureBuild(say);
+  await ensureCurrentRelease(say);
 }
 
-function printAbout({ machine, versions: { trestle, reference, node } }) {
+function printAbout({ machine, versions: { trestle, debian, current, node } }) {
   const { cpu, cores, memoryGiB, kernel, distribution } = machine;
-  console.log(`${paint('bold', trestle)} beside containernetworking-plugins ${reference}; Node ${node}`);
+  const reference = `Debian's ${debian} and ${current}`;
+  console.log(`${paint('bold', trestle)} beside containernetworking-plugins, ${reference}; Node ${node}`);
   console.log(`${cpu}, ${cores} cores, ${memoryGiB} GiB; Linux ${kernel}, ${distribution}`);
 }

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { paint, table } from '../../tools/screen.mjs';
 import { ROOT } from '../../tools/setup.mjs';
-import { reference, trestle } from '../contenders.mjs';
+import { debian, trestle } from '../contenders.mjs';
 import { openInstruments } from '../instruments.mjs';
 import { addLeases, addRecords, SUBNET } from '../leases.mjs';
 import { openNode } from '../node.mjs';
@@ -22,7 +22,7 @@ const PLOT = join(ROOT, 'docs/lease-scale.svg');
 const NETWORK = { isGateway: true, isDefaultGateway: true, ipam: { ranges: [[{ subnet: SUBNET }]] } };
 
 const PLANS = [
-  { contender: reference, id: 'reference', name: 'bridge + host-local', fill: addLeases },
+  { contender: debian, id: 'reference', name: 'bridge + host-local 1.1.1', fill: addLeases },
   { contender: trestle, id: 'trestle', name: 'trestle', fill: addLeasesWithRecords },
   { contender: trestle, id: 'adopted', name: 'trestle, leases made by host-local', fill: addLeases },
 ];
@@ -74,7 +74,7 @@ async function countFiles(scratch, nodes) {
 }
 
 function figuresOf({ id, name }, count, samples, opened) {
-  return { id, name, count, ADD: median(samples.ADD), DEL: median(samples.DEL), opened };
+  return { id, name, count, ADD: median(samples.ADD.ms), DEL: median(samples.DEL.ms), opened };
 }
 
 function report(figures) {

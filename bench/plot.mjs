@@ -4,12 +4,22 @@
 const PANEL = { width: 330, height: 240, gap: 70 };
 const MARGIN = { top: 64, right: 40, bottom: 60, left: 64 };
 
+/** Colours of the series, the last of which is ours wherever there are four. */
+const SERIES = [
+  { light: '#bc4c00', dark: '#f0883e' },
+  { light: '#0969da', dark: '#58a6ff' },
+  { light: '#8250df', dark: '#bc8cff' },
+  { light: '#1a7f37', dark: '#3fb950' },
+];
+
+const seriesStyle = (i, colour) => `  .line${i} { stroke: ${colour} } .fill${i} { fill: ${colour} }\n`;
+
 const STYLE = `
   .back { fill: #ffffff } .text { fill: #1f2328 } .quiet { fill: #59636e } .grid { stroke: #d1d9e0 }
-  .line0 { stroke: #bc4c00 } .fill0 { fill: #bc4c00 } .line1 { stroke: #0969da } .fill1 { fill: #0969da }
+${SERIES.map(({ light }, i) => seriesStyle(i, light)).join('')}
   @media (prefers-color-scheme: dark) {
     .back { fill: #0d1117 } .text { fill: #f0f6fc } .quiet { fill: #9198a1 } .grid { stroke: #3d444d }
-    .line0 { stroke: #f0883e } .fill0 { fill: #f0883e } .line1 { stroke: #58a6ff } .fill1 { fill: #58a6ff }
+${SERIES.map(({ dark }, i) => seriesStyle(i, dark)).join('')}
   }
   text { font: 12px system-ui, sans-serif } .title { font-size: 14px; font-weight: 600 }
   path { fill: none; stroke-width: 2; stroke-linejoin: round } .grid { stroke-width: 1 }`;

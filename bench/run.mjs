@@ -1,8 +1,9 @@
 // npm run bench                 side by side with the reference plugins
-// npm run bench -- SCENARIO     another scenario: a file in bench/scenarios
-//   --pairs N       how many pairs are measured
-//   --json FILE     all samples, and the machine they are from, into a file
-//   --no-targets    only report: a missed target is no failure
+// npm run bench -- SCENARIO     another scenario: a file in bench/scenarios, or "all" of them
+//   --pairs N         how many pairs are measured
+//   --json FILE       all samples, and the machine they are from, into a file
+//   --markdown FILE   the findings as a document
+//   --no-targets      only report: a missed target is no failure
 
 import { readdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -13,13 +14,16 @@ import { ensureBuild, ensureDebianPackages, ensureNpmPackages, requireLinuxRoot 
 import { ensureCurrentRelease, versions } from './contenders.mjs';
 import { INSTRUMENT_PACKAGES } from './instruments.mjs';
 import { describeMachine } from './machine.mjs';
-import { targetLines } from './targets.mjs';
+import { linesOf, markdownOf } from './report.mjs';
 
 const SCENARIOS = new URL('scenarios/', import.meta.url);
+/** In the order of a reader's interest. */
+const ALL = ['speed', 'crowd', 'neighbours', 'scale', 'networks'];
 
 const OPTIONS = {
   pairs: { type: 'string' },
   json: { type: 'string' },
+  markdown: { type: 'string' },
   'no-targets': { type: 'boolean', default: false },
 };
 
@@ -40,27 +44,42 @@ try {
 }
 
 async function main() {
-  const { scenario, options } = await readArguments();
+  const { scenarios, options } = await readArguments();
   await setUp();
   const about = { machine: describeMachine(), versions: versions() };
   printAbout(about);
+  const all = [];
+  for (const scenario of scenarios) all.push(await measure(scenario, options));
+  if (options.json) writeFileSync(options.json, `${JSON.stringify({ ...about, scenarios: all }, null, 2)}\n`);
+  if (options.markdown) writeFileSync(options.markdown, markdownOf(about, all));
+  const met = all.flatMap(({ targets }) => targets).every(({ ok }) => ok);
+  return options['no-targets'] || met ? 0 : 1;
+}
+
+/** Each scenario has scratch space of its own, so that none pays for what another left. */
+async function measure(scenario, options) {
   const start = performance.now();
   const scratch = openScratch('bench');
-  const { targets, ...figures } = await scenario.measure({ scratch, options, print: console.log });
-  scratch.close();
-  if (options.json) writeFileSync(options.json, `${JSON.stringify({ ...about, ...figures, targets }, null, 2)}\n`);
-  console.log(`\n${[...targetLines(targets), '', paint('dim', duration(performance.now() - start))].join('\n')}`);
-  return options['no-targets'] || targets.every(({ ok }) => ok) ? 0 : 1;
+  try {
+    const findings = await scenario.measure({ scratch, options, print: console.log });
+    console.log(['', ...linesOf(findings), '', paint('dim', duration(performance.now() - start))].join('\n'));
+    return findings;
+  } finally {
+    scratch.close();
+  }
 }
 
 async function readArguments() {
   const { values, positionals } = parsed();
   const [name = 'speed', ...others] = positionals;
   const known = readdirSync(SCENARIOS).map((file) => file.replace('.mjs', ''));
-  if (others.length > 0 || !known.includes(name)) throw complaint(`name one scenario of: ${known.join(', ')}`);
+  const names = name === 'all' ? ALL : [name];
+  if (others.length > 0 || !names.every((one) => known.includes(one)))
+    throw complaint(`name one scenario of: ${known.join(', ')}, or all`);
   const pairs = values.pairs === undefined ? undefined : Number(values.pairs);
   if (pairs !== undefined && !(Number.isInteger(pairs) && pairs > 0)) throw complaint('--pairs takes a number above 0');
-  return { scenario: await import(new URL(`${name}.mjs`, SCENARIOS)), options: { ...values, pairs } };
+  const scenarios = await Promise.all(names.map((one) => import(new URL(`${one}.mjs`, SCENARIOS))));
+  return { scenarios, options: { ...values, pairs } };
 }
 
 function parsed() {

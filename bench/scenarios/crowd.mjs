@@ -1,12 +1,11 @@
 // Many containers at once: so many ADDs started together, from the first start to the last end, and then as many DELs.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { paint, table } from '../../tools/screen.mjs';
+import { dirname, join } from 'node:path';
 import { ROOT } from '../../tools/setup.mjs';
 import { currentIptables, referencesHere, trestle } from '../contenders.mjs';
 import { openNode } from '../node.mjs';
-import { plot } from '../plot.mjs';
+import { plot as drawPlot } from '../plot.mjs';
 import { compare, median, quantile } from '../statistics.mjs';
 import { target } from '../targets.mjs';
 
@@ -24,20 +23,23 @@ const NETWORK = {
   ipam: { ranges: [[{ subnet: '10.22.0.0/16' }]] },
 };
 
-/** Measures at each size, prints the table, draws the plot. @returns the samples and the targets. */
+/** Measures at each size, draws the plot. @returns the findings, as bench/report.mjs wants them. */
 export async function measure({ scratch, options, print }) {
   const rounds = options.pairs ?? ROUNDS;
   const contenders = [...referencesHere(), trestle];
   const nodes = contenders.map((contender) =>
     openNode(scratch, { contender, containers: SIZES.at(-1), network: NETWORK }),
   );
-  print(`\n${rounds} rounds in turn: all containers' ADDs started at once, then all DELs; until the last has ended`);
+  const title = 'Many containers at once';
+  const how = `${rounds} rounds in turn: all ADDs started at once, then all DELs; from before the first start until the last has ended`;
+  print(`\n${title}: ${how}`);
   const samples = {};
   for (const size of SIZES) samples[size] = await runCrowds(nodes, rounds, size);
   for (const node of nodes) node.close();
-  print(['', ...report(samples, contenders)].join('\n'));
-  draw(samples, contenders, print);
-  return { scenario: 'crowd', network: NETWORK, samples, targets: targetsOf(samples) };
+  const tables = [tableOf(samples, contenders)];
+  draw(samples, contenders);
+  const plot = { file: PLOT, title: 'ADD and DEL of 1, 10 and 50 containers at once' };
+  return { title, how, tables, plot, network: NETWORK, samples, targets: targetsOf(samples) };
 }
 
 /** @returns milliseconds of whole crowds, by contender's ID and command */
@@ -54,8 +56,8 @@ async function runCrowds(nodes, rounds, size) {
   return samples;
 }
 
-function report(samples, contenders) {
-  const head = ['', 'at once', 'ADD ms', '(p90)', 'DEL ms', '(p90)'].map((text) => paint('dim', text));
+function tableOf(samples, contenders) {
+  const head = ['', 'at once', 'ADD ms', '(p90)', 'DEL ms', '(p90)'];
   const rows = contenders.flatMap(({ id, name }) =>
     SIZES.map((size, i) => [
       i === 0 ? name : '',
@@ -66,10 +68,10 @@ function report(samples, contenders) {
       }),
     ]),
   );
-  return table([head, ...rows]);
+  return { head, rows };
 }
 
-function draw(samples, contenders, print) {
+function draw(samples, contenders) {
   const series = (command) =>
     contenders.map(({ id, name }) => ({
       name,
@@ -77,8 +79,10 @@ function draw(samples, contenders, print) {
     }));
   const panels = COMMANDS.map((command) => ({ title: command, series: series(command) }));
   mkdirSync(dirname(PLOT), { recursive: true });
-  writeFileSync(PLOT, plot({ panels, xTitle: 'containers at once', yTitle: 'milliseconds until the last, median' }));
-  print(paint('dim', `drawn: ${relative(ROOT, PLOT)}`));
+  writeFileSync(
+    PLOT,
+    drawPlot({ panels, xTitle: 'containers at once', yTitle: 'milliseconds until the last, median' }),
+  );
 }
 
 function targetsOf(samples) {

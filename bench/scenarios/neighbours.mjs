@@ -1,12 +1,11 @@
 // What a container costs among others: ADD and DEL with 0, 100 and 500 containers attached to the same bridge already.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { paint, table } from '../../tools/screen.mjs';
+import { dirname, join } from 'node:path';
 import { ROOT } from '../../tools/setup.mjs';
 import { referencesHere, trestle } from '../contenders.mjs';
 import { openNode } from '../node.mjs';
-import { plot } from '../plot.mjs';
+import { plot as drawPlot } from '../plot.mjs';
 import { containersFor, runRounds } from '../rounds.mjs';
 import { median, quantile } from '../statistics.mjs';
 import { target } from '../targets.mjs';
@@ -24,7 +23,7 @@ const NETWORK = {
   ipam: { ranges: [[{ subnet: '10.22.0.0/16' }]] },
 };
 
-/** Measures at each number of neighbours, prints the table, draws the plot. @returns the samples and the targets. */
+/** Measures at each number of neighbours, draws the plot. @returns the findings, as bench/report.mjs wants them. */
 export async function measure({ scratch, options, print }) {
   const rounds = options.pairs ?? ROUNDS;
   const contenders = [...referencesHere(), trestle];
@@ -32,24 +31,27 @@ export async function measure({ scratch, options, print }) {
   const nodes = contenders.map((contender) =>
     openNode(scratch, { contender, containers: most + containersFor(rounds), network: NETWORK }),
   );
-  print(`\n${rounds} rounds in turn at each number of containers that are attached already, with masquerading`);
+  const title = 'Among neighbours';
+  const how = `${rounds} rounds in turn beside each number of containers on the same bridge, with a gateway and masquerading`;
+  print(`\n${title}: ${how}`);
   const samples = {};
   for (const [at, count] of COUNTS.entries()) {
     for (const node of nodes) await attach(node, COUNTS[at - 1] ?? 0, count);
     samples[count] = await runRounds(nodes, rounds, COMMANDS, most);
   }
   for (const node of nodes) node.close();
-  print(['', ...report(samples, contenders)].join('\n'));
-  draw(samples, contenders, print);
-  return { scenario: 'neighbours', network: NETWORK, samples, targets: targetsOf(samples) };
+  const tables = [tableOf(samples, contenders)];
+  draw(samples, contenders);
+  const plot = { file: PLOT, title: 'ADD and DEL beside 0, 100 and 500 containers' };
+  return { title, how, tables, plot, network: NETWORK, samples, targets: targetsOf(samples) };
 }
 
 async function attach(node, from, to) {
   for (let i = from; i < to; i += 1) await node.call('ADD', i);
 }
 
-function report(samples, contenders) {
-  const head = ['', 'attached', 'ADD ms', '(p90)', 'DEL ms', '(p90)'].map((text) => paint('dim', text));
+function tableOf(samples, contenders) {
+  const head = ['', 'attached', 'ADD ms', '(p90)', 'DEL ms', '(p90)'];
   const rows = contenders.flatMap(({ id, name }) =>
     COUNTS.map((count, i) => [
       i === 0 ? name : '',
@@ -60,10 +62,10 @@ function report(samples, contenders) {
       }),
     ]),
   );
-  return table([head, ...rows]);
+  return { head, rows };
 }
 
-function draw(samples, contenders, print) {
+function draw(samples, contenders) {
   const series = (command) =>
     contenders.map(({ id, name }) => ({
       name,
@@ -71,8 +73,7 @@ function draw(samples, contenders, print) {
     }));
   const panels = COMMANDS.map((command) => ({ title: command, series: series(command) }));
   mkdirSync(dirname(PLOT), { recursive: true });
-  writeFileSync(PLOT, plot({ panels, xTitle: 'containers attached already', yTitle: 'milliseconds, median' }));
-  print(paint('dim', `drawn: ${relative(ROOT, PLOT)}`));
+  writeFileSync(PLOT, drawPlot({ panels, xTitle: 'containers attached already', yTitle: 'milliseconds, median' }));
 }
 
 function targetsOf(samples) {

@@ -1,7 +1,6 @@
 // Many networks on one node: 50 of them, each with a bridge and a subnet of its own and 20 containers. What an ADD costs in
 // the last network, beside what it costs in the first.
 
-import { paint, table } from '../../tools/screen.mjs';
 import { trestle } from '../contenders.mjs';
 import { openNode } from '../node.mjs';
 import { median, quantile } from '../statistics.mjs';
@@ -13,18 +12,19 @@ const LIMIT = 1.25;
 /** Networks that the table shows. */
 const SHOWN = [1, 2, 10, 25, 50];
 
-/** Measures, prints the table. @returns the samples and the target. */
+/** Measures. @returns the findings, as bench/report.mjs wants them. */
 export async function measure({ scratch, options, print }) {
   const count = options.pairs ?? CONTAINERS;
   const node = openNode(scratch, { contender: trestle, containers: NETWORKS * count, network: networkOf(1) });
-  print(`\n${NETWORKS} networks with a bridge and a subnet of their own, ${count} containers each, with masquerading`);
+  const title = 'Many networks';
+  const how = `${NETWORKS} networks on one node, each with a bridge and a subnet of its own and ${count} containers, with a gateway and masquerading; the first ADD of a network, which makes all that, is not counted`;
+  print(`\n${title}: ${how}`);
   const samples = [];
   for (let number = 1; number <= NETWORKS; number += 1) samples.push(await addAll(node, number, count));
   node.close();
-  print(['', ...report(samples)].join('\n'));
   const [first, last] = [samples[0], samples.at(-1)].map(median);
   const what = `ADD in network ${NETWORKS}, of that in network 1`;
-  return { scenario: 'networks', samples, targets: [target(what, last / first, LIMIT)] };
+  return { title, how, tables: [tableOf(samples)], samples, targets: [target(what, last / first, LIMIT)] };
 }
 
 /** @returns milliseconds of each ADD; the first, which makes the bridge and the set, is not among them */
@@ -49,12 +49,12 @@ function networkOf(number) {
   };
 }
 
-function report(samples) {
-  const head = ['network', 'ADD ms', '(p90)'].map((text) => paint('dim', text));
+function tableOf(samples) {
+  const head = ['network', 'ADD ms', '(p90)'];
   const shown = SHOWN.filter((number) => number <= samples.length);
   const rows = shown.map((number) => {
     const times = samples[number - 1];
     return [number, median(times).toFixed(1), `(${quantile(times, 0.9).toFixed(1)})`];
   });
-  return table([head, ...rows]);
+  return { head, rows };
 }

@@ -1,14 +1,13 @@
 // What a container costs on a node that already has many: ADD and DEL with up to 50,000 leases on disk, no masquerading.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { paint, table } from '../../tools/screen.mjs';
+import { dirname, join } from 'node:path';
 import { ROOT } from '../../tools/setup.mjs';
 import { debian, trestle } from '../contenders.mjs';
 import { openInstruments } from '../instruments.mjs';
 import { addLeases, addRecords, SUBNET } from '../leases.mjs';
 import { openNode } from '../node.mjs';
-import { plot } from '../plot.mjs';
+import { plot as drawPlot } from '../plot.mjs';
 import { runRounds } from '../rounds.mjs';
 import { median } from '../statistics.mjs';
 import { target } from '../targets.mjs';
@@ -27,10 +26,12 @@ const PLANS = [
   { contender: trestle, id: 'adopted', name: 'trestle, leases made by host-local', fill: addLeases },
 ];
 
-/** Measures at each number of leases, prints the table, draws the plot. @returns the figures and the targets. */
+/** Measures at each number of leases, draws the plot. @returns the findings, as bench/report.mjs wants them. */
 export async function measure({ scratch, options, print }) {
   const rounds = options.pairs ?? ROUNDS;
-  print(`\n${rounds} rounds in turn over all numbers of leases on disk, in ${SUBNET}, without masquerading`);
+  const title = 'Many leases on disk';
+  const how = `${rounds} rounds in turn over all numbers of leases on disk, in ${SUBNET}, with a gateway, without masquerading`;
+  print(`\n${title}: ${how}`);
   const nodes = PLANS.flatMap((plan) => COUNTS.map((count) => openFilled(scratch, plan, count)));
   for (const { plan, node, count } of nodes) await plan.fill(node, count);
   const all = nodes.map(({ node }) => node);
@@ -40,9 +41,10 @@ export async function measure({ scratch, options, print }) {
   const figures = nodes.map(({ plan, node, count }) =>
     figuresOf(plan, count, samples[node.label], filesOpened[node.label]),
   );
-  print(['', ...report(figures)].join('\n'));
-  draw(figures, print);
-  return { scenario: 'scale', network: NETWORK, samples, filesOpened, targets: targetsOf(figures) };
+  draw(figures);
+  const plot = { file: PLOT, title: 'ADD and DEL against the number of leases on disk' };
+  const tables = [tableOf(figures)];
+  return { title, how, tables, plot, network: NETWORK, samples, filesOpened, targets: targetsOf(figures) };
 }
 
 function openFilled(scratch, plan, count) {
@@ -77,17 +79,17 @@ function figuresOf({ id, name }, count, samples, opened) {
   return { id, name, count, ADD: median(samples.ADD.ms), DEL: median(samples.DEL.ms), opened };
 }
 
-function report(figures) {
-  const head = ['', 'leases on disk', 'ADD ms', 'DEL ms', 'files opened: ADD', 'DEL'].map((text) => paint('dim', text));
+function tableOf(figures) {
+  const head = ['', 'leases on disk', 'ADD ms', 'DEL ms', 'files opened: ADD', 'DEL'];
   const rows = figures.map(({ name, count, ADD, DEL, opened }) => [
     count === 0 ? name : '',
     ...[count.toLocaleString('en'), ADD.toFixed(1), DEL.toFixed(1)],
     ...[opened.ADD, opened.DEL].map((files) => files.toLocaleString('en')),
   ]);
-  return table([head, ...rows]);
+  return { head, rows };
 }
 
-function draw(figures, print) {
+function draw(figures) {
   const curve = ({ id, name }, command) => {
     const own = figures.filter((figure) => figure.id === id);
     return { name, points: own.map((figure) => [figure.count, figure[command]]) };
@@ -95,8 +97,7 @@ function draw(figures, print) {
   const drawn = PLANS.slice(0, 2);
   const panels = COMMANDS.map((command) => ({ title: command, series: drawn.map((plan) => curve(plan, command)) }));
   mkdirSync(dirname(PLOT), { recursive: true });
-  writeFileSync(PLOT, plot({ panels, xTitle: 'leases on disk', yTitle: 'milliseconds, median' }));
-  print(paint('dim', `drawn: ${relative(ROOT, PLOT)}`));
+  writeFileSync(PLOT, drawPlot({ panels, xTitle: 'leases on disk', yTitle: 'milliseconds, median' }));
 }
 
 function targetsOf(figures) {

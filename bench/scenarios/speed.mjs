@@ -1,6 +1,5 @@
 // What one container costs: ADD, CHECK, DEL with a gateway and masquerading, IPv4, one container at a time.
 
-import { paint, table } from '../../tools/screen.mjs';
 import { currentIptables, currentNftables, debian, referencesHere, trestle, trestleOnNode } from '../contenders.mjs';
 import { floorNode } from '../floor.mjs';
 import { openInstruments } from '../instruments.mjs';
@@ -29,14 +28,17 @@ const LIMITS = [
   { reference: currentNftables, ADD: 1, DEL: 1 },
 ];
 
-/** Measures, prints the tables. @returns the samples, what the instruments saw, and the targets. */
+/** Measures. @returns the findings, as bench/report.mjs wants them. */
 export async function measure({ scratch, options, print }) {
   const pairs = options.pairs ?? PAIRS;
   const open = (contender, rounds) =>
     openNode(scratch, { contender, containers: containersFor(rounds), network: NETWORK });
   const nodes = [...referencesHere(), trestle].map((contender) => open(contender, pairs));
   const onNode = open(trestleOnNode, PAIRS_ON_NODE);
-  print(`\n${pairs} rounds in turn, each container a fresh namespace; the whole process as a runtime waits for it`);
+  const title = 'One container at a time';
+  const how = `${pairs} rounds in turn, each container a fresh namespace, with a gateway and masquerading, IPv4; Node and the floor apart from them`;
+  print(`
+${title}: ${how}`);
   const samples = {
     ...(await runRounds(nodes, pairs, COMMANDS)),
     ...(await runRounds([onNode], PAIRS_ON_NODE, COMMANDS)),
@@ -46,8 +48,9 @@ export async function measure({ scratch, options, print }) {
   const all = [...nodes, onNode];
   const seen = await useInstruments(scratch, all);
   for (const node of all) node.close();
-  print(['', ...timeTable(samples, [...all, floor]), '', ...costTable(samples, seen, [...all, floor])].join('\n'));
-  return { scenario: 'speed', network: NETWORK, samples, seen, targets: targetsOf(samples, seen) };
+  const tables = [timeTable(samples, [...all, floor]), costTable(samples, seen, [...all, floor])];
+  const worse = worseOf(samples);
+  return { title, how, tables, worse, network: NETWORK, samples, seen, targets: targetsOf(samples, seen) };
 }
 
 function timeTable(samples, nodes) {
@@ -57,7 +60,7 @@ function timeTable(samples, nodes) {
       .filter(({ label }) => samples[label][command] !== undefined)
       .map((node) => timeRow(samples, command, node.contender)),
   );
-  return table([head.map((text) => paint('dim', text)), ...rows], 2);
+  return { head, rows, left: 2 };
 }
 
 function timeRow(samples, command, { id, name }) {
@@ -90,7 +93,7 @@ async function useInstruments(scratch, nodes) {
 }
 
 function costTable(samples, seen, nodes) {
-  const titles = ['', 'processor time, ms', 'peak memory, MiB', 'programs started', 'files opened'];
+  const head = ['', 'processor time, ms', 'peak memory, MiB', 'programs started', 'files opened'];
   const both = ({ ADD, DEL }) => `${ADD} / ${DEL}`;
   const noted = ({ ADD, DEL }, what) => both({ ADD: median(ADD[what]).toFixed(1), DEL: median(DEL[what]).toFixed(1) });
   const rows = nodes.map(({ label, contender }) => {
@@ -98,8 +101,20 @@ function costTable(samples, seen, nodes) {
     const counted = seen[label] ? [both(programsStarted), both(filesOpened)] : [];
     return [contender.name, noted(samples[label], 'processorMs'), noted(samples[label], 'peakMiB'), ...counted];
   });
-  const how = 'ADD / DEL; all processes of a call, memory of the largest (wait4); the rest: strace -f';
-  return [...table([titles.map((text) => paint('dim', text)), ...rows]), paint('dim', how)];
+  return { head, rows, note: 'ADD / DEL; all processes of a call, memory of the largest (wait4); the rest: strace -f' };
+}
+
+/** Where the executable is behind Debian's reference. */
+function worseOf(samples) {
+  const behind = (command, what, unit) => {
+    const [ours, theirs] = [trestle, debian].map(({ id }) => median(samples[id][command][what]));
+    const ratio = (ours / theirs).toFixed(2);
+    return ours <= theirs ? [] : [`${command}: ${ours.toFixed(1)} ${unit} against ${theirs.toFixed(1)} (× ${ratio})`];
+  };
+  const memory = behind('ADD', 'peakMiB', 'MiB of memory in its one process').map(
+    (text) => `${text} in the largest of several`,
+  );
+  return [...COMMANDS.flatMap((command) => behind(command, 'ms', 'ms')), ...memory];
 }
 
 function targetsOf(samples, seen) {

@@ -1,8 +1,11 @@
 // Line plots as SVG, written by hand: panels side by side, x logarithmic with a place for 0, y linear from 0. It follows
 // the reader's preference for light or dark.
 
-const PANEL = { width: 330, height: 240, gap: 70 };
-const MARGIN = { top: 64, right: 40, bottom: 60, left: 64 };
+const PANEL = { width: 330, height: 240, gap: 100 };
+const MARGIN = { top: 64, right: 64, bottom: 60, left: 64 };
+/** Of the figures at the ends of the lines. */
+const LABEL = { height: 13, gap: 8 };
+const LEGEND_STEP = 190;
 
 /** Colours of the series, the last of which is ours wherever there are four. */
 const SERIES = [
@@ -35,13 +38,12 @@ export function plot({ panels, xTitle, yTitle }) {
   const scales = { x: xScale(points.map(([x]) => x)), y: yScale(points.map(([, y]) => y)) };
   const drawn = panels.map((panel, i) => {
     const at = `translate(${MARGIN.left + i * (PANEL.width + PANEL.gap)} ${MARGIN.top})`;
-    return `<g transform="${at}">${drawPanel(panel, scales, xTitle)}</g>`;
+    return `<g transform="${at}">${drawPanel(panel, scales, { xTitle, yTitle })}</g>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${yTitle} by ${xTitle}">
 <style>${STYLE}</style>
 <rect class="back" width="${width}" height="${height}" rx="8"/>
 ${legend(panels[0].series)}
-${text(`${yTitle}`, { x: width - MARGIN.right, y: 26, anchor: 'end', className: 'quiet' })}
 ${drawn.join('\n')}
 </svg>
 `;
@@ -66,15 +68,17 @@ function yScale(values) {
   return { ticks, at: (y) => round(PANEL.height - (y / top) * PANEL.height) };
 }
 
-function drawPanel({ title, series }, { x, y }, xTitle) {
+function drawPanel({ title, series }, { x, y }, { xTitle, yTitle }) {
   return [
     text(title, { x: 0, y: -14, className: 'text title' }),
+    text(yTitle, { x: PANEL.width, y: -14, anchor: 'end' }),
     ...y.ticks.map((value) => gridLine(value, y.at(value))),
     ...x.ticks.map((value) =>
       text(value.toLocaleString('en'), { x: x.at(value), y: PANEL.height + 20, anchor: 'middle' }),
     ),
     text(xTitle, { x: PANEL.width / 2, y: PANEL.height + 42, anchor: 'middle' }),
     ...series.map(({ points }, i) => curve(points, i, { x, y })),
+    ...lastFigures(series, { x, y }),
   ].join('\n');
 }
 
@@ -83,19 +87,30 @@ function gridLine(value, y) {
   return line + text(value.toLocaleString('en'), { x: -10, y: y + 4, anchor: 'end' });
 }
 
-/** The line, its points, and the figure at its last point. */
+/** The line and its points. */
 function curve(points, i, { x, y }) {
   const places = points.map(([px, py]) => [x.at(px), y.at(py)]);
   const line = `<path class="line${i}" d="M${places.map((place) => place.join(' ')).join('L')}"/>`;
   const dots = places.map(([cx, cy]) => `<circle class="fill${i}" cx="${cx}" cy="${cy}" r="3.5"/>`);
-  const [lastX, lastY] = places.at(-1);
-  const figure = Math.round(points.at(-1)[1]).toLocaleString('en');
-  return line + dots.join('') + text(figure, { x: lastX, y: lastY - 9, anchor: 'middle', className: `fill${i}` });
+  return line + dots.join('');
+}
+
+/** The figure at the last point of each line, the lowest where it belongs and the others above one another. */
+function lastFigures(series, { x, y }) {
+  const last = series.map(({ points }, i) => ({ i, x: x.at(points.at(-1)[0]), value: points.at(-1)[1] }));
+  let above = PANEL.height + LABEL.height;
+  return last
+    .toSorted((a, b) => a.value - b.value)
+    .map((figure) => {
+      above = Math.min(y.at(figure.value) + 4, above - LABEL.height);
+      const shown = Math.round(figure.value).toLocaleString('en');
+      return text(shown, { x: figure.x + LABEL.gap, y: round(above), className: `fill${figure.i}` });
+    });
 }
 
 function legend(series) {
   const entries = series.map(({ name }, i) => {
-    const x = MARGIN.left + i * 180;
+    const x = MARGIN.left + i * LEGEND_STEP;
     return `<circle class="fill${i}" cx="${x + 4}" cy="22" r="4"/>${text(name, { x: x + 14, y: 26, className: 'text' })}`;
   });
   return entries.join('');

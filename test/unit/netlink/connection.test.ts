@@ -6,7 +6,7 @@ import { closeConnection, connect, execute, type Request } from '../../../src/ne
 import { KernelError } from '../../../src/netlink/error.ts';
 import { type Message, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_MULTI } from '../../../src/netlink/message.ts';
 import { listAddresses } from '../../../src/netlink/route/address.ts';
-import { EAGAIN, EBUSY, EEXIST, EINTR, ENOBUFS, ENOENT, EPERM } from '../../../src/sys/errno.ts';
+import { EAGAIN, EBUSY, EEXIST, EINTR, ENETUNREACH, ENOBUFS, ENOENT, EPERM } from '../../../src/sys/errno.ts';
 import { SystemError } from '../../../src/sys/libc.ts';
 import { type Answer, acknowledgeAll, done, type FakeKernel, fakeKernel, part, verdict } from './fake-kernel.ts';
 import { bytesOf } from './fixture.ts';
@@ -164,6 +164,32 @@ describe('a passing reason', () => {
     expect(kernel.datagrams).toHaveLength(1);
   });
 
+  test('what comes behind is repeated with it, in its order, and what was carried out is not', () => {
+    // The kernel refuses to set a link up for now, hence the route through it; the address between them is there.
+    const kernel = fakeKernel((messages, round) =>
+      messages.map((message, at) => [verdict(message, round === 0 ? ([0, EBUSY, 0, ENETUNREACH][at] as number) : 0)]),
+    );
+    ask(kernel, request('a', 0x100), request('set up', 0x200), request('address', 0x400), request('route', 0x800));
+    expect(kernel.requests.map((messages) => messages.map(({ flags }) => flags & 0xf00))).toEqual([
+      [0x100, 0x200, 0x400, 0x800],
+      [0x200, 0x800],
+    ]);
+  });
+
+  test('behind one that is refused for good is not waited for', () => {
+    const kernel = fakeKernel(([a, b] = []) => [[verdict(a as Message, EPERM)], [verdict(b as Message, EBUSY)]]);
+    expect(errorOf(() => ask(kernel, request('do a'), request('do b'))).operation).toBe('do a');
+    expect(kernel.datagrams).toHaveLength(1);
+  });
+
+  test('and then one that is none: that one is told', () => {
+    const kernel = fakeKernel((messages, round) =>
+      messages.map((message, at) => [verdict(message, [round === 0 ? EBUSY : 0, ENETUNREACH][at])]),
+    );
+    expect(errorOf(() => ask(kernel, request('do a'), request('do b'))).message).toContain('cannot do b');
+    expect(kernel.datagrams).toHaveLength(2);
+  });
+
   test('an overrun receive buffer: what was not answered yet is asked again', () => {
     const overrun = new SystemError('recv', ENOBUFS);
     const kernel = fakeKernel((messages, round) =>
@@ -171,7 +197,38 @@ describe('a passing reason', () => {
     );
     ask(kernel, request('do a', 0x100), request('do b', 0x200), request('do c', 0x400));
     const seen = kernel.requests.map((messages) => messages.map(({ flags }) => flags & 0xf00));
-    expect(seen).toEqual([[0x100, 0x200, 0x400], [0x200], [0x400]]);
+    expect(seen).toEqual([
+      [0x100, 0x200, 0x400],
+      [0x200, 0x400],
+    ]);
+  });
+
+  test.each([1, 2])('after %d overruns, what turns out to be there was created by us', (overruns) => {
+    const kernel = fakeKernel((messages, round) =>
+      round < overruns ? [new SystemError('recv', ENOBUFS)] : messages.map((message) => [verdict(message, EEXIST)]),
+    );
+    ask(kernel, request('create a', 0x600));
+    expect(kernel.datagrams).toHaveLength(overruns + 1);
+  });
+
+  test('between an overrun and what is there is forgotten by neither', () => {
+    const kernel = fakeKernel(([a] = [], round) =>
+      round === 0 ? [new SystemError('recv', ENOBUFS)] : [[verdict(a as Message, round === 1 ? EBUSY : EEXIST)]],
+    );
+    ask(kernel, request('create a', 0x600));
+    expect(kernel.datagrams).toHaveLength(3);
+  });
+
+  test('that was answered, and then something is there: somebody else made it', () => {
+    const kernel = fakeKernel(([a] = [], round) => [[verdict(a as Message, round === 0 ? EBUSY : EEXIST)]]);
+    expect(errorOf(() => ask(kernel, request('create a', 0x600))).errno).toBe(EEXIST);
+  });
+
+  test('after an overrun, what is refused otherwise is refused', () => {
+    const kernel = fakeKernel(([a] = [], round) =>
+      round === 0 ? [new SystemError('recv', ENOBUFS)] : [[verdict(a as Message, EPERM)]],
+    );
+    expect(errorOf(() => ask(kernel, request('create a', 0x600))).errno).toBe(EPERM);
   });
 
   test('a receive buffer that overruns every time is given up', () => {

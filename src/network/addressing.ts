@@ -1,6 +1,6 @@
 /** What a container's interface gets: addresses, routes, and the parameters that must be set before it is up. */
 
-import { type Cidr, containsIp, formatCidr } from '../address/cidr.ts';
+import { type Cidr, formatCidr } from '../address/cidr.ts';
 import type { Family, Ip } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import { execute, type Request } from '../netlink/connection.ts';
@@ -87,10 +87,4 @@ function unreachableGateway(error: KernelError, { addresses }: Addressing): Faul
     cause: error,
     details: `The gateway of a route must be in a subnet of the interface; its addresses are: ${subnets}.`,
   });
-}
-
-/** Whether the route's gateway, if it has one, is a neighbour. */
-export function isReachable(route: LinkRoute, { addresses }: Addressing): boolean {
-  const { gateway } = route;
-  return gateway === undefined || addresses.some(({ address }) => containsIp(address, gateway));
 }

@@ -10,7 +10,6 @@ import { scratch } from './scratch.ts';
 /** Flags of open(2) (asm-generic/fcntl.h); every file is opened with O_CLOEXEC. */
 export const O_RDONLY = 0;
 export const O_WRONLY = 0o1;
-export const O_RDWR = 0o2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_NONBLOCK = 0o4000;

@@ -4,7 +4,7 @@ import { formatCidr } from '../address/cidr.ts';
 import { formatMac } from '../address/mac.ts';
 import { Fault } from '../fault.ts';
 import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../ipam/index.ts';
-import type { Log } from '../log.ts';
+import type { Journal } from '../log.ts';
 import type { Link } from '../netlink/route/link.ts';
 import { configureInterface } from '../network/addressing.ts';
 import { ensureBridge, findBridge } from '../network/bridge.ts';
@@ -33,27 +33,26 @@ import type { Result } from './result.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { encodeNotes, masqueradeEntry } from './traces.ts';
 
-interface Add {
+interface Add extends Journal {
   readonly request: MainRequest;
   readonly settings: Settings;
   readonly plan: IpamPlan | undefined;
   readonly node: NodeKernel;
   readonly container: ContainerKernel;
   readonly undo: Undo;
-  readonly log: Log;
 }
 
 /** Attaches the container. On failure nothing is left. @throws Fault, KernelError, SystemError: the first error */
-export function add(request: MainRequest, log: Log): Result {
+export function add(request: MainRequest, journal: Journal): Result {
   const settings = readSettings(request.config, request.ipam);
   const plan = planOf(request);
   const node = openNodeKernel();
   const container = openContainerKernel(node, request.netns);
-  const undo = createUndo(log);
+  const undo = createUndo(journal.log);
   try {
-    return attach({ request, settings, plan, node, container, undo, log });
+    return attach({ request, settings, plan, node, container, undo, ...journal });
   } catch (error) {
-    undo.unwind();
+    journal.step('take everything back', undo.unwind);
     throw error;
   } finally {
     container.close();
@@ -62,15 +61,16 @@ export function add(request: MainRequest, log: Log): Result {
 }
 
 function attach(call: Add): Result {
-  const found = inspectPlace(call);
-  const allocation = withGateways(takeAddresses(call), call.settings);
+  const { step } = call;
+  const found = step('look at the place', () => inspectPlace(call));
+  const allocation = step('take addresses', () => withGateways(takeAddresses(call), call.settings));
   const mtu = call.settings.mtu ?? uplinkMtu(call.node.route);
-  const bridge = prepareBridge(call, found, allocation, mtu);
-  const pair = plugIn(call, bridge, mtu);
-  const { keepDown, detectDuplicates } = call.settings;
-  if (!keepDown) configureInterface(call.container, pair.container, { ...allocation, detectDuplicates });
-  masqueradeAddresses(call, allocation);
-  if (call.settings.isGateway) ensureForwarding(familiesOf(allocation));
+  const bridge = step('prepare the bridge', () => prepareBridge(call, found, allocation, mtu));
+  const pair = step('plug in', () => plugIn(call, bridge, mtu));
+  const { keepDown, ipMasq, isGateway } = call.settings;
+  if (!keepDown) step('configure the interface', () => configure(call, pair, allocation));
+  if (ipMasq) step('masquerade', () => masqueradeAddresses(call, allocation));
+  if (isGateway) step('forward', () => ensureForwarding(familiesOf(allocation)));
   return resultOf(call, bridge, pair, allocation);
 }
 
@@ -80,7 +80,7 @@ function inspectPlace({ request, settings, node, container }: Add): Link | undef
   return findBridge(node.route, settings.bridge);
 }
 
-function takeAddresses({ request, plan, node, container, undo, log, settings }: Add): Allocation {
+function takeAddresses({ request, plan, node, container, undo, log, step, settings }: Add): Allocation {
   const { network, containerId, ifName, pod, netns: path } = request;
   const { device, inode } = container.netns;
   const hostVeth = hostVethName(request);
@@ -93,7 +93,7 @@ function takeAddresses({ request, plan, node, container, undo, log, settings }: 
   const { delegation } = request;
   if (delegation === undefined) return allocation;
   undo.push(`have ${delegation.type} release the addresses`, () => delegateCommand(delegation, 'DEL'));
-  const given = allocateElsewhere(request, delegation);
+  const given = step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));
   if (settings.ipMasq) noteMasquerade(request, given, host);
   return given;
 }
@@ -122,8 +122,12 @@ function plugIn({ request, settings, node, container, undo }: Add, bridge: Link,
   return createVethPair(node, container, bridge, veth, undo);
 }
 
-function masqueradeAddresses({ request, settings, node, undo }: Add, { addresses }: Allocation): void {
-  if (!settings.ipMasq) return;
+function configure({ container, settings }: Add, pair: VethPair, allocation: Allocation): void {
+  const { detectDuplicates } = settings;
+  configureInterface(container, pair.container, { ...allocation, detectDuplicates });
+}
+
+function masqueradeAddresses({ request, node, undo }: Add, { addresses }: Allocation): void {
   for (const { address } of addresses) {
     const entry = masqueradeEntry(request, address);
     ensureMasquerade(node.nft(), entry);

@@ -34,6 +34,13 @@ export function parseArgs(text: string): CniArgs {
   return { ip: parseRequestedIp(pairs.get('IP')), mac: parseMac(pairs.get('MAC')), pod: podOf(pairs) };
 }
 
+/** "namespace/name" of the pod, for the log; unlike `parseArgs` it does not mind what else stands there. */
+export function podName(text: string): string | undefined {
+  const valueAt = (key: string) => new RegExp(`(?:^|;)${key}=([^;]+)`).exec(text)?.[1];
+  const name = valueAt('K8S_POD_NAME');
+  return name && `${valueAt('K8S_POD_NAMESPACE') ?? 'default'}/${name}`;
+}
+
 function parsePairs(text: string): Map<string, string> {
   const parts = text.split(';').filter((part) => part !== '');
   return new Map(

@@ -5,7 +5,7 @@
 
 import { reasonOf } from '../fault.ts';
 import { type AttachmentRecord, findRecord, type Host, releaseAddresses } from '../ipam/index.ts';
-import type { Log } from '../log.ts';
+import type { Journal } from '../log.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { collectMasquerade } from '../network/masquerade.ts';
 import { hostVethName, ownerText } from '../network/names.ts';
@@ -18,20 +18,22 @@ import { bridgeName } from './settings.ts';
 import { removeRecordedMasquerade } from './traces.ts';
 
 /** Detaches the container; what is gone already is no error. @throws the first error, after all the rest is done */
-export function del(request: MainRequest, log: Log): void {
+export function del(request: MainRequest, { log, step }: Journal): void {
   const bridge = bridgeName(request.config);
   const node = openNodeKernel();
   try {
     const host = mainHost(node, log);
-    const record = findRecord(request.dataDir, request, host);
+    const record = step('find the record', () => findRecord(request.dataDir, request, host));
     // The set element goes first: the kernel takes some 15 ms to dispose of it, and the same again to dispose of a veth.
     // Both are waited for, the one when its socket is closed; begun in this order, the waits overlap.
     const failures = [
-      ...attempt(() => removeMasquerading(request, record, node)),
-      ...attempt(() => removeInterface(request, record, node, bridge)),
+      ...attempt(() => step('remove the masquerading', () => removeMasquerading(request, record, node))),
+      ...attempt(() => step('remove the interface', () => removeInterface(request, record, node, bridge))),
     ];
     // With the interface still there, the address is still in use: it stays leased, and the runtime will call again.
-    if (failures.length === 0) failures.push(...attempt(() => release(request, host)));
+    if (failures.length === 0) {
+      failures.push(...attempt(() => step('release the addresses', () => release(request, host))));
+    }
     for (const failure of failures.slice(1)) log('error', `DEL: ${reasonOf(failure)}`);
     if (failures.length > 0) throw failures[0];
   } finally {

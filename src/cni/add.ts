@@ -63,10 +63,11 @@ export function add(request: MainRequest, journal: Journal): Result {
 function attach(call: Add): Result {
   const { step } = call;
   const found = step('look at the place', () => inspectPlace(call));
-  const allocation = step('take addresses', () => withGateways(takeAddresses(call), call.settings));
+  const taken = step('take addresses', () => withGateways(takeAddresses(call), call.settings));
   const mtu = call.settings.mtu ?? uplinkMtu(call.node.route);
-  const bridge = step('prepare the bridge', () => prepareBridge(call, found, allocation, mtu));
+  const bridge = step('prepare the bridge', () => prepareBridge(call, found, taken, mtu));
   const pair = step('plug in', () => plugIn(call, bridge, mtu));
+  const allocation = takeElsewhere(call, bridge, pair.host) ?? taken;
   const { keepDown, ipMasq, isGateway } = call.settings;
   if (!keepDown) step('configure the interface', () => configure(call, pair, allocation));
   if (ipMasq) step('masquerade', () => masqueradeAddresses(call, allocation));
@@ -80,7 +81,8 @@ function inspectPlace({ request, settings, node, container }: Add): Link | undef
   return findBridge(node.route, settings.bridge);
 }
 
-function takeAddresses({ request, plan, node, container, undo, log, step, settings }: Add): Allocation {
+/** None where another plugin gives them: only the record is written then. */
+function takeAddresses({ request, plan, node, container, undo, log, settings }: Add): Allocation {
   const { network, containerId, ifName, pod, netns: path } = request;
   const { device, inode } = container.netns;
   const hostVeth = hostVethName(request);
@@ -90,12 +92,19 @@ function takeAddresses({ request, plan, node, container, undo, log, step, settin
   const host = addHost(node, request, log);
   const allocation = allocate(request, plan, owner, host);
   undo.push('release the addresses', () => releaseAddresses(request.dataDir, request, host));
+  return allocation;
+}
+
+/** Has another plugin give the addresses, if one is to. It may need the interface for that, as dhcp does. */
+function takeElsewhere({ request, settings, node, undo, log, step }: Add, bridge: Link, port: Link) {
   const { delegation } = request;
-  if (delegation === undefined) return allocation;
+  if (delegation === undefined) return undefined;
   undo.push(`have ${delegation.type} release the addresses`, () => delegateCommand(delegation, 'DEL'));
   const given = step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));
-  if (settings.ipMasq) noteMasquerade(request, given, host);
-  return given;
+  if (settings.ipMasq) noteMasquerade(request, given, addHost(node, request, log));
+  const allocation = withGateways(given, settings);
+  if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation), settings.forceAddress, port);
+  return allocation;
 }
 
 /** DEL has no other way to know what somebody else's IPAM gave. */

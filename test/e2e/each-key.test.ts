@@ -34,16 +34,24 @@ interface Row {
   readonly message: string | RegExp;
 }
 
-const port = (node: ScratchNode, container: Container) =>
-  bridgePorts(node.ns).find(({ ifname }) => ifname === hostVeth(node, container).ifname);
-const setPort = (option: string) => (node: ScratchNode, container: Container) =>
-  void exec(node.ns, ['bridge', 'link', 'set', 'dev', hostVeth(node, container).ifname, option, 'off']);
 const onNode = (commands: string) => (node: ScratchNode) => ipBatch(node.ns, commands);
 const inside =
   (commands: string) =>
   (_: ScratchNode, { ns }: Container) =>
     ipBatch(ns, commands);
 const layer2 = { isDefaultGateway: false, ipMasq: false };
+
+function portRow(key: string, option: 'hairpin' | 'isolated', text: string): Row {
+  const nameOf = (node: ScratchNode, container: Container) => hostVeth(node, container).ifname;
+  return {
+    key,
+    config: { [key]: true },
+    look: (node, container) => bridgePorts(node.ns).find(({ ifname }) => ifname === nameOf(node, container))?.[option],
+    expected: true,
+    undo: (node, one) => void exec(node.ns, ['bridge', 'link', 'set', 'dev', nameOf(node, one), option, 'off']),
+    message: new RegExp(`${text} of veth[0-9a-f]+ is off, expected on`),
+  };
+}
 
 const ROWS: Row[] = [
   {
@@ -108,22 +116,8 @@ const ROWS: Row[] = [
     undo: (node, container) => ipBatch(node.ns, `link set ${hostVeth(node, container).ifname} mtu 1400`),
     message: /the MTU of veth[0-9a-f]+ is 1400, expected 1300/,
   },
-  {
-    key: 'hairpinMode',
-    config: { hairpinMode: true },
-    look: (node, container) => port(node, container)?.hairpin,
-    expected: true,
-    undo: setPort('hairpin'),
-    message: /hairpin mode of veth[0-9a-f]+ is off, expected on/,
-  },
-  {
-    key: 'portIsolation',
-    config: { portIsolation: true },
-    look: (node, container) => port(node, container)?.isolated,
-    expected: true,
-    undo: setPort('isolated'),
-    message: /port isolation of veth[0-9a-f]+ is off, expected on/,
-  },
+  portRow('hairpinMode', 'hairpin', 'hairpin mode'),
+  portRow('portIsolation', 'isolated', 'port isolation'),
   {
     key: 'promiscMode',
     config: { promiscMode: true },

@@ -6,7 +6,7 @@ import { Fault } from '../fault.ts';
 import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../ipam/index.ts';
 import type { Journal } from '../log.ts';
 import type { Link } from '../netlink/route/link.ts';
-import { configureInterface } from '../network/addressing.ts';
+import { configureInterface, refuseAdvertisements } from '../network/addressing.ts';
 import { ensureBridge, findBridge } from '../network/bridge.ts';
 import { ensureForwarding } from '../network/forwarding.ts';
 import { ensureGateways } from '../network/gateway.ts';
@@ -44,7 +44,7 @@ interface Add extends Journal {
 
 /** Attaches the container. On failure nothing is left. @throws Fault, KernelError, SystemError: the first error */
 export function add(request: MainRequest, journal: Journal): Result {
-  const settings = readSettings(request.config, request.ipam);
+  const settings = readSettings(request.config);
   const plan = planOf(request);
   const node = openNodeKernel();
   const container = openContainerKernel(node, request.netns);
@@ -95,10 +95,11 @@ function takeAddresses({ request, plan, node, container, undo, log, settings }: 
   return allocation;
 }
 
-/** Has another plugin give the addresses, if one is to. It may need the interface for that, as dhcp does. */
-function takeElsewhere({ request, settings, node, undo, log, step }: Add, bridge: Link, port: Link) {
+/** Has another plugin give the addresses, if one is to. It may need the interface for that, as dhcp does, which sets it up. */
+function takeElsewhere({ request, settings, node, container, undo, log, step }: Add, bridge: Link, port: Link) {
   const { delegation } = request;
   if (delegation === undefined) return undefined;
+  refuseAdvertisements(container, request.ifName);
   undo.push(`have ${delegation.type} release the addresses`, () => delegateCommand(delegation, 'DEL'));
   const given = step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));
   if (settings.ipMasq) noteMasquerade(request, given, addHost(node, request, log));

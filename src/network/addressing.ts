@@ -43,6 +43,15 @@ export function configureInterface(
   }
 }
 
+/** No router advertisement may configure a container, whoever sends it. Said before the interface is up. @throws Fault `io` */
+export function refuseAdvertisements(container: ContainerKernel, name: string): void {
+  container.within(() => ensureNoAdvertisements(name));
+}
+
+function ensureNoAdvertisements(name: string): void {
+  setSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+}
+
 /** The routes as the interface gets them: one without a gateway goes through the gateway of its family. */
 export function linkRoutes(index: number, { addresses, routes }: Addressing): LinkRoute[] {
   return routes.map(({ gw, ...route }) => ({
@@ -58,8 +67,7 @@ function gatewayOf(addresses: readonly ContainerAddress[], family: Family): Ip |
 
 /** Runs in the container's netns, before the interface is up: later would be too late for each of these. */
 function prepareInterface(name: string, { addresses, detectDuplicates }: Addressing): void {
-  // No router advertisement may configure a container, whoever sends it.
-  setSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+  ensureNoAdvertisements(name);
   // Neighbours learn the MAC that an address has now, in case it had another container before.
   preferSysctl(`ipv4/conf/${name}/arp_notify`, '1');
   if (!addresses.some(({ address }) => address.ip.family === 6)) return;

@@ -156,13 +156,13 @@ e2e('a delegated plugin', (artifact) => {
     expect(leftovers(node)).toMatchObject({ links: before.links, elements: before.elements, containers: {} });
   });
 
-  test('finds the interface in the container when it is asked for addresses', () => {
+  test('finds the interface in the container when it is asked for addresses, deaf to router advertisements', () => {
     using node = createNode();
-    const look = `/bin/busybox nsenter --net="$CNI_NETNS" /bin/busybox ip link show "$CNI_IFNAME" > ${node.directory}/seen`;
+    const look = `/bin/busybox nsenter --net="$CNI_NETNS" /bin/busybox cat /proc/sys/net/ipv6/conf/$CNI_IFNAME/accept_ra > ${node.directory}/seen`;
     const path = fakeIpam(node, `[ "$CNI_COMMAND" = ADD ] && ${look} && echo '${RESULT}'; exit 0`);
     const config = network(node, { ipam: { type: 'fake', dataDir: node.dataDir } });
     succeeded(runtime(node, artifact, config).add(node.container(), { path }));
-    expect(readFileSync(join(node.directory, 'seen'), 'utf8')).toContain('eth0');
+    expect(readFileSync(join(node.directory, 'seen'), 'utf8')).toBe('0\n');
   });
 
   test('that gives another subnet: the bridge follows while nothing else is plugged in, and then refuses', () => {

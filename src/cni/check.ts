@@ -18,7 +18,7 @@ import { masqueradeEntry } from './traces.ts';
 
 /** @throws Fault `check` that says what was expected and what was found */
 export function check(request: MainRequest, journal: Journal): void {
-  const settings = readSettings(request.config, request.ipam);
+  const settings = readSettings(request.config);
   const previous = previousResult(request);
   const node = openNodeKernel();
   try {

@@ -14,7 +14,7 @@ import { readSettings } from './settings.ts';
 
 /** @throws Fault `unavailable` with the reason, `config` where no ADD can ever succeed */
 export function status(request: MainRequest, { log, step }: Journal): void {
-  const settings = readSettings(request.config, request.ipam);
+  const settings = readSettings(request.config);
   const plan = planOf(request);
   const node = openNodeKernel();
   try {

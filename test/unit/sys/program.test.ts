@@ -1,0 +1,53 @@
+import { expect, test } from 'bun:test';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findProgram, type ProgramCall, runProgram } from '../../../src/sys/program.ts';
+import { scratchDirectory } from '../../support/scratch.ts';
+
+function script(text: string, changes: Partial<ProgramCall> = {}) {
+  const args = ['-c', text, 'sh', ...(changes.args ?? [])];
+  const call = {
+    file: '/bin/sh',
+    env: { PATH: '/usr/bin:/bin' },
+    input: '',
+    deadlineMs: 10_000,
+  } as const;
+  return runProgram({ ...call, ...changes, args });
+}
+
+test('what it is given arrives, and nothing else does', () => {
+  const ran = script('cat; echo "$1|$A|$HOME"; echo no >&2', {
+    args: ['-x'],
+    input: 'in\n',
+    env: { PATH: '/bin', A: 'b' },
+  });
+  expect(ran).toEqual({ succeeded: true, timedOut: false, status: 0, stdout: 'in\n-x|b|\n', stderr: 'no\n' });
+});
+
+test.each([
+  ['exit 3', 3],
+  ['kill -SEGV $$', 'SIGSEGV'],
+])('how it ends is told: %s', (text, status) => {
+  expect(script(text)).toMatchObject({ succeeded: false, timedOut: false, status });
+});
+
+test('what does not end in time is killed', () => {
+  const started = performance.now();
+  expect(script('sleep 60', { deadlineMs: 200 })).toMatchObject({ succeeded: false, timedOut: true });
+  expect(performance.now() - started).toBeLessThan(5000);
+});
+
+test('what does not start is no success', () => {
+  expect(script('', { file: '/nonexistent/program' })).toMatchObject({ succeeded: false, status: 'ENOENT' });
+});
+
+test('the first directory that has the file is taken; other things of that name are not', () => {
+  const [empty, first, second] = [scratchDirectory(), scratchDirectory(), scratchDirectory()];
+  for (const directory of [first, second]) {
+    writeFileSync(join(directory, 'tool'), '');
+    chmodSync(join(directory, 'tool'), 0o755);
+  }
+  expect(findProgram('tool', [empty, first, second])).toBe(join(first, 'tool'));
+  expect(findProgram('null', ['/dev'])).toBeUndefined();
+  expect(findProgram('tool', [])).toBeUndefined();
+});

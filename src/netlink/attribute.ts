@@ -1,6 +1,6 @@
 /** Netlink attributes (struct nlattr: u16 length, u16 type, payload, padding to four bytes). */
 
-import { align4, cString, readCString, readU8, readU32le, Truncated } from './bytes.ts';
+import { align4, cString, readCString, readU8, readU32be, readU32le, Truncated } from './bytes.ts';
 
 const HEADER = 4;
 /** Set on the type of an attribute that holds attributes (linux/netlink.h). */
@@ -143,6 +143,12 @@ export function textAt(attributes: Attributes, type: number): string | undefined
 export function u32At(attributes: Attributes, type: number): number | undefined {
   const payload = attributes.get(type);
   return payload && readU32le(payload);
+}
+
+/** The same of a number in network order, as nf_tables has them. */
+export function u32beAt(attributes: Attributes, type: number): number | undefined {
+  const payload = attributes.get(type);
+  return payload && readU32be(payload);
 }
 
 /** Whether a u8 is there and not zero. */

@@ -6,8 +6,11 @@ export const NFNL_MSG_BATCH_END = 17;
 
 export const NFT_MSG_NEWTABLE = 0;
 export const NFT_MSG_NEWCHAIN = 3;
+export const NFT_MSG_GETCHAIN = 4;
+export const NFT_MSG_DELCHAIN = 5;
 export const NFT_MSG_NEWRULE = 6;
 export const NFT_MSG_GETRULE = 7;
+export const NFT_MSG_DELRULE = 8;
 export const NFT_MSG_NEWSET = 9;
 export const NFT_MSG_GETSET = 10;
 export const NFT_MSG_NEWSETELEM = 12;
@@ -17,24 +20,37 @@ export const NFT_MSG_DELSETELEM = 14;
 export const NFPROTO_INET = 1;
 export const NFPROTO_IPV4 = 2;
 export const NFPROTO_IPV6 = 10;
+export const NF_INET_FORWARD = 2;
 export const NF_INET_POST_ROUTING = 4;
+export const NF_DROP = 0;
+export const NF_ACCEPT = 1;
+/** Verdicts of nf_tables beside the packet filter's own, as 32 bits without sign. */
+export const NFT_JUMP = 0xffff_fffd;
+export const NFT_GOTO = 0xffff_fffc;
+export const NFT_RETURN = 0xffff_fffb;
 /** nft's `srcnat`. */
 export const NF_IP_PRI_NAT_SRC = 100;
 
 export const NFTA_LIST_ELEM = 1;
 export const NFTA_DATA_VALUE = 1;
+export const NFTA_DATA_VERDICT = 2;
+export const NFTA_VERDICT_CODE = 1;
+export const NFTA_VERDICT_CHAIN = 2;
 
 export const NFTA_TABLE_NAME = 1;
 
 export const NFTA_CHAIN_TABLE = 1;
 export const NFTA_CHAIN_NAME = 3;
 export const NFTA_CHAIN_HOOK = 4;
+export const NFTA_CHAIN_POLICY = 5;
+export const NFTA_CHAIN_USE = 6;
 export const NFTA_CHAIN_TYPE = 7;
 export const NFTA_HOOK_HOOKNUM = 1;
 export const NFTA_HOOK_PRIORITY = 2;
 
 export const NFTA_RULE_TABLE = 1;
 export const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_HANDLE = 3;
 export const NFTA_RULE_EXPRESSIONS = 4;
 export const NFTA_RULE_USERDATA = 7;
 /** libnftnl's type of a rule's comment in its user data. */
@@ -60,10 +76,16 @@ export const NFTNL_UDATA_SET_ELEM_COMMENT = 0;
 export const NFTA_EXPR_NAME = 1;
 export const NFTA_EXPR_DATA = 2;
 
+export const NFT_REG_VERDICT = 0;
 export const NFT_REG_1 = 1;
+
+export const NFTA_IMMEDIATE_DREG = 1;
+export const NFTA_IMMEDIATE_DATA = 2;
 
 export const NFTA_META_DREG = 1;
 export const NFTA_META_KEY = 2;
+export const NFT_META_IIFNAME = 6;
+export const NFT_META_OIFNAME = 7;
 export const NFT_META_NFPROTO = 15;
 
 export const NFTA_CMP_SREG = 1;
@@ -84,5 +106,10 @@ export const NFTA_BITWISE_LEN = 3;
 export const NFTA_BITWISE_MASK = 4;
 export const NFTA_BITWISE_XOR = 5;
 
+export const NFTA_CT_KEY = 2;
+export const NFT_CT_STATE = 0;
+export const NFT_CT_STATUS = 2;
+
 export const NFTA_LOOKUP_SET = 1;
 export const NFTA_LOOKUP_SREG = 2;
+export const NFTA_LOOKUP_DREG = 3;

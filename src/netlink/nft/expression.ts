@@ -1,6 +1,7 @@
 /** The expressions that our rules are made of. All work on one register; the nft disassembly stands beside each. */
 
 import { type Attribute, attrBytes, attrNest, attrText, attrU32be } from '../attribute.ts';
+import { cString } from '../bytes.ts';
 import * as nft from './constants.ts';
 
 const REGISTER = nft.NFT_REG_1;
@@ -9,6 +10,28 @@ const REGISTER = nft.NFT_REG_1;
 export function matchFamily(nfproto: number): Attribute[] {
   const load = expression('meta', attrU32be(nft.NFTA_META_KEY, nft.NFT_META_NFPROTO), destination(nft.NFTA_META_DREG));
   return [load, compare(nft.NFT_CMP_EQ, Uint8Array.of(nfproto))];
+}
+
+/** [ meta load iifname => reg 1 ] [ cmp eq reg 1 … ], or oifname: as iptables writes it, with the name's NUL and no more. */
+export function matchInterface(direction: 'in' | 'out', name: string): Attribute[] {
+  const key = direction === 'in' ? nft.NFT_META_IIFNAME : nft.NFT_META_OIFNAME;
+  const load = expression('meta', attrU32be(nft.NFTA_META_KEY, key), destination(nft.NFTA_META_DREG));
+  return [load, compare(nft.NFT_CMP_EQ, cString(name))];
+}
+
+/** [ counter ], which iptables puts into each of its rules */
+export function counter(): Attribute {
+  return expression('counter');
+}
+
+/** [ immediate reg 0 accept ] */
+export function accept(): Attribute {
+  return verdict(attrU32be(nft.NFTA_VERDICT_CODE, nft.NF_ACCEPT));
+}
+
+/** [ immediate reg 0 jump -> CHAIN ] */
+export function jumpTo(chain: string): Attribute {
+  return verdict(attrU32be(nft.NFTA_VERDICT_CODE, nft.NFT_JUMP), attrText(nft.NFTA_VERDICT_CHAIN, chain));
 }
 
 /** [ payload load LENGTHb @ network header + OFFSET => reg 1 ] */
@@ -47,6 +70,14 @@ export function differsFrom(value: Uint8Array): Attribute {
 /** [ masq ] */
 export function masquerade(): Attribute {
   return expression('masq');
+}
+
+function verdict(...parts: readonly Attribute[]): Attribute {
+  return expression(
+    'immediate',
+    attrU32be(nft.NFTA_IMMEDIATE_DREG, nft.NFT_REG_VERDICT),
+    attrNest(nft.NFTA_IMMEDIATE_DATA, attrNest(nft.NFTA_DATA_VERDICT, ...parts)),
+  );
 }
 
 function compare(operator: number, value: Uint8Array): Attribute {

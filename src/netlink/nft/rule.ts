@@ -14,11 +14,20 @@ export interface Rule {
 }
 
 /** Adds the rule at the end of its chain, whether or not there is one like it. */
-export function appendRule({ table, chain, expressions, comment }: Rule): Request {
+export function appendRule(rule: Rule): Request {
+  return newRule(rule, NLM_F_CREATE | NLM_F_APPEND);
+}
+
+/** Adds the rule at the head of its chain. */
+export function insertRule(rule: Rule): Request {
+  return newRule(rule, NLM_F_CREATE);
+}
+
+function newRule({ table, chain, expressions, comment }: Rule, flags: number): Request {
   return nftRequest({
     operation: `add the nftables rule "${comment}"`,
     message: nft.NFT_MSG_NEWRULE,
-    flags: NLM_F_CREATE | NLM_F_APPEND,
+    flags,
     family: table.family,
     attributes: [
       attrText(nft.NFTA_RULE_TABLE, table.name),

@@ -17,6 +17,7 @@ export const AF_INET6 = 10;
 
 export const IFF_UP = 0x1;
 export const IFF_PROMISC = 0x100;
+export const IFF_LOWER_UP = 0x1_0000;
 
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;

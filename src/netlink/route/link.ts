@@ -13,6 +13,8 @@ export interface Link {
   readonly kind: string | undefined;
   readonly up: boolean;
   readonly promiscuous: boolean;
+  /** Something is at the other end; of a bridge: one of its ports has that and is up. */
+  readonly carrier: boolean;
   readonly mac: Uint8Array;
   readonly mtu: number;
   /** Index of the bridge that this link is a port of. */
@@ -81,6 +83,7 @@ export function decodeLink(payload: Uint8Array): Link {
     kind: textAt(info, rt.IFLA_INFO_KIND),
     up: (flags & rt.IFF_UP) !== 0,
     promiscuous: (flags & rt.IFF_PROMISC) !== 0,
+    carrier: (flags & rt.IFF_LOWER_UP) !== 0,
     mac: attributes.get(rt.IFLA_ADDRESS) ?? new Uint8Array(6),
     mtu: u32At(attributes, rt.IFLA_MTU) ?? 0,
     master: u32At(attributes, rt.IFLA_MASTER),

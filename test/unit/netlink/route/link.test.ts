@@ -31,7 +31,12 @@ describe('a link', () => {
   ])('%s', (file, expected) => {
     const { mac, ...link } = decodeLink(payloadOf(file));
     const absent = { kind: undefined, master: undefined, peer: undefined, alias: undefined, port: undefined };
-    expect({ ...link, mac: formatMac(mac) }).toEqual({ ...absent, promiscuous: false, ...expected });
+    expect({ ...link, mac: formatMac(mac) }).toEqual({
+      ...absent,
+      promiscuous: false,
+      carrier: expected.up,
+      ...expected,
+    });
   });
 
   test('of which the kernel says nothing has nothing', () => {
@@ -43,15 +48,16 @@ describe('a link', () => {
     const flagged = (flags: number) => {
       const payload = payloadOf('link-lo').slice();
       new DataView(payload.buffer).setUint32(8, flags, true);
-      const { up, promiscuous } = decodeLink(payload);
-      return [up, promiscuous];
+      const { up, promiscuous, carrier } = decodeLink(payload);
+      return [up, promiscuous, carrier];
     };
-    expect([flagged(0), flagged(1), flagged(0x100), flagged(~0x101), flagged(0xffffffff)]).toEqual([
-      [false, false],
-      [true, false],
-      [false, true],
-      [false, false],
-      [true, true],
+    expect([0, 1, 0x100, 0x10000, ~0x10101, 0xffffffff].map(flagged)).toEqual([
+      [false, false, false],
+      [true, false, false],
+      [false, true, false],
+      [false, false, true],
+      [false, false, false],
+      [true, true, true],
     ]);
   });
 

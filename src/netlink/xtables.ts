@@ -1,0 +1,97 @@
+/**
+ * The tables of the older iptables, as the kernel hands them out through a socket's options (linux/netfilter_ipv4/ip_tables.h,
+ * netfilter_ipv6/ip6_tables.h, netfilter/x_tables.h): one block of entries, each with its match and its target. Only
+ * reading is done here; writing is left to the program, which holds the lock that others honour.
+ */
+
+import type { Family } from '../address/ip.ts';
+import { closeFile } from '../sys/file.ts';
+import { libc } from '../sys/libc.ts';
+import { concat, cString, pack, readCString, readI32le, readU32le, Truncated } from './bytes.ts';
+
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0x80000;
+/** AF_INET and SOL_IP, AF_INET6 and SOL_IPV6; and where in an entry the offsets of target and next entry stand. */
+const LAYOUT = {
+  4: { domain: 2, level: 0, offsets: 88 },
+  6: { domain: 10, level: 41, offsets: 140 },
+} as const;
+/** IPT_SO_GET_INFO, IPT_SO_GET_ENTRIES, and the same of IP6T. */
+const GET_INFO = 64;
+const GET_ENTRIES = 65;
+const NAME_BYTES = 32;
+/** struct ipt_getinfo: name, valid hooks, five entries, five underflows, number of entries, size. */
+const INFO_BYTES = 84;
+const AT_ENTRY = 36;
+const AT_UNDERFLOW = 56;
+const AT_SIZE = 80;
+/** struct ipt_get_entries: name, size, and what aligns the entries to eight. */
+const ENTRIES_HEADER = 40;
+/** struct xt_entry_target: size, name, revision. A verdict, or the name of a chain, stands behind it. */
+const TARGET_HEADER = 32;
+
+export interface LegacyTable {
+  readonly family: Family;
+  /** By the hook's number: where its chain begins, and its policy's entry. */
+  readonly hookEntry: readonly number[];
+  readonly underflow: readonly number[];
+  readonly entries: Uint8Array;
+}
+
+export interface LegacyEntry {
+  readonly offset: number;
+  /** An accept is -2, a drop -1; not negative: the offset of the chain that is jumped to. Undefined for another target. */
+  readonly verdict: number | undefined;
+  /** The chain that begins behind this entry. */
+  readonly heads: string | undefined;
+}
+
+/** Reads a table that the kernel has (see /proc/net/ip_tables_names). @throws SystemError */
+export function readLegacyTable(family: Family, table: 'nat' | 'filter'): LegacyTable {
+  const fd = libc('socket', LAYOUT[family].domain, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  try {
+    const info = option(fd, family, GET_INFO, named(table, INFO_BYTES));
+    const size = readU32le(info, AT_SIZE);
+    const request = concat([named(table, NAME_BYTES), pack([4, size], [4, 0]), new Uint8Array(size)]);
+    const entries = option(fd, family, GET_ENTRIES, request).subarray(ENTRIES_HEADER);
+    return { family, hookEntry: hooks(info, AT_ENTRY), underflow: hooks(info, AT_UNDERFLOW), entries };
+  } finally {
+    closeFile(fd);
+  }
+}
+
+/** The entries in their order, chain by chain. @throws Truncated */
+export function decodeEntries({ family, entries }: LegacyTable): LegacyEntry[] {
+  const found: LegacyEntry[] = [];
+  const { offsets } = LAYOUT[family];
+  for (let offset = 0; offset < entries.length; ) {
+    const both = readU32le(entries, offset + offsets);
+    const [target, next] = [both & 0xffff, both >>> 16];
+    if (next < offsets || offset + next > entries.length) throw new Truncated(`entry of ${next} bytes at ${offset}`);
+    found.push(decodeTarget(entries, offset, offset + target));
+    offset += next;
+  }
+  return found;
+}
+
+function decodeTarget(entries: Uint8Array, offset: number, target: number): LegacyEntry {
+  const name = readCString(entries.subarray(target + 2, target + TARGET_HEADER - 1));
+  const data = target + TARGET_HEADER;
+  const verdict = name === '' ? readI32le(entries, data) : undefined;
+  return { offset, verdict, heads: name === 'ERROR' ? readCString(entries.subarray(data)) : undefined };
+}
+
+function option(fd: number, family: Family, name: number, buffer: Uint8Array): Uint8Array {
+  libc('getsockopt', fd, LAYOUT[family].level, name, buffer, pack([4, buffer.length]));
+  return buffer;
+}
+
+function named(table: string, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  bytes.set(cString(table));
+  return bytes;
+}
+
+function hooks(info: Uint8Array, at: number): number[] {
+  return [0, 1, 2, 3, 4].map((hook) => readU32le(info, at + 4 * hook));
+}

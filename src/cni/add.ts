@@ -8,10 +8,11 @@ import type { Journal } from '../log.ts';
 import type { Link } from '../netlink/route/link.ts';
 import { configureInterface, refuseAdvertisements } from '../network/addressing.ts';
 import { ensureBridge, findBridge } from '../network/bridge.ts';
+import { ensureForwardAccept, withdrawForwardAccept } from '../network/forward-accept.ts';
 import { ensureForwarding } from '../network/forwarding.ts';
 import { ensureGateways } from '../network/gateway.ts';
 import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
-import { ensureMasquerade, removeMasquerade } from '../network/masquerade.ts';
+import { masquerade, unmasquerade } from '../network/masquerade-backend.ts';
 import { uplinkMtu } from '../network/mtu.ts';
 import { containerMac, hostVethName } from '../network/names.ts';
 import { createUndo, type Undo } from '../network/undo.ts';
@@ -22,6 +23,7 @@ import {
   allocate,
   allocateElsewhere,
   familiesOf,
+  filteredFamilies,
   gatewaysOf,
   planOf,
   withGateways,
@@ -31,7 +33,7 @@ import { addHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import type { Result } from './result.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { encodeNotes, masqueradeEntry } from './traces.ts';
+import { backendNote, encodeNotes, masqueradeEntry } from './traces.ts';
 
 interface Add extends Journal {
   readonly request: MainRequest;
@@ -46,7 +48,7 @@ interface Add extends Journal {
 export function add(request: MainRequest, journal: Journal): Result {
   const settings = readSettings(request.config);
   const plan = planOf(request);
-  const node = openNodeKernel();
+  const node = openNodeKernel(request.searchPath);
   const container = openContainerKernel(node, request.netns);
   const undo = createUndo(journal.log);
   try {
@@ -68,10 +70,11 @@ function attach(call: Add): Result {
   const bridge = step('prepare the bridge', () => prepareBridge(call, found, taken, mtu));
   const pair = step('plug in', () => plugIn(call, bridge, mtu));
   const allocation = takeElsewhere(call, bridge, pair.host) ?? taken;
-  const { keepDown, ipMasq, isGateway } = call.settings;
+  const { keepDown, ipMasq, isGateway, forward } = call.settings;
   if (!keepDown) step('configure the interface', () => configure(call, pair, allocation));
   if (ipMasq) step('masquerade', () => masqueradeAddresses(call, allocation));
   if (isGateway) step('forward', () => ensureForwarding(familiesOf(allocation)));
+  if (forward) step('accept what is forwarded', () => acceptForwarding(call, bridge, allocation));
   return resultOf(call, bridge, pair, allocation);
 }
 
@@ -87,7 +90,7 @@ function takeAddresses({ request, plan, node, container, undo, log, settings }: 
   const { device, inode } = container.netns;
   const hostVeth = hostVethName(request);
   const netns = { path, device, inode };
-  const notes = encodeNotes({ process: process.pid, masquerade: settings.ipMasq });
+  const notes = encodeNotes({ process: process.pid, masquerade: settings.ipMasq, ...backendNote(settings.backend) });
   const owner: Owner = { network, containerId, ifName, pod, netns, hostVeth, notes };
   const host = addHost(node, request, log);
   const allocation = allocate(request, plan, owner, host);
@@ -102,16 +105,16 @@ function takeElsewhere({ request, settings, node, container, undo, log, step }: 
   refuseAdvertisements(container, request.ifName);
   undo.push(`have ${delegation.type} release the addresses`, () => delegateCommand(delegation, 'DEL'));
   const given = step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));
-  if (settings.ipMasq) noteMasquerade(request, given, addHost(node, request, log));
+  if (settings.ipMasq) noteMasquerade(request, given, addHost(node, request, log), backendNote(settings.backend));
   const allocation = withGateways(given, settings);
   if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation), settings.forceAddress, port);
   return allocation;
 }
 
 /** DEL has no other way to know what somebody else's IPAM gave. */
-function noteMasquerade(request: MainRequest, { addresses }: Allocation, host: Host): void {
+function noteMasquerade(request: MainRequest, { addresses }: Allocation, host: Host, backend: object): void {
   const masquerade = addresses.map(({ address }) => formatCidr(address));
-  amendRecord(request.dataDir, request, encodeNotes({ process: process.pid, masquerade }), host);
+  amendRecord(request.dataDir, request, encodeNotes({ process: process.pid, masquerade, ...backend }), host);
 }
 
 function prepareBridge(
@@ -125,10 +128,16 @@ function prepareBridge(
   return bridge;
 }
 
-function plugIn({ request, settings, node, container, undo }: Add, bridge: Link, mtu: number | undefined): VethPair {
+function plugIn(
+  { request, settings, node, container, undo, log }: Add,
+  bridge: Link,
+  mtu: number | undefined,
+): VethPair {
   const mac = request.mac ?? containerMac(request);
   const port = { hairpin: settings.hairpin, isolated: settings.isolated };
   const veth = { attachment: request, containerMac: mac, mtu, port };
+  // Before the veth, since it does something only when that is gone.
+  undo.push('take back what forwarding needed', () => withdrawForwardAccept(node, bridge.name, log));
   return createVethPair(node, container, bridge, veth, undo);
 }
 
@@ -137,12 +146,16 @@ function configure({ container, settings }: Add, pair: VethPair, allocation: All
   configureInterface(container, pair.container, { ...allocation, detectDuplicates });
 }
 
-function masqueradeAddresses({ request, node, undo }: Add, { addresses }: Allocation): void {
+function masqueradeAddresses({ request, settings, node, undo }: Add, { addresses }: Allocation): void {
   for (const { address } of addresses) {
     const entry = masqueradeEntry(request, address);
-    ensureMasquerade(node.nft(), entry);
-    undo.push('remove the masquerading', () => removeMasquerade(node.nft(), entry));
+    masquerade(node, settings.backend, entry);
+    undo.push('remove the masquerading', () => unmasquerade(node, settings.backend, entry));
   }
+}
+
+function acceptForwarding({ node, log }: Add, bridge: Link, allocation: Allocation): void {
+  ensureForwardAccept(node, bridge.name, filteredFamilies(allocation), log);
 }
 
 /** The order of the interfaces is the reference's: bridge, host veth, container. */

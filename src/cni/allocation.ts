@@ -75,8 +75,13 @@ export function gatewaysOf({ addresses }: Allocation): Cidr[] {
   return [...new Map(present.map((gateway) => [formatCidr(gateway), gateway])).values()];
 }
 
-export function familiesOf({ addresses }: Allocation): Set<Family> {
+export function familiesOf({ addresses }: Pick<Allocation, 'addresses'>): Set<Family> {
   return new Set(addresses.map(({ address }) => address.ip.family));
+}
+
+/** Those that packet filters see: without addresses it may be either. */
+export function filteredFamilies(allocation: Pick<Allocation, 'addresses'>): ReadonlySet<Family> {
+  return allocation.addresses.length === 0 ? new Set([4, 6]) : familiesOf(allocation);
 }
 
 /** One for each family that has an address and no default route yet. */

@@ -3,12 +3,13 @@
 import { Fault } from '../fault.ts';
 import { verifyLeases } from '../ipam/index.ts';
 import type { Journal } from '../log.ts';
+import { verifyForwardAccept } from '../network/forward-accept.ts';
 import { verifyForwarding } from '../network/forwarding.ts';
 import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
-import { verifyMasquerade } from '../network/masquerade.ts';
+import { verifyMasqueraded } from '../network/masquerade-backend.ts';
 import { hostVethName } from '../network/names.ts';
 import * as verify from '../network/verify.ts';
-import { type Allocation, familiesOf, gatewaysOf, withGateways } from './allocation.ts';
+import { type Allocation, familiesOf, filteredFamilies, gatewaysOf, withGateways } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
@@ -20,7 +21,7 @@ import { masqueradeEntry } from './traces.ts';
 export function check(request: MainRequest, journal: Journal): void {
   const settings = readSettings(request.config);
   const previous = previousResult(request);
-  const node = openNodeKernel();
+  const node = openNodeKernel(request.searchPath);
   try {
     const container = openContainerKernel(node, request.netns);
     try {
@@ -51,12 +52,21 @@ function verifyAttachment(
   }
   const { delegation } = request;
   if (delegation !== undefined) step(`have ${delegation.type} do CHECK`, () => delegateCommand(delegation, 'CHECK'));
-  if (settings.ipMasq) step('verify the masquerading', () => verifyMasquerading(request, ips, node));
+  if (settings.ipMasq) step('verify the masquerading', () => verifyMasquerading(request, settings, ips, node));
   if (settings.isGateway) step('verify the forwarding', () => verifyForwarding(familiesOf(allocation)));
+  if (settings.forward) {
+    const verifyAccept = () => verifyForwardAccept(node, settings.bridge, filteredFamilies(allocation));
+    step('verify that what is forwarded is accepted', verifyAccept);
+  }
 }
 
-function verifyMasquerading(request: MainRequest, ips: readonly ResultIp[], node: NodeKernel): void {
-  for (const { address } of ips) verifyMasquerade(node.nft(), masqueradeEntry(request, address));
+function verifyMasquerading(
+  request: MainRequest,
+  { backend }: Settings,
+  ips: readonly ResultIp[],
+  node: NodeKernel,
+): void {
+  for (const { address } of ips) verifyMasqueraded(node, backend, masqueradeEntry(request, address));
 }
 
 function verifyLinks(

@@ -50,6 +50,7 @@ export const mainPluginShape = object({
   forceAddress: flag,
   ipMasq: flag,
   ipMasqBackend: text,
+  forward: text,
   mtu,
   hairpinMode: flag,
   promiscMode: flag,

@@ -6,9 +6,10 @@
 import { reasonOf } from '../fault.ts';
 import { type AttachmentRecord, findRecord, type Host, releaseAddresses } from '../ipam/index.ts';
 import type { Journal, Step } from '../log.ts';
+import { withdrawForwardAccept } from '../network/forward-accept.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
-import { collectMasquerade } from '../network/masquerade.ts';
-import { hostVethName, ownerText } from '../network/names.ts';
+import { hostVethName } from '../network/names.ts';
+import { removeStrayMasquerade, straysOf } from '../network/stray-masquerade.ts';
 import { removeHostVeth } from '../network/veth.ts';
 import { type Delegation, delegateCommand } from './delegate.ts';
 import { removeForeignInterface } from './foreign.ts';
@@ -23,7 +24,7 @@ const THROUGH_INTERFACE = ['dhcp'];
 /** Detaches the container; what is gone already is no error. @throws the first error, after all the rest is done */
 export function del(request: MainRequest, { log, step }: Journal): void {
   const bridge = bridgeName(request.config);
-  const node = openNodeKernel();
+  const node = openNodeKernel(request.searchPath);
   try {
     const host = mainHost(node, log);
     const record = step('find the record', () => findRecord(request.dataDir, request, host));
@@ -41,6 +42,8 @@ export function del(request: MainRequest, { log, step }: Journal): void {
     if (failures.length === 0 && !releasesFirst) failures.push(...releaseElsewhere());
     if (failures.length === 0)
       failures.push(...attempt(() => step('release the addresses', () => release(request, host))));
+    const withdraw = () => withdrawForwardAccept(node, bridge, log);
+    failures.push(...attempt(() => step('take back what forwarding needed', withdraw)));
     for (const failure of failures.slice(1)) log('error', `DEL: ${reasonOf(failure)}`);
     if (failures.length > 0) throw failures[0];
   } finally {
@@ -66,13 +69,10 @@ function removeInterface(
   if (!removed && request.netns !== '') removeForeignInterface(node, request, bridge);
 }
 
-/** Where the record tells the addresses, they are looked up; where it is lost, the sets are searched for the owner. */
+/** Where the record tells the addresses, they are looked up; where there is none, whatever names the attachment goes. */
 function removeMasquerading(request: MainRequest, record: AttachmentRecord | undefined, node: NodeKernel): void {
   if (record !== undefined) removeRecordedMasquerade(node, record);
-  else if (request.config.ipMasq) {
-    const own = ownerText(request);
-    collectMasquerade(node.nft(), request.network, (owner) => owner !== own);
-  }
+  else if (request.config.ipMasq) removeStrayMasquerade(node, straysOf(request));
 }
 
 function attempt(action: () => void): unknown[] {

@@ -3,19 +3,21 @@
 import { Fault, reasonOf } from '../fault.ts';
 import { type Attachment, type Doomed, type Host, planGarbage, releaseGarbage } from '../ipam/index.ts';
 import type { Journal } from '../log.ts';
+import { withdrawForwardAccept } from '../network/forward-accept.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { findLinks } from '../network/links.ts';
-import { collectMasquerade } from '../network/masquerade.ts';
 import { aliasOwner, hostVethName, isOwnedBy, ownerText } from '../network/names.ts';
+import { removeStrayMasquerade, straysBeside } from '../network/stray-masquerade.ts';
 import { removeHostVeth } from '../network/veth.ts';
 import { delegateCommand } from './delegate.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
+import { bridgeName } from './settings.ts';
 import { removeRecordedMasquerade } from './traces.ts';
 
 /** Goes on past errors. @throws Fault that reports them together */
 export function gc(request: MainRequest, { log, step }: Journal): void {
-  const node = openNodeKernel();
+  const node = openNodeKernel(request.searchPath);
   try {
     const host = mainHost(node, log);
     const { network, dataDir, validAttachments } = request;
@@ -28,6 +30,8 @@ export function gc(request: MainRequest, { log, step }: Journal): void {
       const remove = () => removeOrphans(node, network, validAttachments, masquerades);
       succeeds(failures, () => step('remove what has no record', remove));
     }
+    const withdraw = () => withdrawForwardAccept(node, bridgeName(request.config), log);
+    succeeds(failures, () => step('take back what forwarding needed', withdraw));
     const { delegation } = request;
     if (delegation !== undefined) {
       succeeds(failures, () => step(`have ${delegation.type} do GC`, () => delegateCommand(delegation, 'GC')));
@@ -55,7 +59,7 @@ function removeOrphans(
     const owner = aliasOwner(alias);
     if (owner !== undefined && isOwnedBy(network, owner) && !owners.has(owner)) removeHostVeth(node.route, name);
   }
-  if (masquerades) collectMasquerade(node.nft(), network, (owner) => owners.has(owner));
+  if (masquerades) removeStrayMasquerade(node, straysBeside(network, valid));
 }
 
 function succeeds(failures: unknown[], action: () => void): boolean {

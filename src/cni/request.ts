@@ -50,6 +50,8 @@ export interface MainRequest extends BaseRequest {
   /** The plugin that does the IPAM, where it is not done here. */
   readonly delegation: Delegation | undefined;
   readonly mac: Uint8Array | undefined;
+  /** PATH, for the programs of iptables. */
+  readonly searchPath: string;
 }
 
 /** @throws Fault `config`, `version`, `environment`, `unsupported` */
@@ -58,10 +60,12 @@ export function readMainRequest(environment: Environment, input: Input, log: Log
   const base = readBase(environment, config, config.ipam ?? {});
   const mac = config.runtimeConfig?.mac ?? config.args?.cni?.mac ?? argsOf(environment).mac;
   const { path, variables } = environment;
+  const searchPath = variables.PATH ?? '';
   const type = config.ipam?.type ?? '';
-  if (isOwnIpam(type)) return Object.freeze({ ...base, config, ipam: ipamSection(config), delegation: undefined, mac });
+  if (isOwnIpam(type))
+    return Object.freeze({ ...base, config, ipam: ipamSection(config), delegation: undefined, mac, searchPath });
   const delegation = { type, path, variables, input: input.text };
-  return Object.freeze({ ...base, config, ipam: undefined, delegation, mac });
+  return Object.freeze({ ...base, config, ipam: undefined, delegation, mac, searchPath });
 }
 
 /** @throws Fault `config`, `version`, `environment` */

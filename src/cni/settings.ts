@@ -1,15 +1,19 @@
 /** What the main plugin's keys mean, with defaults filled in and contradictions refused. */
 
 import { Fault } from '../fault.ts';
-import { describe } from '../schema/complaints.ts';
+import type { Backend } from '../network/masquerade-backend.ts';
 import type { MainConfig } from './config.ts';
 import { verifyInterfaceName } from './environment.ts';
+import { forwardAccept, masqueradeBackend } from './packet-filter.ts';
 
 export interface Settings {
   readonly bridge: string;
   readonly isGateway: boolean;
   readonly isDefaultGateway: boolean;
   readonly ipMasq: boolean;
+  readonly backend: Backend;
+  /** What the bridge forwards is accepted where something drops it. */
+  readonly forward: boolean;
   /** Undefined: as the interface of the node's default route. */
   readonly mtu: number | undefined;
   readonly hairpin: boolean;
@@ -25,17 +29,19 @@ export interface Settings {
 }
 
 const DEFAULT_BRIDGE = 'cni0';
-const BACKENDS = ['', 'nftables', 'iptables'];
 
 /** @throws Fault `config` for a value that cannot be, `unsupported` for one that is not built */
 export function readSettings(config: MainConfig): Settings {
   const bridge = bridgeName(config);
   verifyCombinations(config);
+  const isGateway = config.isGateway === true || config.isDefaultGateway === true;
   return {
     bridge,
-    isGateway: config.isGateway === true || config.isDefaultGateway === true,
+    isGateway,
     isDefaultGateway: config.isDefaultGateway === true,
     ipMasq: config.ipMasq === true,
+    backend: masqueradeBackend(config),
+    forward: forwardAccept(config) ?? isGateway,
     mtu: config.mtu || undefined,
     hairpin: config.hairpinMode === true,
     promiscuous: config.promiscMode === true,
@@ -68,14 +74,6 @@ function verifyCombinations(config: MainConfig): void {
   const asked = (['vlan', 'macspoofchk'] as const).find((key) => config[key]);
   if (asked !== undefined) throw unsupported(`"${asked}"`);
   if (config.vlanTrunk?.length) throw unsupported('"vlanTrunk"');
-  if (!BACKENDS.includes(config.ipMasqBackend ?? '')) throw unknownBackend(config.ipMasqBackend);
-  if (config.ipMasqBackend === 'iptables') throw unsupported('"ipMasqBackend": "iptables"');
-}
-
-function unknownBackend(found: unknown): Fault {
-  return new Fault('config', `cannot use the configuration: ipMasqBackend: ${describe(found)} is no backend`, {
-    details: 'It must be "nftables" or "iptables", or be left out.',
-  });
 }
 
 function unsupported(what: string): Fault {

@@ -1,11 +1,13 @@
 /** STATUS: whether an ADD could succeed now. */
 
+import type { Family } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
-import { statusOf } from '../ipam/index.ts';
+import { type IpamPlan, statusOf } from '../ipam/index.ts';
 import type { Journal } from '../log.ts';
 import { findBridge } from '../network/bridge.ts';
-import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
-import { verifyMasqueradable } from '../network/masquerade.ts';
+import { verifyAcceptable } from '../network/forward-accept.ts';
+import { openNodeKernel } from '../network/kernel.ts';
+import { verifyBackend } from '../network/masquerade-backend.ts';
 import { planOf } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
 import { mainHost } from './host.ts';
@@ -16,10 +18,13 @@ import { readSettings } from './settings.ts';
 export function status(request: MainRequest, { log, step }: Journal): void {
   const settings = readSettings(request.config);
   const plan = planOf(request);
-  const node = openNodeKernel();
+  const node = openNodeKernel(request.searchPath);
   try {
+    const families = plannedFamilies(plan);
     step('look at the bridge', () => asUnavailable(() => findBridge(node.route, settings.bridge)));
-    if (settings.ipMasq) step('ask for nftables', () => verifyNftables(node));
+    if (settings.forward) step('look for drops', () => verifyAcceptable(node, settings.bridge, families));
+    if (settings.ipMasq)
+      step('ask for the packet filter', () => asUnavailable(() => verifyBackend(node, settings.backend, families)));
     if (plan !== undefined) step('look at the leases', () => statusOf(plan, mainHost(node, log)));
     const { delegation } = request;
     if (delegation !== undefined)
@@ -29,17 +34,18 @@ export function status(request: MainRequest, { log, step }: Journal): void {
   }
 }
 
-function verifyNftables(node: NodeKernel): void {
-  const details = 'ipMasq needs nf_tables in the kernel (modprobe nf_tables; modules nft_masq and nft_nat).';
-  asUnavailable(() => verifyMasqueradable(node.nft()), details);
+/** Both where somebody else does the IPAM. */
+function plannedFamilies(plan: IpamPlan | undefined): ReadonlySet<Family> {
+  if (plan === undefined) return new Set([4, 6]);
+  return new Set(plan.rangeSets.flatMap(({ ranges }) => ranges.map(({ subnet }) => subnet.ip.family)));
 }
 
 /** What would fail an ADD is told with STATUS's own code. */
-function asUnavailable(verify: () => unknown, details?: string): void {
+function asUnavailable(verify: () => unknown): void {
   try {
     verify();
   } catch (cause) {
-    const advice = details ?? (cause instanceof Fault ? cause.details : undefined);
+    const advice = cause instanceof Fault ? cause.details : undefined;
     throw new Fault('unavailable', reasonOf(cause), { cause, ...(advice && { details: advice }) });
   }
 }

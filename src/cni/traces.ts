@@ -3,8 +3,10 @@
 import { type Cidr, parseCidr } from '../address/cidr.ts';
 import { type Attachment, type AttachmentRecord, type Json, recordedAddresses } from '../ipam/index.ts';
 import type { NodeKernel } from '../network/kernel.ts';
-import { type Masqueraded, removeMasquerade } from '../network/masquerade.ts';
+import type { Masqueraded } from '../network/masquerade.ts';
+import { type Backend, unmasquerade } from '../network/masquerade-backend.ts';
 import { ownerText } from '../network/names.ts';
+import { removeStrayMasquerade, straysOf } from '../network/stray-masquerade.ts';
 
 /** What the main plugin notes in a record. */
 export interface Notes {
@@ -12,10 +14,16 @@ export interface Notes {
   readonly process: number;
   /** The addresses that are masqueraded, where they are not the record's own: true stands for those. */
   readonly masquerade: boolean | readonly string[];
+  /** Where iptables was asked for. */
+  readonly backend?: 'iptables';
 }
 
 export function encodeNotes(notes: Notes): { readonly [key: string]: Json } {
   return { ...notes };
+}
+
+export function backendNote(backend: Backend): Pick<Notes, 'backend'> {
+  return backend === 'iptables' ? { backend } : {};
 }
 
 /** The process of a record that the main plugin wrote. */
@@ -38,7 +46,13 @@ function maskedAddresses(record: AttachmentRecord): readonly Cidr[] {
   return Array.isArray(masquerade) ? masquerade.flatMap((text) => parseCidr(String(text)) ?? []) : [];
 }
 
-/** @throws KernelError */
+/**
+ * Removes it by the backend that made it, whatever the configuration says now. What was made while the kernel had no
+ * nf_tables is not found there, if it has it now: then it is looked for elsewhere.
+ * @throws KernelError, Fault
+ */
 export function removeRecordedMasquerade(node: NodeKernel, record: AttachmentRecord): void {
-  for (const entry of recordedMasquerade(record)) removeMasquerade(node.nft(), entry);
+  const backend: Backend = record.notes?.backend === 'iptables' ? 'iptables' : 'auto';
+  const removed = recordedMasquerade(record).map((entry) => unmasquerade(node, backend, entry));
+  if (backend === 'auto' && removed.includes(false)) removeStrayMasquerade(node, straysOf(record));
 }

@@ -5,6 +5,8 @@ import { openSocket } from '../netlink/socket.ts';
 import { closeNetns, type Netns, openNetns, openOwnNetns, withNetns } from '../sys/netns.ts';
 
 export interface NodeKernel {
+  /** PATH as the runtime gave it, for the programs of iptables. */
+  readonly searchPath: string;
   readonly netns: Netns;
   readonly route: Connection;
   /** The nf_tables socket, opened when it is first wanted. */
@@ -20,11 +22,12 @@ export interface ContainerKernel {
   close(): void;
 }
 
-export function openNodeKernel(): NodeKernel {
+export function openNodeKernel(searchPath = ''): NodeKernel {
   const netns = openOwnNetns();
   const route = connect(openSocket('route'));
   let nft: Connection | undefined;
   return {
+    searchPath,
     netns,
     route,
     nft: () => {

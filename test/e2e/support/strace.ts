@@ -12,12 +12,12 @@ export interface Traced {
   lines(): string[];
 }
 
-/** `options` are strace's, `-e trace=execve` for one. */
-export function traced(node: ScratchNode, artifact: Artifact, options: string): Traced {
+/** `options` are strace's, `-e trace=execve` for one. Programs that it starts are watched too, unless only the first is. */
+export function traced(node: ScratchNode, artifact: Artifact, options: string, only: '' | 'first' = ''): Traced {
   const directory = join(node.directory, 'traced');
   mkdirSync(directory, { recursive: true });
   const [path, output] = [join(directory, 'plugin'), join(directory, 'trace')];
-  const strace = `${tool('strace')} -f -qq ${options} -o "${output}" "${artifact.path}"`;
+  const strace = `${tool('strace')} ${only === 'first' ? '' : '-f'} -qq ${options} -o "${output}" "${artifact.path}"`;
   writeFileSync(path, `#!/bin/sh\nexec ${strace}\n`, { mode: 0o755 });
   return { artifact: { ...artifact, path }, lines: () => readFileSync(output, 'utf8').split('\n') };
 }

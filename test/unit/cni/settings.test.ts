@@ -14,6 +14,8 @@ const DEFAULTS: Settings = {
   isGateway: false,
   isDefaultGateway: false,
   ipMasq: false,
+  backend: 'auto',
+  forward: false,
   mtu: undefined,
   hairpin: false,
   promiscuous: false,
@@ -30,13 +32,23 @@ test('what is not said is as in the reference', () => {
 
 test.each<[object, Partial<Settings>]>([
   [{ bridge: 'br0' }, { bridge: 'br0' }],
-  [{ isGateway: true }, { isGateway: true }],
-  [{ isDefaultGateway: true }, { isGateway: true, isDefaultGateway: true }],
+  [{ isGateway: true }, { isGateway: true, forward: true }],
+  [{ isDefaultGateway: true }, { isGateway: true, isDefaultGateway: true, forward: true }],
   [
     { isDefaultGateway: true, isGateway: false },
-    { isGateway: true, isDefaultGateway: true },
+    { isGateway: true, isDefaultGateway: true, forward: true },
   ],
-  [{ ipMasq: true, ipMasqBackend: 'nftables' }, { ipMasq: true }],
+  [
+    { isGateway: true, forward: '' },
+    { isGateway: true, forward: true },
+  ],
+  [{ isGateway: true, forward: 'off' }, { isGateway: true }],
+  [{ forward: 'auto' }, { forward: true }],
+  [
+    { ipMasq: true, ipMasqBackend: 'nftables' },
+    { ipMasq: true, backend: 'nftables' },
+  ],
+  [{ ipMasqBackend: 'iptables' }, { backend: 'iptables' }],
   [{ mtu: 1400 }, { mtu: 1400 }],
   [{ hairpinMode: true }, { hairpin: true }],
   [{ enabledad: true }, { detectDuplicates: true }],
@@ -67,12 +79,18 @@ describe('what excludes each other', () => {
   });
 });
 
-test.each([...[{ vlan: 5 }, { vlanTrunk: [{ id: 5 }] }, { macspoofchk: true }], { ipMasqBackend: 'iptables' }])(
+test.each([{ vlan: 5 }, { vlanTrunk: [{ id: 5 }] }, { macspoofchk: true }])(
   '%j is never passed over in silence',
   (config) => {
     expect(settingsOrRefusal(config)).not.toEqual(DEFAULTS);
   },
 );
+
+test('"forward" that is neither "auto" nor "off" is refused', () => {
+  const fault = faultOf(() => settingsOf({ forward: 'on' }));
+  expect([fault.kind, fault.details]).toEqual(['config', 'It must be "auto" or "off", or be left out.']);
+  expect(fault.message).toContain('forward: the string "on" is not known');
+});
 
 test('a backend that nobody knows is refused', () => {
   const fault = faultOf(() => settingsOf({ ipMasqBackend: 'pf' }));

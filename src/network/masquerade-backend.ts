@@ -1,0 +1,62 @@
+/** Masquerading through nftables or iptables, as the configuration says, or as the kernel has it. */
+
+import type { Family } from '../address/ip.ts';
+import { Fault } from '../fault.ts';
+import { ensureIptablesMasquerade, removeIptablesMasquerade, verifyIptablesMasquerade } from './iptables-masquerade.ts';
+import type { NodeKernel } from './kernel.ts';
+import { ensureMasquerade, type Masqueraded, removeMasquerade, verifyMasquerade } from './masquerade.ts';
+import { hasNftables, mayLackNftables } from './nftables.ts';
+import { verifyUsable } from './xtables.ts';
+
+/** `auto`: nftables where the kernel has it, otherwise iptables. */
+export type Backend = 'nftables' | 'iptables' | 'auto';
+
+/** @throws Fault `unsupported` where the backend cannot be had, KernelError */
+export function masquerade(node: NodeKernel, backend: Backend, entry: Masqueraded): void {
+  choose(node, backend, {
+    nftables: () => ensureMasquerade(node.nft(), entry),
+    iptables: () => ensureIptablesMasquerade(node, entry),
+  });
+}
+
+/** @returns whether it was there. @throws KernelError, Fault */
+export function unmasquerade(node: NodeKernel, backend: Backend, entry: Masqueraded): boolean {
+  return choose(node, backend, {
+    nftables: () => removeMasquerade(node.nft(), entry),
+    iptables: () => removeIptablesMasquerade(node, entry),
+  });
+}
+
+/** @throws Fault `check` where the address is not masqueraded */
+export function verifyMasqueraded(node: NodeKernel, backend: Backend, entry: Masqueraded): void {
+  choose(node, backend, {
+    nftables: () => verifyMasquerade(node.nft(), entry),
+    iptables: () => verifyIptablesMasquerade(node, entry),
+  });
+}
+
+/** Whether an ADD could masquerade now, for STATUS. @throws Fault, KernelError */
+export function verifyBackend(node: NodeKernel, backend: Backend, families: Iterable<Family>): void {
+  if (backend !== 'iptables' && hasNftables(node)) return;
+  if (backend === 'nftables') throw withoutNftables();
+  for (const family of families) verifyUsable(node, family, 'default');
+}
+
+function choose<T>(node: NodeKernel, backend: Backend, actions: { nftables: () => T; iptables: () => T }): T {
+  if (backend === 'iptables') return actions.iptables();
+  try {
+    return actions.nftables();
+  } catch (error) {
+    if (!mayLackNftables(error) || hasNftables(node)) throw error;
+    if (backend === 'nftables') throw withoutNftables(error);
+    return actions.iptables();
+  }
+}
+
+function withoutNftables(cause?: unknown): Fault {
+  return new Fault('unsupported', 'cannot masquerade through nftables: the kernel has no nf_tables', {
+    cause,
+    details:
+      'Load the modules nf_tables, nft_masq and nft_nat, or leave "ipMasqBackend" out: then iptables is used where nftables is not.',
+  });
+}

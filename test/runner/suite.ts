@@ -11,15 +11,17 @@ export interface Suite {
   readonly name: string;
   readonly needsKernel: boolean;
   readonly needsBuild: boolean;
+  /** Programs built from Go modules. */
+  readonly needsGo: boolean;
   /** Files that run at the same time. */
   readonly workers: number;
 }
 
 export const SUITES: readonly Suite[] = [
-  { name: 'unit', needsKernel: false, needsBuild: false, workers: 2 },
-  { name: 'kernel', needsKernel: true, needsBuild: false, workers: 2 },
-  { name: 'e2e', needsKernel: true, needsBuild: true, workers: 2 },
-  { name: 'interop', needsKernel: true, needsBuild: true, workers: 1 },
+  { name: 'unit', needsGo: false, needsKernel: false, needsBuild: false, workers: 2 },
+  { name: 'kernel', needsGo: false, needsKernel: true, needsBuild: false, workers: 2 },
+  { name: 'e2e', needsGo: false, needsKernel: true, needsBuild: true, workers: 2 },
+  { name: 'interop', needsGo: true, needsKernel: true, needsBuild: true, workers: 1 },
 ];
 
 const TEST_TIMEOUT_MS = 60_000;

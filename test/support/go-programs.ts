@@ -1,0 +1,45 @@
+/** Programs that Debian has not, or has in old versions: built from Go modules into a directory that git ignores. */
+
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+export interface GoModule {
+  readonly module: string;
+  readonly version: string;
+  /** Packages of the module; each gives a program of the same name. */
+  readonly packages: readonly string[];
+  readonly reason: string;
+}
+
+export const GO_MODULES = {
+  cni: {
+    module: 'github.com/containernetworking/cni',
+    version: 'v1.3.1',
+    packages: ['cnitool'],
+    reason: 'cnitool, the plainest of all runtimes',
+  },
+} as const satisfies Record<string, GoModule>;
+
+const CACHE = join(import.meta.dir, '../../.cache/go');
+
+/** Where the programs of a module are, or are to be. Another version goes into another directory. */
+export function goDirectory({ module, version }: GoModule): string {
+  return join(CACHE, `${basename(module)}@${version}`);
+}
+
+/** A program's path. */
+export function goProgram(of: keyof typeof GO_MODULES, name: string): string {
+  return join(goDirectory(GO_MODULES[of]), name);
+}
+
+/** Why a module's programs cannot be used, or undefined where they are all there. */
+export function whyNoGoModule(of: keyof typeof GO_MODULES): string | undefined {
+  const wanted = GO_MODULES[of];
+  const missing = missingPrograms(wanted);
+  return missing.length === 0 ? undefined : `${missing.join(', ')} of ${wanted.module} ${wanted.version} not built`;
+}
+
+export function missingPrograms(wanted: GoModule): string[] {
+  const names = wanted.packages.map((path) => basename(path));
+  return names.filter((name) => !existsSync(join(goDirectory(wanted), name)));
+}

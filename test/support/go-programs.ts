@@ -18,6 +18,15 @@ export const GO_MODULES = {
     packages: ['cnitool'],
     reason: 'cnitool, the plainest of all runtimes',
   },
+  plugins: {
+    module: 'github.com/containernetworking/plugins',
+    version: 'v1.9.1',
+    packages: [
+      ...['main/bridge', 'main/ptp', 'main/macvlan', 'ipam/host-local'],
+      ...['meta/portmap', 'meta/firewall', 'meta/bandwidth', 'meta/tuning', 'meta/sbr'],
+    ].map((path) => `plugins/${path}`),
+    reason: 'the reference plugins as they are today, which speak CNI 1.1',
+  },
 } as const satisfies Record<string, GoModule>;
 
 const CACHE = join(import.meta.dir, '../../.cache/go');

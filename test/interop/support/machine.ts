@@ -54,9 +54,14 @@ export function installPlugins(machine: Machine, programs: Readonly<Record<strin
   for (const [name, program] of Object.entries(programs)) symlinkSync(program, join(directory, name));
 }
 
-/** The reference plugins of these names, for installPlugins. */
+/** Plugins of these names out of one directory, for installPlugins. */
+export function pluginsFrom(directory: string, ...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, join(directory, name)]));
+}
+
+/** Debian's reference plugins of these names, for installPlugins. */
 export function referencePlugins(...names: string[]): Record<string, string> {
-  return Object.fromEntries(names.map((name) => [name, join(REFERENCE_DIRECTORY, name)]));
+  return pluginsFrom(REFERENCE_DIRECTORY, ...names);
 }
 
 function machineOn(node: ScratchNode, pid: number): Machine {

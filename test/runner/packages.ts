@@ -23,6 +23,7 @@ const PACKAGES: readonly SystemPackage[] = [
     program: '/usr/lib/cni/bridge',
     reason: 'the reference plugins, as peers and for comparison',
   },
+  { name: 'containerd', program: 'containerd', reason: 'the runtime of Kubernetes nodes' },
 ];
 
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';

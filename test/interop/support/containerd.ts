@@ -1,0 +1,99 @@
+/** containerd on a machine, where it uses its own default paths. */
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Artifact } from '../../support/artifacts.ts';
+import { exec, type Netns } from '../../support/netns.ts';
+import { SYSTEM_PATH } from '../../support/process.ts';
+import { type Cri, connectCri } from './cri.ts';
+import { IMAGE, makeImage } from './image.ts';
+import type { Machine } from './machine.ts';
+
+export interface ContainerdRelease {
+  readonly name: string;
+  /** Where containerd, its shim and ctr are. */
+  readonly directory: string;
+  /** The whole /etc/containerd/config.toml. */
+  readonly config: string;
+  /** Why it cannot be used here, if it cannot. */
+  readonly obstacle: string | undefined;
+}
+
+export interface Containerd {
+  readonly machine: Machine;
+  readonly cri: Cri;
+  /** Runs ctr and returns its stdout. */
+  ctr(...args: string[]): string;
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+export const DEBIAN: ContainerdRelease = {
+  name: 'containerd of Debian',
+  directory: '/usr/bin',
+  config: `version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${IMAGE}"
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+`,
+  obstacle: undefined,
+};
+
+const SOCKET = '/run/containerd/containerd.sock';
+
+/** Starts containerd, and gives it the image. */
+export async function startContainerd(
+  machine: Machine,
+  release: ContainerdRelease,
+  artifact: Artifact,
+): Promise<Containerd> {
+  const environment = { PATH: `${release.directory}:${artifact.searchPath}:${SYSTEM_PATH}` };
+  machine.write('/etc/containerd/config.toml', release.config);
+  // The layers of containers are overlays, which cannot lie on one themselves.
+  machine.run(['mkdir', '-p', '/var/lib/containerd']);
+  machine.run(['mount', '-t', 'tmpfs', 'tmpfs', '/var/lib/containerd']);
+  const ctr = (...args: string[]) => machine.run([join(release.directory, 'ctr'), ...args], { env: environment });
+  const containerd: Containerd = {
+    machine,
+    cri: connectCri(machine.path(SOCKET), machine.cgroup),
+    ctr,
+    stop: () => stop(machine),
+    start: () => start(machine, release, environment),
+  };
+  await containerd.start();
+  for (const namespace of ['k8s.io', 'default']) ctr('-n', namespace, 'images', 'import', image(machine));
+  return containerd;
+}
+
+/** What the web server of a container says. (With `-T`, Debian's static busybox crashes.) */
+export function fetchPage(from: Netns, host: string | undefined): string {
+  return exec(from, ['timeout', '3', 'busybox', 'wget', '-q', '-O', '-', `http://${host}/`]);
+}
+
+/** Its log is in the machine's /run, for a look while a test stands still. */
+async function start(machine: Machine, release: ContainerdRelease, env: Record<string, string>): Promise<void> {
+  const script = 'echo $$ >/run/containerd.pid; exec "$1" >>/run/containerd.log 2>&1';
+  const argv = machine.entering(['sh', '-c', script, 'sh', join(release.directory, 'containerd')]);
+  Bun.spawn(argv, { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore', env });
+  const answers = () => machine.tryRun([join(release.directory, 'ctr'), 'version'], { env }).status === 0;
+  for (let tries = 0; !answers(); tries++) {
+    if (tries === 200) throw new Error(`containerd does not start:\n${machine.run(['tail', '/run/containerd.log'])}`);
+    await Bun.sleep(50);
+  }
+}
+
+/** Containers go on without it. */
+async function stop(machine: Machine): Promise<void> {
+  machine.run(['sh', '-c', 'kill $(cat /run/containerd.pid)']);
+  const runs = () => machine.tryRun(['sh', '-c', 'kill -0 $(cat /run/containerd.pid)']).status === 0;
+  for (let tries = 0; runs(); tries++) {
+    if (tries === 200) throw new Error('containerd does not stop');
+    await Bun.sleep(50);
+  }
+}
+
+function image(machine: Machine): string {
+  const directory = join(machine.node.directory, 'image');
+  return mkdirSync(directory, { recursive: true }) === undefined ? join(directory, 'web.tar') : makeImage(directory);
+}

@@ -27,13 +27,26 @@ export const GO_MODULES = {
     ].map((path) => `plugins/${path}`),
     reason: 'the reference plugins as they are today, which speak CNI 1.1',
   },
+  containerd: {
+    module: 'github.com/containerd/containerd/v2',
+    version: 'v2.4.2',
+    packages: ['cmd/containerd', 'cmd/containerd-shim-runc-v2', 'cmd/ctr'],
+    reason: 'containerd 2, beside the 1.6 of Debian',
+  },
+  'cri-tools': {
+    module: 'sigs.k8s.io/cri-tools',
+    version: 'v1.37.0',
+    packages: ['cmd/crictl'],
+    reason: 'crictl, which people look at nodes with',
+  },
 } as const satisfies Record<string, GoModule>;
 
 const CACHE = join(import.meta.dir, '../../.cache/go');
 
 /** Where the programs of a module are, or are to be. Another version goes into another directory. */
 export function goDirectory({ module, version }: GoModule): string {
-  return join(CACHE, `${basename(module)}@${version}`);
+  const name = module.replace(/\/v\d+$/, '');
+  return join(CACHE, `${basename(name)}@${version}`);
 }
 
 /** A program's path. */

@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Artifact } from '../../support/artifacts.ts';
+import { GO_MODULES, goDirectory, whyNoGoModule } from '../../support/go-programs.ts';
 import { exec, type Netns } from '../../support/netns.ts';
 import { SYSTEM_PATH } from '../../support/process.ts';
 import { type Cri, connectCri } from './cri.ts';
@@ -40,6 +41,19 @@ export const DEBIAN: ContainerdRelease = {
   obstacle: undefined,
 };
 
+export const CURRENT: ContainerdRelease = {
+  name: `containerd ${GO_MODULES.containerd.version}`,
+  directory: goDirectory(GO_MODULES.containerd),
+  config: `version = 3
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = "${IMAGE}"
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+`,
+  obstacle: whyNoGoModule('containerd'),
+};
+
 const SOCKET = '/run/containerd/containerd.sock';
 
 /** Starts containerd, and gives it the image. */
@@ -66,9 +80,14 @@ export async function startContainerd(
   return containerd;
 }
 
-/** What the web server of a container says. (With `-T`, Debian's static busybox crashes.) */
-export function fetchPage(from: Netns, host: string | undefined): string {
-  return exec(from, ['timeout', '3', 'busybox', 'wget', '-q', '-O', '-', `http://${host}/`]);
+/**
+ * What the web server of a container says. It may still be starting: a few tries, 100 ms apart. (With a time-out of its own,
+ * `wget -T`, Debian's static busybox crashes.)
+ */
+export function fetchPage(from: Netns, host: string | undefined, tries = 50): string {
+  const script =
+    'for try in $(seq "$2"); do timeout 3 busybox wget -q -O - "http://$1/" && exit; sleep 0.1; done; exit 1';
+  return exec(from, ['sh', '-c', script, 'sh', host ?? 'nobody', String(tries)]);
 }
 
 /** Its log is in the machine's /run, for a look while a test stands still. */

@@ -5,16 +5,14 @@ import { type Artifact, artifacts } from '../support/artifacts.ts';
 import type { CniResult } from '../support/cni.ts';
 import { whyNoGoModule } from '../support/go-programs.ts';
 import { link, sysctl } from '../support/kernel.ts';
-import { leftovers } from '../support/leftovers.ts';
 import { exec, type Netns, tryExec } from '../support/netns.ts';
 import { NODE_ADDRESS, OUTSIDE_ADDRESS } from '../support/node.ts';
 import { describeUnless } from '../support/privilege.ts';
 import { ping, seenFrom, sourceServer } from '../support/traffic.ts';
 import { type CnitoolOptions, cnitool, ourPlugins } from './support/cnitool.ts';
+import { left } from './support/left.ts';
 import { createMachine, installPlugins, type Machine, pluginsFrom } from './support/machine.ts';
 import { RELEASES, type Release } from './support/reference.ts';
-
-const STORE = '/var/lib/cni/networks';
 
 interface Chain {
   readonly machine: Machine;
@@ -56,10 +54,7 @@ async function chain(artifact: Artifact, release: Release, { type, config }: Pee
     add: (options) => tool.add('pods', 'web', options),
     check: (options) => tool.check('pods', 'web', options),
     del: (options) => tool.del('pods', 'web', options),
-    left() {
-      const { nat: _, ...rest } = leftovers(machine.node, machine.path(STORE));
-      return rest;
-    },
+    left: () => left(machine),
   };
 }
 

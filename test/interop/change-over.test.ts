@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { type Artifact, artifacts, executable } from '../support/artifacts.ts';
 import { whyNoGoModule } from '../support/go-programs.ts';
 import { cidrs } from '../support/kernel.ts';
-import { leftovers } from '../support/leftovers.ts';
 import type { Netns } from '../support/netns.ts';
 import { OUTSIDE_ADDRESS } from '../support/node.ts';
 import { describeUnless } from '../support/privilege.ts';
 import { SYSTEM_PATH } from '../support/process.ts';
 import { ping, seenFrom, sourceServer } from '../support/traffic.ts';
 import { type Cnitool, cnitool } from './support/cnitool.ts';
+import { left } from './support/left.ts';
 import { createMachine, type Machine } from './support/machine.ts';
 import { RELEASES, type Release } from './support/reference.ts';
 
@@ -121,10 +121,4 @@ function installOurs(machine: Machine, artifact: Artifact): void {
     if (artifact.path.endsWith('.cjs')) machine.run(['ln', '-sf', artifact.path, `${BIN}/${name}`]);
     else machine.run(['install', artifact.path, `${BIN}/${name}`]);
   }
-}
-
-/** Without iptables' rules: those of the reference's containers are only the reference's to remove. */
-function left(machine: Machine) {
-  const { nat: _, ...rest } = leftovers(machine.node, machine.path('/var/lib/cni/networks'));
-  return rest;
 }

@@ -6,16 +6,15 @@ import { join } from 'node:path';
 import { type Artifact, artifacts } from '../support/artifacts.ts';
 import { whyNoGoModule } from '../support/go-programs.ts';
 import { addresses, cidrs, link, links } from '../support/kernel.ts';
-import { leftovers } from '../support/leftovers.ts';
 import { exec } from '../support/netns.ts';
 import { NODE_ADDRESS, OUTSIDE_ADDRESS } from '../support/node.ts';
 import { describeUnless } from '../support/privilege.ts';
 import { ping, seenFrom, sourceServer } from '../support/traffic.ts';
 import { cnitool, ourPlugins } from './support/cnitool.ts';
+import { left } from './support/left.ts';
 import { createMachine, installPlugins, type Machine, referencePlugins } from './support/machine.ts';
 
 const CONF = join(import.meta.dir, '../../conf');
-const STORE = '/var/lib/cni/networks';
 
 interface NetworkFile {
   name: string;
@@ -37,12 +36,6 @@ async function machineWith(artifact: Artifact, file: string, change: (network: N
   change(network);
   machine.write(`/etc/cni/net.d/${file}`, network);
   return { machine, name: network.name, tool: cnitool(machine, artifact) };
-}
-
-/** What an attachment leaves, with the chains of portmap's own that stay, empty, left out. */
-function left(machine: Machine) {
-  const { nat: _, ...rest } = leftovers(machine.node, machine.path(STORE));
-  return rest;
 }
 
 withCnitool('each file of conf/', (artifact) => {

@@ -5,22 +5,15 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { executable } from '../support/artifacts.ts';
 import { cidrs } from '../support/kernel.ts';
-import { leftovers } from '../support/leftovers.ts';
 import type { Netns } from '../support/netns.ts';
 import { NODE_ADDRESS, OUTSIDE_ADDRESS } from '../support/node.ts';
 import { describeUnless } from '../support/privilege.ts';
 import { ping, seenFrom, sourceServer } from '../support/traffic.ts';
 import { ourPlugins } from './support/cnitool.ts';
-import {
-  type Containerd,
-  type ContainerdRelease,
-  CURRENT,
-  DEBIAN,
-  fetchPage,
-  startContainerd,
-} from './support/containerd.ts';
+import { type Containerd, type ContainerdRelease, CURRENT, DEBIAN, startContainerd } from './support/containerd.ts';
 import type { PortMapping } from './support/cri.ts';
-import { GREETING } from './support/image.ts';
+import { fetchPage, GREETING } from './support/image.ts';
+import { left } from './support/left.ts';
 import { createMachine, installPlugins, type Machine, referencePlugins } from './support/machine.ts';
 
 const CONFLIST = join(import.meta.dir, '../../conf/10-trestle.conflist');
@@ -172,10 +165,4 @@ async function refusal(attempt: Promise<unknown>): Promise<string> {
     () => 'it did not fail',
     (error: Error) => error.message,
   );
-}
-
-/** Links, files, set elements and what is in containers; without the chains of portmap's own that stay, empty. */
-function left(machine: Machine) {
-  const { nat: _, ...rest } = leftovers(machine.node, machine.path('/var/lib/cni/networks'));
-  return rest;
 }

@@ -3,14 +3,14 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { type Artifact, artifacts } from '../support/artifacts.ts';
 import { cidrs } from '../support/kernel.ts';
-import { leftovers } from '../support/leftovers.ts';
 import type { Netns } from '../support/netns.ts';
 import { OUTSIDE_ADDRESS } from '../support/node.ts';
 import { describeUnless } from '../support/privilege.ts';
 import { seenFrom, sourceServer } from '../support/traffic.ts';
 import { ourPlugins } from './support/cnitool.ts';
-import { type Containerd, DEBIAN, fetchPage, startContainerd } from './support/containerd.ts';
-import { GREETING, IMAGE } from './support/image.ts';
+import { type Containerd, DEBIAN, startContainerd } from './support/containerd.ts';
+import { fetchPage, GREETING, IMAGE } from './support/image.ts';
+import { left } from './support/left.ts';
 import { createMachine, installPlugins, type Machine, referencePlugins } from './support/machine.ts';
 
 /** One address, so that a lease that stays is noticed at once. */
@@ -40,20 +40,19 @@ function suite(artifact: Artifact): void {
 
   const run = (flags: string[], id: string, ...command: string[]) =>
     containerd.ctr('run', ...flags, '--cni', `--cgroup=${machine.cgroup}/${id}`, IMAGE, id, ...command);
-  const left = () => leftovers(machine.node, machine.path('/var/lib/cni/networks'));
 
   test('a container that ends leaves nothing', () => {
-    const before = left();
+    const before = left(machine);
     for (const id of ['first', 'second']) {
       // The command is started before the interface is made.
       const script = 'until ip -o address show dev eth0 2>/dev/null | grep inet; do sleep 0.1; done';
       expect(run(['--rm'], id, 'sh', '-c', script)).toContain('10.89.0.2/30');
-      expect(left()).toEqual(before);
+      expect(left(machine)).toEqual(before);
     }
   });
 
   test('a container in the background serves, and its lease is reclaimed after it was killed', async () => {
-    const before = left();
+    const before = left(machine);
     run(['--detach'], 'web');
     const ns = netnsOf(containerd, 'web');
     expect(cidrs(ns, 'eth0')).toEqual(['10.89.0.2/30']);
@@ -63,9 +62,9 @@ function suite(artifact: Artifact): void {
     containerd.ctr('task', 'rm', '--force', 'web');
     containerd.ctr('container', 'rm', 'web');
     // ctr sends no DEL for it. The next container needs the address, and gets it.
-    expect(Object.keys(left().files)).toContain('pods/10.89.0.2');
+    expect(Object.keys(left(machine).files)).toContain('pods/10.89.0.2');
     expect(run(['--rm'], 'next', 'sh', '-c', 'until ip -o address show dev eth0; do sleep 0.1; done')).toBeDefined();
-    expect(left()).toEqual(before);
+    expect(left(machine)).toEqual(before);
   });
 }
 

@@ -4,15 +4,14 @@ import { expect, test } from 'bun:test';
 import { type Artifact, artifacts } from '../support/artifacts.ts';
 import { whyNoGoModule } from '../support/go-programs.ts';
 import { cidrs, links, setSysctl } from '../support/kernel.ts';
-import { leftovers } from '../support/leftovers.ts';
 import { NODE_ADDRESS, OUTSIDE_ADDRESS } from '../support/node.ts';
 import { describeUnless } from '../support/privilege.ts';
 import { ping } from '../support/traffic.ts';
 import { cnitool, ourPlugins } from './support/cnitool.ts';
-import { createMachine, installPlugins, type Machine, pluginsFrom } from './support/machine.ts';
+import { left } from './support/left.ts';
+import { createMachine, installPlugins, pluginsFrom } from './support/machine.ts';
 import { RELEASES, type Release } from './support/reference.ts';
 
-const STORE = '/var/lib/cni/networks';
 const POOLS = [[{ subnet: '10.89.0.0/24' }], [{ subnet: 'fd00:89::/64' }]];
 /** On the link to the outside, which is what macvlan puts a container on. */
 const UPLINK_POOLS = [
@@ -83,8 +82,4 @@ async function attachTwo(artifact: Artifact, release: Release, plugin: MainPlugi
   for (const name of ['web', 'db']) tool.del('pods', name);
   expect(links(web).map(({ ifname }) => ifname)).toEqual(['lo']);
   expect(left(machine)).toEqual(before);
-}
-
-function left(machine: Machine) {
-  return leftovers(machine.node, machine.path(STORE));
 }

@@ -1,13 +1,11 @@
 /** containerd on a machine, where it uses its own default paths. */
 
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Artifact } from '../../support/artifacts.ts';
 import { GO_MODULES, goDirectory, whyNoGoModule } from '../../support/go-programs.ts';
-import { exec, type Netns } from '../../support/netns.ts';
 import { SYSTEM_PATH } from '../../support/process.ts';
 import { type Cri, connectCri } from './cri.ts';
-import { IMAGE, makeImage } from './image.ts';
+import { IMAGE, imageArchive } from './image.ts';
 import type { Machine } from './machine.ts';
 
 export interface ContainerdRelease {
@@ -76,18 +74,8 @@ export async function startContainerd(
     start: () => start(machine, release, environment),
   };
   await containerd.start();
-  for (const namespace of ['k8s.io', 'default']) ctr('-n', namespace, 'images', 'import', image(machine));
+  for (const namespace of ['k8s.io', 'default']) ctr('-n', namespace, 'images', 'import', imageArchive(machine));
   return containerd;
-}
-
-/**
- * What the web server of a container says. It may still be starting: a few tries, 100 ms apart. (With a time-out of its own,
- * `wget -T`, Debian's static busybox crashes.)
- */
-export function fetchPage(from: Netns, host: string | undefined, tries = 50): string {
-  const script =
-    'for try in $(seq "$2"); do timeout 3 busybox wget -q -O - "http://$1/" && exit; sleep 0.1; done; exit 1';
-  return exec(from, ['sh', '-c', script, 'sh', host ?? 'nobody', String(tries)]);
 }
 
 /** Its log is in the machine's /run, for a look while a test stands still. */
@@ -110,9 +98,4 @@ async function stop(machine: Machine): Promise<void> {
     if (tries === 200) throw new Error('containerd does not stop');
     await Bun.sleep(50);
   }
-}
-
-function image(machine: Machine): string {
-  const directory = join(machine.node.directory, 'image');
-  return mkdirSync(directory, { recursive: true }) === undefined ? join(directory, 'web.tar') : makeImage(directory);
 }

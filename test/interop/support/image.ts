@@ -3,18 +3,37 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { exec, type Netns } from '../../support/netns.ts';
 import { run, tool } from '../../support/process.ts';
+import type { Machine } from './machine.ts';
 
 export const IMAGE = 'localhost/web:1';
 
 /** What its server answers. */
 export const GREETING = 'hello from a container';
 
+const ARCHIVE = 'web.tar';
 const APPLETS = ['sh', 'httpd', 'wget', 'ping', 'sleep', 'ip', 'cat', 'grep'];
 const OCI = 'application/vnd.oci.image';
 
-/** Makes the archive in an empty directory and returns its path. */
-export function makeImage(directory: string): string {
+/** The archive's path; it is made when it is first asked for. */
+export function imageArchive({ node }: Machine): string {
+  const directory = join(node.directory, 'image');
+  const isNew = mkdirSync(directory, { recursive: true }) !== undefined;
+  return isNew ? makeImage(directory) : join(directory, ARCHIVE);
+}
+
+/**
+ * What the web server of a container says. It may still be starting: a few tries, 100 ms apart. (With a time-out of its own,
+ * `wget -T`, Debian's static busybox crashes.)
+ */
+export function fetchPage(from: Netns, host: string | undefined, tries = 50): string {
+  const script =
+    'for try in $(seq "$2"); do timeout 3 busybox wget -q -O - "http://$1/" && exit; sleep 0.1; done; exit 1';
+  return exec(from, ['sh', '-c', script, 'sh', host ?? 'nobody', String(tries)]);
+}
+
+function makeImage(directory: string): string {
   const layout = join(directory, 'layout');
   const layer = makeLayer(join(directory, 'files'), join(directory, 'layer.tar'));
   const blob = (mediaType: string, content: Buffer) => writeBlob(layout, mediaType, content);
@@ -24,7 +43,7 @@ export function makeImage(directory: string): string {
   const annotations = { 'io.containerd.image.name': IMAGE, 'org.opencontainers.image.ref.name': IMAGE };
   writeFileSync(join(layout, 'index.json'), json({ schemaVersion: 2, manifests: [{ ...manifest, annotations }] }));
   writeFileSync(join(layout, 'oci-layout'), json({ imageLayoutVersion: '1.0.0' }));
-  const archive = join(directory, 'web.tar');
+  const archive = join(directory, ARCHIVE);
   run(['tar', '-C', layout, '-cf', archive, '.']);
   return archive;
 }

@@ -20,6 +20,5 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/netns /run/lock
 
 echo "$pid"
-# The kernel then reaps by itself the orphans that fall to this process.
-trap '' CHLD
-exec cat
+# With this signal ignored, the kernel reaps by itself the orphans that fall to this process.
+exec env --ignore-signal=CHLD cat

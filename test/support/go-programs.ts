@@ -27,6 +27,12 @@ export const GO_MODULES = {
     ].map((path) => `plugins/${path}`),
     reason: 'the reference plugins as they are today, which speak CNI 1.1',
   },
+  flannel: {
+    module: 'github.com/containernetworking/plugins',
+    version: 'v0.9.1',
+    packages: ['plugins/meta/flannel'],
+    reason: "flannel's plugin, which came with the reference until it moved to a repository of its own",
+  },
   containerd: {
     module: 'github.com/containerd/containerd/v2',
     version: 'v2.4.2',

@@ -9,6 +9,8 @@ export interface GoModule {
   /** Packages of the module; each gives a program of the same name. */
   readonly packages: readonly string[];
   readonly reason: string;
+  /** Where a go.mod stands that requires it, for a module that `go install` does not build by its name and version alone. */
+  readonly within?: string;
 }
 
 export const GO_MODULES = {
@@ -45,7 +47,16 @@ export const GO_MODULES = {
     packages: ['cmd/crictl'],
     reason: 'crictl, which people look at nodes with',
   },
+  kubernetes: {
+    module: 'k8s.io/kubernetes',
+    version: 'v1.37.2',
+    packages: ['cmd/kubelet'],
+    within: join(import.meta.dir, '../kubelet/module'),
+    reason: 'kubelet, which takes minutes to build',
+  },
 } as const satisfies Record<string, GoModule>;
+
+export type GoModuleName = keyof typeof GO_MODULES;
 
 const CACHE = join(import.meta.dir, '../../.cache/go');
 
@@ -56,12 +67,12 @@ export function goDirectory({ module, version }: GoModule): string {
 }
 
 /** A program's path. */
-export function goProgram(of: keyof typeof GO_MODULES, name: string): string {
+export function goProgram(of: GoModuleName, name: string): string {
   return join(goDirectory(GO_MODULES[of]), name);
 }
 
 /** Why a module's programs cannot be used, or undefined where they are all there. */
-export function whyNoGoModule(of: keyof typeof GO_MODULES): string | undefined {
+export function whyNoGoModule(of: GoModuleName): string | undefined {
   const wanted = GO_MODULES[of];
   const missing = missingPrograms(wanted);
   return missing.length === 0 ? undefined : `${missing.join(', ')} of ${wanted.module} ${wanted.version} not built`;

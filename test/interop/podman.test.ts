@@ -43,9 +43,7 @@ function suite(artifact: Artifact): void {
     machine = await createMachine({ outside: true });
     installPlugins(machine, { ...ourPlugins(artifact), ...referencePlugins('portmap') });
     machine.write('/etc/containers/containers.conf', CONTAINERS_CONF);
-    // The layers of containers are overlays, which cannot lie on one themselves.
-    machine.run(['mkdir', '-p', '/var/lib/containers']);
-    machine.run(['mount', '-t', 'tmpfs', 'tmpfs', '/var/lib/containers']);
+    machine.mountTmpfs('/var/lib/containers');
     machine.write('/etc/cni/net.d/10-front.conflist', network('front', 1));
     machine.write('/etc/cni/net.d/20-back.conflist', network('back', 2));
     podman('load', '--input', imageArchive(machine));

@@ -77,8 +77,7 @@ async function until<T>(what: string, seconds: number, ask: () => Promise<T>, is
 function startKubelet(machine: Machine): void {
   const config = machine.write('/etc/kubernetes/kubelet.yaml', kubeletConfig(machine.cgroup));
   // It looks for the file systems that it works on by their devices.
-  machine.run(['mkdir', '-p', '/var/lib/kubelet']);
-  machine.run(['mount', '-t', 'tmpfs', 'tmpfs', '/var/lib/kubelet']);
+  machine.mountTmpfs('/var/lib/kubelet');
   const script = 'exec "$1" --config="$2" --hostname-override=node >/run/kubelet.log 2>&1';
   const argv = machine.entering(['sh', '-c', script, 'sh', goProgram('kubernetes', 'kubelet'), config]);
   Bun.spawn(argv, { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore', env: { PATH: SYSTEM_PATH } });

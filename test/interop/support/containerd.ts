@@ -54,17 +54,16 @@ export const CURRENT: ContainerdRelease = {
 
 const SOCKET = '/run/containerd/containerd.sock';
 
-/** Starts containerd, and gives it the image. */
+/** Starts containerd, and gives it the image in the namespaces of kubelet and of ctr, or in those named. */
 export async function startContainerd(
   machine: Machine,
   release: ContainerdRelease,
   artifact: Artifact,
+  namespaces: readonly string[] = ['k8s.io', 'default'],
 ): Promise<Containerd> {
   const environment = { PATH: `${release.directory}:${artifact.searchPath}:${SYSTEM_PATH}` };
   machine.write('/etc/containerd/config.toml', release.config);
-  // The layers of containers are overlays, which cannot lie on one themselves.
-  machine.run(['mkdir', '-p', '/var/lib/containerd']);
-  machine.run(['mount', '-t', 'tmpfs', 'tmpfs', '/var/lib/containerd']);
+  machine.mountTmpfs('/var/lib/containerd');
   const ctr = (...args: string[]) => machine.run([join(release.directory, 'ctr'), ...args], { env: environment });
   const containerd: Containerd = {
     machine,
@@ -74,7 +73,7 @@ export async function startContainerd(
     start: () => start(machine, release, environment),
   };
   await containerd.start();
-  for (const namespace of ['k8s.io', 'default']) ctr('-n', namespace, 'images', 'import', imageArchive(machine));
+  for (const namespace of namespaces) ctr('-n', namespace, 'images', 'import', imageArchive(machine));
   return containerd;
 }
 

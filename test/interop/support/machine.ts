@@ -25,6 +25,8 @@ export interface Machine extends Disposable {
   path(inside: string): string;
   /** Writes a file of the machine, as JSON unless it is text, and returns its path inside. */
   write(inside: string, content: unknown, mode?: number): string;
+  /** An empty file system for a directory. A runtime keeps the layers of containers on one: overlays cannot lie on overlays. */
+  mountTmpfs(inside: string): void;
   /** A network namespace by its path inside: of `ip netns add`, of a runtime, or `/proc/PID/ns/net`. */
   netns(inside: string): Netns;
   /** Makes a network namespace in /run/netns, as `ip netns add` does. */
@@ -76,6 +78,7 @@ function machineOn(node: ScratchNode, pid: number): Machine {
     entering: inside,
     path: (path) => join(root, path),
     write: (path, content, mode) => write(join(root, path), content, mode) ?? path,
+    mountTmpfs: (path) => machine.run(['sh', '-c', 'mkdir -p "$1" && mount -t tmpfs tmpfs "$1"', 'sh', path]),
     netns: (path) => foreignNetns(join(root, path)),
     addNetns(name) {
       machine.run(['ip', 'netns', 'add', name]);

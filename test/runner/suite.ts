@@ -29,7 +29,7 @@ export const SUITES: readonly Suite[] = [
     needsKernel: true,
     needsBuild: true,
     goModules: ['cni', 'plugins', 'flannel', 'containerd', 'cri-tools'],
-    workers: 1,
+    workers: 2,
   },
   {
     name: 'kubelet',

@@ -1,7 +1,7 @@
 /** containerd as kubelet uses it, through its CRI socket. */
 
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { executable } from '../support/artifacts.ts';
 import { cidrs } from '../support/kernel.ts';
@@ -19,6 +19,12 @@ import { createMachine, installPlugins, type Machine, referencePlugins } from '.
 const CONFLIST = join(import.meta.dir, '../../conf/10-trestle.conflist');
 const NET_D = '/etc/cni/net.d';
 const GATEWAY = { 4: '10.244.0.1', 6: 'fd00:10:244::1' } as const;
+
+/** A network with one address. */
+const SMALL = {
+  ...{ type: 'trestle', bridge: 'small0', isDefaultGateway: true, ipMasq: true },
+  ipam: { type: 'trestle-ipam', ranges: [[{ subnet: '10.245.0.0/30' }]] },
+};
 
 interface Pod {
   readonly id: string;
@@ -136,15 +142,13 @@ function suite(release: ContainerdRelease): void {
 
   test('a sandbox whose ADD fails leaves nothing, and says why', async () => {
     const list = { cniVersion: '1.0.0', name: 'small' };
-    const ipam = { type: 'trestle-ipam', ranges: [[{ subnet: '10.245.0.0/30' }]] };
-    const main = { type: 'trestle', bridge: 'small0', isDefaultGateway: true, ipMasq: true, ipam };
     const refused = { type: 'tuning', sysctl: { 'net.ipv4.conf.eth0.nothere': '1' } };
 
-    await configure('05-small.conflist', { ...list, plugins: [main, refused] });
+    await configure('05-small.conflist', { ...list, plugins: [SMALL, refused] });
     expect(await refusal(containerd.cri.run('web'))).toContain('nothere');
     expect([left(machine), await containerd.cri.list()]).toEqual([before, []]);
 
-    await configure('05-small.conflist', { ...list, plugins: [main] });
+    await configure('05-small.conflist', { ...list, plugins: [SMALL] });
     const only = await run('only');
     expect(only.addresses).toEqual(['10.245.0.2']);
     const during = left(machine);
@@ -154,8 +158,16 @@ function suite(release: ContainerdRelease): void {
     expect(left(machine)).toEqual(during);
     await remove(only);
     expect([left(machine), await containerd.cri.list()]).toEqual([before, []]);
-    rmSync(machine.path(`${NET_D}/05-small.conflist`));
-    await until(readFileSync(CONFLIST, 'utf8'));
+  });
+
+  if (!release.asksStatus) return;
+  test('STATUS tells that no sandbox could be added', async () => {
+    await configure('05-small.conflist', { cniVersion: '1.1.0', name: 'small', plugins: [SMALL] });
+    expect(await containerd.cri.conditions()).toMatchObject({ NetworkReady: 'yes' });
+    const only = await run('only');
+    expect(await containerd.cri.conditions()).toMatchObject({ NetworkReady: expect.stringContaining('exhausted') });
+    await remove(only);
+    expect(await containerd.cri.conditions()).toMatchObject({ NetworkReady: 'yes' });
   });
 }
 

@@ -8,7 +8,8 @@ import { describeOnKernel } from '../support/privilege.ts';
 import { createMachine } from './support/machine.ts';
 
 const DIRECTORIES = ['/etc', '/opt', '/run', '/run/netns', '/var/lib'];
-const CGROUP = '/sys/fs/cgroup/memory';
+/** Of version 1, or of version 2. */
+const CGROUP = ['/sys/fs/cgroup/pids', '/sys/fs/cgroup'].find((path) => existsSync(path)) ?? 'none';
 
 const listing = () => DIRECTORIES.map((directory) => readdirSync(directory).filter((name) => !name.startsWith('trt-')));
 const mounts = () =>

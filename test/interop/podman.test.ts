@@ -5,8 +5,8 @@ import { type Artifact, artifacts } from '../support/artifacts.ts';
 import { cidrs, link } from '../support/kernel.ts';
 import { exec, type Netns } from '../support/netns.ts';
 import { NODE_ADDRESS, OUTSIDE_ADDRESS } from '../support/node.ts';
-import { describeOnKernel } from '../support/privilege.ts';
-import { SYSTEM_PATH } from '../support/process.ts';
+import { describeUnless } from '../support/privilege.ts';
+import { SYSTEM_PATH, whyNoProgram } from '../support/process.ts';
 import { seenFrom, sourceServer } from '../support/traffic.ts';
 import { ourPlugins } from './support/cnitool.ts';
 import { fetchPage, GREETING, IMAGE, imageArchive } from './support/image.ts';
@@ -26,7 +26,9 @@ events_logger = "file"
 default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
 `;
 
-for (const artifact of artifacts) describeOnKernel(`podman: ${artifact.name}`, () => suite(artifact));
+for (const artifact of artifacts) {
+  describeUnless(whyNoProgram('podman'), `podman: ${artifact.name}`, () => suite(artifact));
+}
 
 function suite(artifact: Artifact): void {
   let machine: Machine;

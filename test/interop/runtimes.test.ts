@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { executable } from '../support/artifacts.ts';
 import { GO_MODULES, goProgram, whyNoGoModule } from '../support/go-programs.ts';
 import { describeOnKernel, describeUnless } from '../support/privilege.ts';
-import { SYSTEM_PATH } from '../support/process.ts';
+import { SYSTEM_PATH, whyNoProgram } from '../support/process.ts';
 import { DEBIAN, startContainerd } from './support/containerd.ts';
 import { imageArchive } from './support/image.ts';
 import { left } from './support/left.ts';
@@ -42,6 +42,8 @@ const PREPARED: Record<string, (machine: Machine) => Promise<void> | void> = {
 
 const NEEDS: Record<string, string | undefined> = {
   cnitool: whyNoGoModule('cni'),
+  containerd: DEBIAN.obstacle,
+  podman: whyNoProgram('podman'),
   flannel: whyNoGoModule('flannel') ?? whyNoGoModule('cni'),
   'Changing over, and back': whyNoGoModule('cni'),
 };

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Artifact } from '../../support/artifacts.ts';
 import { GO_MODULES, goDirectory, whyNoGoModule } from '../../support/go-programs.ts';
-import { SYSTEM_PATH } from '../../support/process.ts';
+import { SYSTEM_PATH, whyNoProgram } from '../../support/process.ts';
 import { type Cri, connectCri } from './cri.ts';
 import { IMAGE, imageArchive } from './image.ts';
 import type { Machine } from './machine.ts';
@@ -14,6 +14,8 @@ export interface ContainerdRelease {
   readonly directory: string;
   /** The whole /etc/containerd/config.toml. */
   readonly config: string;
+  /** Whether it asks a network of CNI 1.1 for its STATUS. */
+  readonly asksStatus: boolean;
   /** Why it cannot be used here, if it cannot. */
   readonly obstacle: string | undefined;
 }
@@ -36,7 +38,8 @@ export const DEBIAN: ContainerdRelease = {
   restrict_oom_score_adj = true
   disable_apparmor = true
 `,
-  obstacle: undefined,
+  asksStatus: false,
+  obstacle: whyNoProgram('containerd'),
 };
 
 export const CURRENT: ContainerdRelease = {
@@ -49,7 +52,8 @@ export const CURRENT: ContainerdRelease = {
   restrict_oom_score_adj = true
   disable_apparmor = true
 `,
-  obstacle: whyNoGoModule('containerd'),
+  asksStatus: true,
+  obstacle: whyNoGoModule('containerd') ?? whyNoProgram('runc'),
 };
 
 const SOCKET = '/run/containerd/containerd.sock';

@@ -3,6 +3,7 @@
 //
 //   npm test                       everything
 //   npm test -- unit kernel        these steps only (build, typecheck, lint, unit, kernel, e2e, interop)
+//   npm test -- kubelet            what everything does not include, for the time its build takes
 //   npm test -- e2e add            of e2e, the files with "add" in their path
 
 import { spawn, spawnSync } from 'node:child_process';

@@ -92,7 +92,7 @@ function takeAddresses({ request, plan, node, container, undo, log, settings }: 
   const netns = { path, device, inode };
   const notes = encodeNotes({ process: process.pid, masquerade: settings.ipMasq, ...backendNote(settings.backend) });
   const owner: Owner = { network, containerId, ifName, pod, netns, hostVeth, notes };
-  const host = addHost(node, request, log);
+  const host = addHost(node, owner, log);
   const allocation = allocate(request, plan, owner, host);
   undo.push('release the addresses', () => releaseAddresses(request.dataDir, request, host));
   return allocation;

@@ -7,7 +7,7 @@ import { Fault } from '../fault.ts';
 import { type Connection, execute } from '../netlink/connection.ts';
 import { RT_TABLE_UNSPEC } from '../netlink/route/constants.ts';
 import type { Link } from '../netlink/route/link.ts';
-import { decodeRoute, type LinkRoute, listRoutes } from '../netlink/route/route.ts';
+import { decodeRoutes, type LinkRoute, listRoutes } from '../netlink/route/route.ts';
 import type { Route } from '../schema/net.ts';
 import { findBridge } from './bridge.ts';
 import { sameCidr } from './gateway.ts';
@@ -94,7 +94,7 @@ export function verifyRoutes(connection: Connection, routes: readonly Route[]): 
     const wanted = routes.filter(({ dst }) => dst.ip.family === family);
     if (wanted.length === 0) continue;
     const replies = execute(connection, listRoutes(family, RT_TABLE_UNSPEC))[0] ?? [];
-    const present = replies.flatMap(({ payload }) => decodeRoute(payload) ?? []);
+    const present = replies.flatMap(({ payload }) => decodeRoutes(payload));
     const missing = wanted.find((route) => !present.some((other) => isSameRoute(other, route)));
     if (missing !== undefined) throw off(`the route ${routeText(missing)} is missing in the container`);
   }

@@ -4,7 +4,7 @@ import { expect, test } from 'bun:test';
 import { failed, succeeded } from '../support/cni.ts';
 import { cidrs, type Route, routes, sysctl } from '../support/kernel.ts';
 import { exec, type Netns } from '../support/netns.ts';
-import { createNode } from '../support/node.ts';
+import { createNode, type ScratchNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { e2e, FORWARDING, ipam, network, stopForwarding, V4, V6 } from './support/network.ts';
 
@@ -120,5 +120,30 @@ e2e('routes of the ipam section', (artifact) => {
     const twice = [{ dst: '192.0.2.0/24' }, { dst: '192.0.2.0/24' }];
     const config = network(node, { ipam: ipam(node, [V4.subnet], { routes: twice }) });
     expect(failed(runtime(node, artifact, config).add(container)).msg).toContain('192.0.2.0/24');
+  });
+});
+
+e2e('the default routes of two networks', (artifact) => {
+  const other = (node: ScratchNode) =>
+    network(node, { name: 'back', bridge: 'cni1', ipam: ipam(node, ['10.90.0.0/24', 'fd00:90::/64']) });
+
+  test('are there both, that of the network added last first, as the reference has it', () => {
+    using node = createNode();
+    const container = node.container();
+    const [front, back] = [runtime(node, artifact, network(node)), runtime(node, artifact, other(node))];
+    succeeded(front.add(container));
+    succeeded(back.add(container, { ifName: 'eth1' }));
+    expect(routes(container.ns, 4).filter(({ dst }) => dst === 'default')).toMatchObject([
+      { gateway: '10.90.0.1', dev: 'eth1' },
+      { gateway: V4.gateway, dev: 'eth0' },
+    ]);
+    succeeded(front.check(container));
+    succeeded(back.check(container, { ifName: 'eth1' }));
+    succeeded(back.del(container, { ifName: 'eth1' }));
+    for (const family of [4, 6] as const) {
+      expect(routes(container.ns, family).filter(({ dst }) => dst === 'default')).toMatchObject([{ dev: 'eth0' }]);
+    }
+    succeeded(front.check(container));
+    succeeded(front.del(container));
   });
 });

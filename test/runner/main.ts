@@ -1,5 +1,6 @@
 /** The steps of a test run, in order, and the summary. Started by test/run.mjs. */
 
+import { buildGoPrograms } from './go-programs.ts';
 import { installMissing } from './packages.ts';
 import { check, failure, type Report, skip } from './report.ts';
 import { filesOf, runSuite, SUITES, type Suite } from './suite.ts';
@@ -20,6 +21,7 @@ const reports: Report[] = [];
 endOnSignals();
 if (plan.checks.size + plan.suites.length === 0) done(failure('files', 'no test file has these words in its path'));
 if (obstacle === undefined && plan.suites.some(({ suite }) => suite.needsKernel)) done(await installMissing());
+if (obstacle === undefined) done(await buildGoPrograms(plan.suites.flatMap(({ suite }) => suite.goModules ?? [])));
 const built = await runCheck('build', ['node', 'build.mjs']);
 await runCheck('typecheck', ['node_modules/.bin/tsc', '--noEmit']);
 await runCheck('lint', ['node_modules/.bin/biome', 'check', '.']);
@@ -53,7 +55,7 @@ function parseArguments(words: readonly string[]): Plan {
   const checks = new Set(CHECKS.filter((name) => words.length === 0 || words.includes(name)));
   const namesNone = !names.some((name) => words.includes(name));
   const everySuite = namesNone && (words.length === 0 || inPath.length > 0);
-  const suites = SUITES.filter((suite) => everySuite || words.includes(suite.name))
+  const suites = SUITES.filter((suite) => (everySuite && !suite.onDemand) || words.includes(suite.name))
     .map((suite) => ({ suite, files: filesOf(suite, inPath) }))
     .filter(({ files }) => files.length > 0 || inPath.length === 0);
   if (suites.some(({ suite }) => suite.needsBuild)) checks.add('build');

@@ -24,6 +24,9 @@ const PACKAGES: readonly SystemPackage[] = [
     program: '/usr/lib/cni/bridge',
     reason: 'the reference plugins, as peers and for comparison',
   },
+  { name: 'podman', program: 'podman', reason: 'a runtime that runs without a daemon' },
+  { name: 'runc', program: 'runc', reason: 'starts the containers of both' },
+  { name: 'containerd', program: 'containerd', reason: 'the runtime of Kubernetes nodes' },
 ];
 
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';

@@ -2,6 +2,7 @@
 
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { GoModuleName } from '../support/go-programs.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { parseJunit, type TestCase } from './junit.ts';
 import { failure, type Report } from './report.ts';
@@ -11,6 +12,10 @@ export interface Suite {
   readonly name: string;
   readonly needsKernel: boolean;
   readonly needsBuild: boolean;
+  /** Programs built from Go modules. */
+  readonly goModules?: readonly GoModuleName[];
+  /** Runs only when it is named: what it needs takes too long to build. */
+  readonly onDemand?: true;
   /** Files that run at the same time. */
   readonly workers: number;
 }
@@ -19,7 +24,21 @@ export const SUITES: readonly Suite[] = [
   { name: 'unit', needsKernel: false, needsBuild: false, workers: 2 },
   { name: 'kernel', needsKernel: true, needsBuild: false, workers: 2 },
   { name: 'e2e', needsKernel: true, needsBuild: true, workers: 2 },
-  { name: 'interop', needsKernel: true, needsBuild: true, workers: 1 },
+  {
+    name: 'interop',
+    needsKernel: true,
+    needsBuild: true,
+    goModules: ['cni', 'plugins', 'flannel', 'containerd', 'cri-tools'],
+    workers: 2,
+  },
+  {
+    name: 'kubelet',
+    needsKernel: true,
+    needsBuild: true,
+    goModules: ['containerd', 'kubernetes'],
+    onDemand: true,
+    workers: 1,
+  },
 ];
 
 const TEST_TIMEOUT_MS = 60_000;

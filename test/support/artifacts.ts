@@ -17,9 +17,12 @@ const ROOT = join(import.meta.dir, '../..');
 const NOWHERE = '/nonexistent';
 let nodeDirectory: string | undefined;
 
+/** What runs on nodes. */
+export const executable: Artifact = { name: 'dist/trestle', path: join(ROOT, 'dist/trestle'), searchPath: NOWHERE };
+
 /** What is shipped, in dist/. */
 export const artifacts: readonly Artifact[] = [
-  { name: 'dist/trestle', path: join(ROOT, 'dist/trestle'), searchPath: NOWHERE },
+  executable,
   {
     name: 'dist/trestle.cjs',
     path: join(ROOT, 'dist/trestle.cjs'),

@@ -44,3 +44,8 @@ export function tool(name: string): string {
   if (path === null) throw new Error(`${name} is not installed; npm test installs what the tests need`);
   return path;
 }
+
+/** Why a program of the system cannot be used, or undefined where it is there. */
+export function whyNoProgram(name: string): string | undefined {
+  return Bun.which(name, { PATH: SYSTEM_PATH }) === null ? `${name} is not installed` : undefined;
+}

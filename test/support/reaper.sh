@@ -1,11 +1,11 @@
 #!/bin/sh
-# Removes the namespaces and directories (trt-<pid>-…) of test processes that are gone, however they ended: first those of
+# Removes the namespaces, directories and control groups (trt-<pid>-…) of test processes that are gone, however they ended: first those of
 # earlier runs, then, as soon as process $1 is gone, its own. It lives in a session of its own, so Ctrl-C does not reach it.
 
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 sweep() {
-  for path in /run/netns/trt-* "${TMPDIR:-/tmp}"/trt-*; do
+  for path in /run/netns/trt-* "${TMPDIR:-/tmp}"/trt-* /sys/fs/cgroup/trt-* /sys/fs/cgroup/*/trt-*; do
     name=${path##*/}
     pid=${name#trt-}
     pid=${pid%%-*}
@@ -13,6 +13,7 @@ sweep() {
     if [ ! -e "$path" ] || [ -e "/proc/$pid" ]; then continue; fi
     case $path in
       /run/netns/*) remove_netns "$name" ;;
+      /sys/fs/cgroup/*) find "$path" -depth -type d -exec rmdir {} + 2>/dev/null ;;
       *) rm -rf "$path" ;;
     esac
   done

@@ -13,9 +13,9 @@ import {
   nested,
   u32At,
 } from '../attribute.ts';
-import { type Field, pack, readU8 } from '../bytes.ts';
+import { align4, type Field, pack, readU8, readU32le, Truncated } from '../bytes.ts';
 import type { Request } from '../connection.ts';
-import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
+import { NLM_F_CREATE, NLM_F_DUMP } from '../message.ts';
 import { afOf } from './address.ts';
 import * as rt from './constants.ts';
 
@@ -26,6 +26,7 @@ export interface LinkRoute extends Omit<Route, 'gw'> {
 }
 
 const HEADER = 12;
+const NEXT_HOP = 8;
 /** struct rtmsg behind the family: lengths, TOS, table, protocol, scope and type; flags. */
 const NOTHING: readonly Field[] = [
   [1, 0],
@@ -38,14 +39,17 @@ const NOTHING: readonly Field[] = [
   [4, 0],
 ];
 
-/** Adds a route; refused with EEXIST where there is one with the same destination, table and priority. */
+/**
+ * Adds a route. Where there is another to the same destination, as the default route of a container's second network, the new
+ * IPv4 route comes before it, as of `ip route prepend`, and an IPv6 route joins it. Refused with EEXIST where it is there itself.
+ */
 export function addRoute(route: LinkRoute): Request {
   const { dst, gateway } = route;
   const via = gateway === undefined ? '' : ` via ${formatIp(gateway)}`;
   return {
     operation: `add the route ${formatCidr(dst)}${via}`,
     type: rt.RTM_NEWROUTE,
-    flags: NLM_F_CREATE | NLM_F_EXCL,
+    flags: NLM_F_CREATE,
     header: encodeHeader(route),
     attributes: encodeAttributes(route),
   };
@@ -70,14 +74,42 @@ export function findRoute(ip: Ip): Request {
 export function decodeRoute(payload: Uint8Array): LinkRoute | undefined {
   const attributes = decodeAttributes(payload.subarray(HEADER));
   const index = u32At(attributes, rt.RTA_OIF);
-  const type = readU8(payload, 7);
-  if (index === undefined || type !== rt.RTN_UNICAST) return undefined;
+  if (readU8(payload, 7) !== rt.RTN_UNICAST || index === undefined) return undefined;
+  return { ...decodeCommon(payload, attributes), index, gateway: gatewayIn(attributes) };
+}
+
+/** The ways of a dumped route, one for each link and gateway: several where the kernel has joined routes. @throws Truncated */
+export function decodeRoutes(payload: Uint8Array): LinkRoute[] {
+  const single = decodeRoute(payload);
+  if (single !== undefined) return [single];
+  const attributes = decodeAttributes(payload.subarray(HEADER));
+  const ways = attributes.get(rt.RTA_MULTIPATH);
+  if (readU8(payload, 7) !== rt.RTN_UNICAST || ways === undefined) return [];
+  return decodeNextHops(ways).map((way) => ({ ...decodeCommon(payload, attributes), ...way }));
+}
+
+/** struct rtnexthop: u16 length, flags, hops, i32 link; attributes. */
+function decodeNextHops(bytes: Uint8Array): Pick<LinkRoute, 'index' | 'gateway'>[] {
+  const found: Pick<LinkRoute, 'index' | 'gateway'>[] = [];
+  for (let at = 0; at + NEXT_HOP <= bytes.length; ) {
+    const length = readU8(bytes, at) | (readU8(bytes, at + 1) << 8);
+    if (length < NEXT_HOP || at + length > bytes.length) throw new Truncated(`next hop of ${length} bytes at ${at}`);
+    const attributes = decodeAttributes(bytes.subarray(at + NEXT_HOP, at + length));
+    found.push({ index: readU32le(bytes, at + 4), gateway: gatewayIn(attributes) });
+    at += align4(length);
+  }
+  return found;
+}
+
+function gatewayIn(attributes: Attributes): Ip | undefined {
+  const bytes = attributes.get(rt.RTA_GATEWAY);
+  return bytes && ipFromBytes(bytes);
+}
+
+function decodeCommon(payload: Uint8Array, attributes: Attributes): Omit<LinkRoute, 'index' | 'gateway'> {
   const metrics = nested(attributes, rt.RTA_METRICS);
-  const gateway = attributes.get(rt.RTA_GATEWAY);
   return {
-    index,
     dst: decodeDestination(payload, attributes),
-    gateway: gateway && ipFromBytes(gateway),
     mtu: u32At(metrics, rt.RTAX_MTU),
     advmss: u32At(metrics, rt.RTAX_ADVMSS),
     priority: u32At(attributes, rt.RTA_PRIORITY),

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'bun:test';
 import { type Cidr, formatCidr, parseCidr } from '../../../../src/address/cidr.ts';
 import { formatIp, type Ip, parseIp } from '../../../../src/address/ip.ts';
-import { addRoute, decodeRoute, findRoute, type LinkRoute, listRoutes } from '../../../../src/netlink/route/route.ts';
+import {
+  addRoute,
+  decodeRoute,
+  decodeRoutes,
+  findRoute,
+  type LinkRoute,
+  listRoutes,
+} from '../../../../src/netlink/route/route.ts';
 import { bytesOf, headerIn, payloadOf, saidIn, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 
@@ -37,6 +44,18 @@ describe('a route', () => {
     expect(decodeRoute(payloadOf('route', section))).toBeUndefined();
   });
 
+  test('of several ways is each of them', () => {
+    const ways = decodeRoutes(payloadOf('route', 'multipath'));
+    expect(ways.map(({ dst, gateway, index }) => [formatCidr(dst), gateway && formatIp(gateway), index])).toEqual([
+      ['10.67.0.0/16', '10.1.0.2', 3],
+      ['10.67.0.0/16', '10.1.0.3', 3],
+    ]);
+    expect(decodeRoutes(payloadOf('route', 'default'))).toEqual([
+      decodeRoute(payloadOf('route', 'default')) as LinkRoute,
+    ]);
+    for (const section of ['blackhole', 'local']) expect(decodeRoutes(payloadOf('route', section))).toEqual([]);
+  });
+
   test('has the table of its header where the kernel sends no other', () => {
     const payload = payloadOf('route', 'default').slice();
     payload[14] = 0xff; // the type of RTA_TABLE, the first attribute
@@ -45,8 +64,11 @@ describe('a route', () => {
   });
 });
 
-describe('decoding stands', () => {
-  testHardiness(decodeRoute, payloadOf('route', 'metric, mtu, advmss'), 12, 8);
+describe.each([
+  [decodeRoute, 'metric, mtu, advmss'],
+  [decodeRoutes, 'multipath'],
+])('%p stands', (decode, section) => {
+  testHardiness(decode, payloadOf('route', section), 12, 8);
 });
 
 describe('the bytes of', () => {

@@ -29,7 +29,7 @@ import {
   withGateways,
 } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
-import { addHost } from './host.ts';
+import { addHost, mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import type { Result } from './result.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -105,7 +105,7 @@ function takeElsewhere({ request, settings, node, container, undo, log, step }: 
   refuseAdvertisements(container, request.ifName);
   undo.push(`have ${delegation.type} release the addresses`, () => delegateCommand(delegation, 'DEL'));
   const given = step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));
-  if (settings.ipMasq) noteMasquerade(request, given, addHost(node, request, log), backendNote(settings.backend));
+  if (settings.ipMasq) noteMasquerade(request, given, mainHost(node, log), backendNote(settings.backend));
   const allocation = withGateways(given, settings);
   if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation), settings.forceAddress, port);
   return allocation;

@@ -11,9 +11,8 @@ import { ensureBridge, findBridge } from '../network/bridge.ts';
 import { ensureForwarding } from '../network/forwarding.ts';
 import { ensureGateways } from '../network/gateway.ts';
 import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
-import { ensureMasquerade, removeMasquerade } from '../network/masquerade.ts';
 import { uplinkMtu } from '../network/mtu.ts';
-import { containerMac, hostVethName } from '../network/names.ts';
+import { hostVethName } from '../network/names.ts';
 import { createUndo, type Undo } from '../network/undo.ts';
 import { createVethPair, type VethPair } from '../network/veth.ts';
 import { sameNetns } from '../sys/netns.ts';
@@ -27,11 +26,13 @@ import {
   withGateways,
 } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
+import { guardContainer, masqueradeAddress } from './filters.ts';
+import { guardNote, macOf } from './guard.ts';
 import { addHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import type { Result } from './result.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { encodeNotes, masqueradeEntry } from './traces.ts';
+import { encodeNotes } from './traces.ts';
 
 interface Add {
   readonly request: MainRequest;
@@ -85,7 +86,8 @@ function takeAddresses({ request, plan, node, container, undo, log, settings }: 
   const { device, inode } = container.netns;
   const hostVeth = hostVethName(request);
   const netns = { path, device, inode };
-  const notes = encodeNotes({ process: process.pid, masquerade: settings.ipMasq });
+  const guard = guardNote(request, settings);
+  const notes = encodeNotes({ process: process.pid, masquerade: settings.ipMasq, ...guard });
   const owner: Owner = { network, containerId, ifName, pod, netns, hostVeth, notes };
   const host = addHost(node, request, log);
   const allocation = allocate(request, plan, owner, host);
@@ -94,14 +96,19 @@ function takeAddresses({ request, plan, node, container, undo, log, settings }: 
   if (delegation === undefined) return allocation;
   undo.push(`have ${delegation.type} release the addresses`, () => delegateCommand(delegation, 'DEL'));
   const given = allocateElsewhere(request, delegation);
-  if (settings.ipMasq) noteMasquerade(request, given, host);
+  if (settings.ipMasq) noteMasquerade(request, given, host, guard);
   return given;
 }
 
 /** DEL has no other way to know what somebody else's IPAM gave. */
-function noteMasquerade(request: MainRequest, { addresses }: Allocation, host: Host): void {
+function noteMasquerade(
+  request: MainRequest,
+  { addresses }: Allocation,
+  host: Host,
+  guard: ReturnType<typeof guardNote>,
+): void {
   const masquerade = addresses.map(({ address }) => formatCidr(address));
-  amendRecord(request.dataDir, request, encodeNotes({ process: process.pid, masquerade }), host);
+  amendRecord(request.dataDir, request, encodeNotes({ process: process.pid, masquerade, ...guard }), host);
 }
 
 function prepareBridge(
@@ -115,20 +122,17 @@ function prepareBridge(
   return bridge;
 }
 
-function plugIn({ request, settings, node, container, undo }: Add, bridge: Link, mtu: number | undefined): VethPair {
-  const mac = request.mac ?? containerMac(request);
+function plugIn(call: Add, bridge: Link, mtu: number | undefined): VethPair {
+  const { request, settings, node, container, undo } = call;
+  const mac = macOf(request);
+  if (settings.guarded) guardContainer(call, mac);
   const port = { hairpin: settings.hairpin, isolated: settings.isolated };
   const veth = { attachment: request, containerMac: mac, mtu, port };
   return createVethPair(node, container, bridge, veth, undo);
 }
 
-function masqueradeAddresses({ request, settings, node, undo }: Add, { addresses }: Allocation): void {
-  if (!settings.ipMasq) return;
-  for (const { address } of addresses) {
-    const entry = masqueradeEntry(request, address);
-    ensureMasquerade(node.nft(), entry);
-    undo.push('remove the masquerading', () => removeMasquerade(node.nft(), entry));
-  }
+function masqueradeAddresses(call: Add, { addresses }: Allocation): void {
+  for (const { address } of call.settings.ipMasq ? addresses : []) masqueradeAddress(call, address);
 }
 
 /** The order of the interfaces is the reference's: bridge, host veth, container. */

@@ -10,6 +10,7 @@ import { hostVethName } from '../network/names.ts';
 import * as verify from '../network/verify.ts';
 import { type Allocation, familiesOf, gatewaysOf, withGateways } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
+import { verifyContainerGuard } from './guard.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { decodeResult, type Result, type ResultInterface, type ResultIp } from './result.ts';
@@ -53,6 +54,7 @@ function verifyAttachment(
   for (const { address } of settings.ipMasq ? ips : []) {
     verifyMasquerade(node.nft(), masqueradeEntry(request, address));
   }
+  verifyContainerGuard(node, request, settings);
   if (settings.isGateway) verifyForwarding(familiesOf(allocation));
 }
 

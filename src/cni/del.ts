@@ -12,6 +12,7 @@ import { hostVethName, ownerText } from '../network/names.ts';
 import { removeHostVeth } from '../network/veth.ts';
 import { delegateCommand } from './delegate.ts';
 import { removeForeignInterface } from './foreign.ts';
+import { removeContainerGuard } from './guard.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { bridgeName } from './settings.ts';
@@ -30,6 +31,7 @@ export function del(request: MainRequest, log: Log): void {
       ...attempt(() => removeMasquerading(request, record, node)),
       ...attempt(() => removeInterface(request, record, node, bridge)),
     ];
+    if (failures.length === 0) failures.push(...attempt(() => removeContainerGuard(node, request, record)));
     // With the interface still there, the address is still in use: it stays leased, and the runtime will call again.
     if (failures.length === 0) failures.push(...attempt(() => release(request, host)));
     for (const failure of failures.slice(1)) log('error', `DEL: ${reasonOf(failure)}`);

@@ -9,6 +9,7 @@ import { collectMasquerade } from '../network/masquerade.ts';
 import { aliasOwner, hostVethName, isOwnedBy, ownerText } from '../network/names.ts';
 import { removeHostVeth } from '../network/veth.ts';
 import { delegateCommand } from './delegate.ts';
+import { removeOrphanGuards, removeRecordedGuard } from './guard.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { removeRecordedMasquerade } from './traces.ts';
@@ -24,7 +25,7 @@ export function gc(request: MainRequest, log: Log): void {
     const detached = doomed.filter((one) => succeeds(failures, () => detach(node, one)));
     failures.push(...releaseGarbage(dataDir, network, detached, host).failures);
     if (validAttachments !== undefined) {
-      succeeds(failures, () => removeOrphans(node, network, validAttachments, request.config.ipMasq === true));
+      succeeds(failures, () => removeOrphans(node, request, validAttachments));
     }
     const { delegation } = request;
     if (delegation !== undefined) succeeds(failures, () => delegateCommand(delegation, 'GC'));
@@ -36,22 +37,21 @@ export function gc(request: MainRequest, log: Log): void {
 
 function detach(node: NodeKernel, { attachment, record }: Doomed): void {
   removeHostVeth(node.route, record?.hostVeth ?? hostVethName(attachment));
-  if (record !== undefined) removeRecordedMasquerade(node, record);
+  if (record === undefined) return;
+  removeRecordedMasquerade(node, record);
+  removeRecordedGuard(node, record);
 }
 
 /** What has lost its record: veths are known by their alias, set elements by their comment. */
-function removeOrphans(
-  node: NodeKernel,
-  network: string,
-  valid: readonly Omit<Attachment, 'network'>[],
-  masquerades: boolean,
-): void {
+function removeOrphans(node: NodeKernel, request: MainRequest, valid: readonly Omit<Attachment, 'network'>[]): void {
+  const { network } = request;
   const owners = new Set(valid.map((attachment) => ownerText({ ...attachment, network })));
   for (const { name, alias } of findLinks(node.route)) {
     const owner = aliasOwner(alias);
     if (owner !== undefined && isOwnedBy(network, owner) && !owners.has(owner)) removeHostVeth(node.route, name);
   }
-  if (masquerades) collectMasquerade(node.nft(), network, (owner) => owners.has(owner));
+  if (request.config.ipMasq) collectMasquerade(node.nft(), network, (owner) => owners.has(owner));
+  removeOrphanGuards(node, request, owners);
 }
 
 function succeeds(failures: unknown[], action: () => void): boolean {

@@ -23,6 +23,8 @@ export interface Settings {
   /** The container's interface stays down. */
   readonly keepDown: boolean;
   readonly detectDuplicates: boolean;
+  /** Frames come from the container with its own MAC only. */
+  readonly guarded: boolean;
 }
 
 const DEFAULT_BRIDGE = 'cni0';
@@ -44,6 +46,7 @@ export function readSettings(config: MainConfig, ipam: IpamSection | undefined):
     forceAddress: config.forceAddress === true,
     keepDown: config.disableContainerInterface === true,
     detectDuplicates: config.enabledad === true,
+    guarded: config.macspoofchk === true,
   };
 }
 
@@ -66,8 +69,7 @@ function verifyCombinations(config: MainConfig, ipam: IpamSection | undefined): 
     });
   }
   // preserveDefaultVlan says nothing where no VLAN is set.
-  const asked = (['vlan', 'macspoofchk'] as const).find((key) => config[key]);
-  if (asked !== undefined) throw unsupported(`"${asked}"`);
+  if (config.vlan) throw unsupported('"vlan"');
   if (config.vlanTrunk?.length) throw unsupported('"vlanTrunk"');
   if (!BACKENDS.includes(config.ipMasqBackend ?? '')) throw unknownBackend(config.ipMasqBackend);
   if (config.ipMasqBackend === 'iptables') throw unsupported('"ipMasqBackend": "iptables"');

@@ -5,6 +5,7 @@ import { statusOf } from '../ipam/index.ts';
 import type { Log } from '../log.ts';
 import { findBridge } from '../network/bridge.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
+import { verifyGuardable } from '../network/mac-guard.ts';
 import { verifyMasqueradable } from '../network/masquerade.ts';
 import { planOf } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
@@ -20,6 +21,7 @@ export function status(request: MainRequest, log: Log): void {
   try {
     asUnavailable(() => findBridge(node.route, settings.bridge));
     if (settings.ipMasq) verifyNftables(node);
+    if (settings.guarded) verifyBridgeFilter(node);
     if (plan !== undefined) statusOf(plan, mainHost(node, log));
     if (request.delegation !== undefined) delegateCommand(request.delegation, 'STATUS');
   } finally {
@@ -30,6 +32,12 @@ export function status(request: MainRequest, log: Log): void {
 function verifyNftables(node: NodeKernel): void {
   const details = 'ipMasq needs nf_tables in the kernel (modprobe nf_tables; modules nft_masq and nft_nat).';
   asUnavailable(() => verifyMasqueradable(node.nft()), details);
+}
+
+function verifyBridgeFilter(node: NodeKernel): void {
+  const details =
+    'macspoofchk needs nf_tables for bridges in the kernel (CONFIG_NF_TABLES_BRIDGE; modprobe nf_tables).';
+  asUnavailable(() => verifyGuardable(node.nft()), details);
 }
 
 /** What would fail an ADD is told with STATUS's own code. */

@@ -61,6 +61,11 @@ export function readU32le(bytes: Uint8Array, at = 0): number {
   return readI32le(bytes, at) >>> 0;
 }
 
+export function readU32be(bytes: Uint8Array, at = 0): number {
+  if (at + 4 > bytes.length) throw truncated(bytes, at, 4);
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
+}
+
 /** Text up to the first NUL, or to the end. */
 export function readCString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);

@@ -6,8 +6,11 @@ export const NFNL_MSG_BATCH_END = 17;
 
 export const NFT_MSG_NEWTABLE = 0;
 export const NFT_MSG_NEWCHAIN = 3;
+export const NFT_MSG_GETCHAIN = 4;
+export const NFT_MSG_DELCHAIN = 5;
 export const NFT_MSG_NEWRULE = 6;
 export const NFT_MSG_GETRULE = 7;
+export const NFT_MSG_DELRULE = 8;
 export const NFT_MSG_NEWSET = 9;
 export const NFT_MSG_GETSET = 10;
 export const NFT_MSG_NEWSETELEM = 12;
@@ -16,25 +19,39 @@ export const NFT_MSG_DELSETELEM = 14;
 
 export const NFPROTO_INET = 1;
 export const NFPROTO_IPV4 = 2;
+export const NFPROTO_BRIDGE = 7;
 export const NFPROTO_IPV6 = 10;
 export const NF_INET_POST_ROUTING = 4;
 /** nft's `srcnat`. */
 export const NF_IP_PRI_NAT_SRC = 100;
+export const NF_BR_PRE_ROUTING = 0;
+export const NF_BR_LOCAL_IN = 1;
+/** Of the bridge family (linux/netfilter_bridge.h): before everything else that has a name. */
+export const NF_BR_PRI_NAT_DST_BRIDGED = -300;
+export const NF_DROP = 0;
+/** Verdicts of nf_tables are negative; as u32, in network order. */
+export const NFT_JUMP = -3;
 
 export const NFTA_LIST_ELEM = 1;
 export const NFTA_DATA_VALUE = 1;
+export const NFTA_DATA_VERDICT = 2;
+export const NFTA_VERDICT_CODE = 1;
+export const NFTA_VERDICT_CHAIN = 2;
 
 export const NFTA_TABLE_NAME = 1;
 
 export const NFTA_CHAIN_TABLE = 1;
 export const NFTA_CHAIN_NAME = 3;
 export const NFTA_CHAIN_HOOK = 4;
+/** How many rules are in it, and how many lead to it. */
+export const NFTA_CHAIN_USE = 6;
 export const NFTA_CHAIN_TYPE = 7;
 export const NFTA_HOOK_HOOKNUM = 1;
 export const NFTA_HOOK_PRIORITY = 2;
 
 export const NFTA_RULE_TABLE = 1;
 export const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_HANDLE = 3;
 export const NFTA_RULE_EXPRESSIONS = 4;
 export const NFTA_RULE_USERDATA = 7;
 /** libnftnl's type of a rule's comment in its user data. */
@@ -48,6 +65,10 @@ export const NFTA_SET_ID = 10;
 /** nft's numbers of its data types; to the kernel they mean nothing, to `nft list` how to print a key. */
 export const TYPE_IPADDR = 7;
 export const TYPE_IP6ADDR = 8;
+export const TYPE_ETHERADDR = 9;
+export const TYPE_IFNAME = 41;
+/** A concatenation's number is made of its parts', so many bits each. */
+export const TYPE_BITS = 6;
 
 export const NFTA_SET_ELEM_LIST_TABLE = 1;
 export const NFTA_SET_ELEM_LIST_SET = 2;
@@ -60,10 +81,14 @@ export const NFTNL_UDATA_SET_ELEM_COMMENT = 0;
 export const NFTA_EXPR_NAME = 1;
 export const NFTA_EXPR_DATA = 2;
 
+export const NFT_REG_VERDICT = 0;
 export const NFT_REG_1 = 1;
+/** The 16 bytes behind those of register 1: a key of several parts lies in both. */
+export const NFT_REG_2 = 2;
 
 export const NFTA_META_DREG = 1;
 export const NFTA_META_KEY = 2;
+export const NFT_META_IIFNAME = 6;
 export const NFT_META_NFPROTO = 15;
 
 export const NFTA_CMP_SREG = 1;
@@ -76,6 +101,7 @@ export const NFTA_PAYLOAD_DREG = 1;
 export const NFTA_PAYLOAD_BASE = 2;
 export const NFTA_PAYLOAD_OFFSET = 3;
 export const NFTA_PAYLOAD_LEN = 4;
+export const NFT_PAYLOAD_LL_HEADER = 0;
 export const NFT_PAYLOAD_NETWORK_HEADER = 1;
 
 export const NFTA_BITWISE_SREG = 1;
@@ -86,3 +112,9 @@ export const NFTA_BITWISE_XOR = 5;
 
 export const NFTA_LOOKUP_SET = 1;
 export const NFTA_LOOKUP_SREG = 2;
+export const NFTA_LOOKUP_FLAGS = 5;
+/** It matches what the set does not hold. */
+export const NFT_LOOKUP_F_INV = 1;
+
+export const NFTA_IMMEDIATE_DREG = 1;
+export const NFTA_IMMEDIATE_DATA = 2;

@@ -1,0 +1,59 @@
+/**
+ * What ADD puts into the packet filter: the MAC guard, and masquerading. Where somebody has flushed it, ADD brings back
+ * what all live attachments of the network need.
+ */
+
+import type { Cidr } from '../address/cidr.ts';
+import { type AttachmentRecord, findRecord, listRecords } from '../ipam/index.ts';
+import type { Log } from '../log.ts';
+import type { NodeKernel } from '../network/kernel.ts';
+import { findLinks } from '../network/links.ts';
+import { ensureGuard, removeGuard, restoreGuard } from '../network/mac-guard.ts';
+import { ensureMasquerade, removeMasquerade, restoreMasquerade } from '../network/masquerade.ts';
+import type { Undo } from '../network/undo.ts';
+import { guardEntry, recordedGuard, removeRecordedGuard } from './guard.ts';
+import { mainHost } from './host.ts';
+import type { MainRequest } from './request.ts';
+import { masqueradeEntry, recordedMasquerade, removeRecordedMasquerade } from './traces.ts';
+
+export interface Filtering {
+  readonly request: MainRequest;
+  readonly node: NodeKernel;
+  readonly undo: Undo;
+  readonly log: Log;
+}
+
+/** Holds the container to its MAC. Called before its interface is up. @throws KernelError, Fault `io` */
+export function guardContainer(call: Filtering, mac: Uint8Array): void {
+  const { node, request, undo } = call;
+  const guarded = guardEntry(request, mac);
+  const isWhole = ensureGuard(node.nft(), guarded);
+  undo.push('remove the MAC guard', () => removeGuard(node.nft(), guarded));
+  if (isWhole) return;
+  restoreLive(call, (records) => restoreGuard(node.nft(), request.network, records.flatMap(recordedGuard)));
+}
+
+/** @throws KernelError, Fault `io` */
+export function masqueradeAddress(call: Filtering, address: Cidr): void {
+  const { node, request, undo } = call;
+  const entry = masqueradeEntry(request, address);
+  const isWhole = ensureMasquerade(node.nft(), entry);
+  undo.push('remove the masquerading', () => removeMasquerade(node.nft(), entry));
+  if (isWhole) return;
+  restoreLive(call, (records) => restoreMasquerade(node.nft(), [entry, ...records.flatMap(recordedMasquerade)]));
+}
+
+/** A veth dies with its netns, so an attachment whose host veth is there is alive. */
+function restoreLive({ node, request, log }: Filtering, restore: (live: readonly AttachmentRecord[]) => void): void {
+  const host = mainHost(node, log);
+  const links = new Set(findLinks(node.route).map(({ name }) => name));
+  const records = listRecords(request.dataDir, request.network, host);
+  const live = records.filter(({ hostVeth = '' }) => links.has(hostVeth));
+  restore(live);
+  // Another process may have deleted one of them meanwhile, and with it what we have just brought back.
+  const gone = live.filter((record) => findRecord(request.dataDir, record, host) === undefined);
+  for (const record of gone) {
+    removeRecordedMasquerade(node, record);
+    removeRecordedGuard(node, record);
+  }
+}

@@ -24,7 +24,13 @@ const NAME_LENGTH = 16;
 const MAC_LENGTH = 8;
 const PAIR_TYPE = (nft.TYPE_IFNAME << nft.TYPE_BITS) | nft.TYPE_ETHERADDR;
 
-export const PORTS: NftSet = { table: TABLE, name: 'ports', keyType: nft.TYPE_IFNAME, keyLength: NAME_LENGTH };
+export const PORTS: NftSet = {
+  table: TABLE,
+  name: 'ports',
+  keyType: nft.TYPE_IFNAME,
+  keyLength: NAME_LENGTH,
+  isHostOrder: true,
+};
 export const MACS: NftSet = { table: TABLE, name: 'macs', keyType: PAIR_TYPE, keyLength: NAME_LENGTH + MAC_LENGTH };
 
 const HOOKS: readonly BaseChain[] = [

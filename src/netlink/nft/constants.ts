@@ -62,6 +62,10 @@ export const NFTA_SET_NAME = 2;
 export const NFTA_SET_KEY_TYPE = 4;
 export const NFTA_SET_KEY_LEN = 5;
 export const NFTA_SET_ID = 10;
+export const NFTA_SET_USERDATA = 13;
+/** libnftnl's type of a key's byte order in a set's user data, and nft's number of the host's. */
+export const NFTNL_UDATA_SET_KEYBYTEORDER = 0;
+export const BYTEORDER_HOST_ENDIAN = 1;
 /** nft's numbers of its data types; to the kernel they mean nothing, to `nft list` how to print a key. */
 export const TYPE_IPADDR = 7;
 export const TYPE_IP6ADDR = 8;

@@ -10,6 +10,7 @@ import {
   listAttributes,
   nested,
 } from '../attribute.ts';
+import { pack } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { type Message, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
 import { attrComment, decodeComment, nftBody, nftRequest, type Table } from './batch.ts';
@@ -21,6 +22,8 @@ export interface NftSet {
   /** TYPE_*, or several of them in one number. */
   readonly keyType: number;
   readonly keyLength: number;
+  /** Names of interfaces are; nft prints no key of theirs unless it is told. */
+  readonly isHostOrder?: boolean;
 }
 
 /** What is looked up, and how it reads. */
@@ -34,6 +37,9 @@ export interface Element {
   readonly comment: string | undefined;
 }
 
+/** An entry of user data: u8 type, u8 length, u32. */
+const HOST_ORDER = pack([1, nft.NFTNL_UDATA_SET_KEYBYTEORDER], [1, 4], [4, nft.BYTEORDER_HOST_ENDIAN]);
+
 /** Makes the set unless it is there. `id` is any number that no other set of the batch has. */
 export function ensureSet(set: NftSet, id: number): Request {
   return setRequest(`create the nftables set ${set.name}`, set, nft.NFT_MSG_NEWSET, NLM_F_CREATE, [
@@ -42,6 +48,7 @@ export function ensureSet(set: NftSet, id: number): Request {
     attrU32be(nft.NFTA_SET_KEY_TYPE, set.keyType),
     attrU32be(nft.NFTA_SET_KEY_LEN, set.keyLength),
     attrU32be(nft.NFTA_SET_ID, id),
+    ...(set.isHostOrder ? [attrBytes(nft.NFTA_SET_USERDATA, HOST_ORDER)] : []),
   ]);
 }
 

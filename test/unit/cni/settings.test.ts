@@ -21,6 +21,7 @@ const DEFAULTS: Settings = {
   forceAddress: false,
   keepDown: false,
   detectDuplicates: false,
+  guarded: false,
 };
 
 test('what is not said is as in the reference', () => {
@@ -37,6 +38,7 @@ test.each<[object, Partial<Settings>]>([
     { isGateway: true, isDefaultGateway: true },
   ],
   [{ ipMasq: true, ipMasqBackend: 'nftables' }, { ipMasq: true }],
+  [{ macspoofchk: true }, { guarded: true }],
   [{ mtu: 1400 }, { mtu: 1400 }],
   [{ hairpinMode: true }, { hairpin: true }],
   [{ enabledad: true }, { detectDuplicates: true }],
@@ -67,7 +69,7 @@ describe('what excludes each other', () => {
   });
 });
 
-test.each([...[{ vlan: 5 }, { vlanTrunk: [{ id: 5 }] }, { macspoofchk: true }], { ipMasqBackend: 'iptables' }])(
+test.each([...[{ vlan: 5 }, { vlanTrunk: [{ id: 5 }] }, ], { ipMasqBackend: 'iptables' }])(
   '%j is never passed over in silence',
   (config) => {
     expect(settingsOrRefusal(config)).not.toEqual(DEFAULTS);

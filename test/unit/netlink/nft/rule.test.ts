@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { decodeAttributes, listAttributes } from '../../../../src/netlink/attribute.ts';
 import { decodeMessages } from '../../../../src/netlink/message.ts';
 import * as expression from '../../../../src/netlink/nft/expression.ts';
-import { appendRule, decodeRuleComment, listRules } from '../../../../src/netlink/nft/rule.ts';
+import { appendRule, decodeRule, deleteRule, listRules } from '../../../../src/netlink/nft/rule.ts';
 import { bytesOf, headerIn, messageOf, saidIn, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 
@@ -50,6 +50,13 @@ describe('the bytes of', () => {
     expect(request.operation).toBe(`add the nftables rule "${comment}"`);
   });
 
+  test('removing a rule, which nft does with the same', () => {
+    const request = deleteRule({ family: 7, name: 'trestle' }, 'prerouting', of(0, 0, 0, 0, 0, 0, 0, 6));
+    expect(sentFor(request)).toEqual(bytesOf('nft-guard', 'delete rule'));
+    expect(saidIn('nft-guard', 'delete rule')).toEqual(saidIn('nft-guard', 'delete rule, by nft'));
+    expect(request.operation).toBe('remove a rule from the nftables chain prerouting');
+  });
+
   test('asking for rules', () => {
     expect(sentFor(listRules(TABLE, 'postrouting'))).toEqual(bytesOf('nft-rule6', 'list'));
     expect(listRules(TABLE, 'postrouting').operation).toBe('list the nftables chain postrouting');
@@ -85,15 +92,16 @@ describe('as nft has it', () => {
 });
 
 test.each([
-  ['a rule with a comment', SET6],
-  ['a rule without', undefined],
-])('the comment of %s', (section, comment) => {
-  expect(decodeRuleComment(messageOf('nft-rule6', section))).toBe(comment);
+  ['a rule with a comment', SET6, 5],
+  ['a rule without', undefined, 6],
+])('comment and handle of %s', (section, comment, handle) => {
+  const found = decodeRule(messageOf('nft-rule6', section));
+  expect(found).toEqual({ comment, handle: of(0, 0, 0, 0, 0, 0, 0, handle) });
 });
 
 describe('decoding stands', () => {
   const { payload } = messageOf('nft-rule6', 'a rule with a comment');
-  testHardiness((bytes) => decodeRuleComment({ type: 0, flags: 0, sequence: 0, payload: bytes }), payload, 4);
+  testHardiness((bytes) => decodeRule({ type: 0, flags: 0, sequence: 0, payload: bytes }), payload, 4);
 });
 
 /** The names of the expressions, in order. */

@@ -91,7 +91,8 @@ async function startPeer(ns: Netns, args: string[], onLine: (line: string) => vo
   return child;
 }
 
-async function* readLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, undefined> {
+/** The lines of a program that is running. */
+export async function* readLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, undefined> {
   let rest = '';
   const decoder = new TextDecoder();
   for await (const chunk of stream) {

@@ -29,7 +29,10 @@ function restore(ns: Netns, network: string, ...entries: readonly guard.Guarded[
   withNft(ns, (connection) => guard.restoreGuard(connection, network, entries));
 }
 
-const held = (ns: Netns) => nftElements(ns).map(({ set, value, comment }) => `${set}: ${value} ${comment}`).sort();
+const held = (ns: Netns) =>
+  nftElements(ns)
+    .map(({ set, value, comment }) => `${set}: ${value} ${comment}`)
+    .sort();
 const OF_A = [`macs: veth0000000000a . ${MAC} pods/a/eth0`, 'ports: veth0000000000a pods/a/eth0'];
 
 describeOnKernel('the first guard', () => {

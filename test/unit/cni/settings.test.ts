@@ -69,7 +69,7 @@ describe('what excludes each other', () => {
   });
 });
 
-test.each([...[{ vlan: 5 }, { vlanTrunk: [{ id: 5 }] }, ], { ipMasqBackend: 'iptables' }])(
+test.each([...[{ vlan: 5 }, { vlanTrunk: [{ id: 5 }] }], { ipMasqBackend: 'iptables' }])(
   '%j is never passed over in silence',
   (config) => {
     expect(settingsOrRefusal(config)).not.toEqual(DEFAULTS);

@@ -21,11 +21,7 @@ const LOOK = nft.NFT_MSG_GETCHAIN;
 const CHAIN = nft.NFT_MSG_NEWCHAIN;
 const RULE = nft.NFT_MSG_NEWRULE;
 /** What is left is looked for; then all is made. */
-const EVERYTHING = [
-  [nft.NFT_MSG_GETRULE],
-  [LOOK],
-  [nft.NFT_MSG_NEWTABLE, CHAIN, CREATE, CHAIN, RULE, RULE],
-];
+const EVERYTHING = [[nft.NFT_MSG_GETRULE], [LOOK], [nft.NFT_MSG_NEWTABLE, CHAIN, CREATE, CHAIN, RULE, RULE]];
 /** Whether the rules and the anchor are there is asked in one go. */
 const SURVEY = [LOOK, nft.NFT_MSG_GETSETELEM];
 

@@ -125,7 +125,7 @@ function prepareBridge(
 function plugIn(call: Add, bridge: Link, mtu: number | undefined): VethPair {
   const { request, settings, node, container, undo } = call;
   const mac = macOf(request);
-  if (settings.guarded) guardContainer(call, mac);
+  if (settings.guarded) guardContainer(call, bridge, mac);
   const port = { hairpin: settings.hairpin, isolated: settings.isolated };
   const veth = { attachment: request, containerMac: mac, mtu, port };
   return createVethPair(node, container, bridge, veth, undo);

@@ -6,7 +6,9 @@
 import type { Cidr } from '../address/cidr.ts';
 import { type AttachmentRecord, findRecord, listRecords } from '../ipam/index.ts';
 import type { Log } from '../log.ts';
+import type { Link } from '../netlink/route/link.ts';
 import type { NodeKernel } from '../network/kernel.ts';
+import { ensureNoLinkLocalLearning } from '../network/link-local-learning.ts';
 import { findLinks } from '../network/links.ts';
 import { ensureGuard, removeGuard, restoreGuard } from '../network/mac-guard.ts';
 import { ensureMasquerade, removeMasquerade, restoreMasquerade } from '../network/masquerade.ts';
@@ -24,8 +26,9 @@ export interface Filtering {
 }
 
 /** Holds the container to its MAC. Called before its interface is up. @throws KernelError, Fault `io` */
-export function guardContainer(call: Filtering, mac: Uint8Array): void {
+export function guardContainer(call: Filtering, bridge: Link, mac: Uint8Array): void {
   const { node, request, undo } = call;
+  ensureNoLinkLocalLearning(node.route, bridge.index);
   const guarded = guardEntry(request, mac);
   const isWhole = ensureGuard(node.nft(), guarded);
   undo.push('remove the MAC guard', () => removeGuard(node.nft(), guarded));

@@ -4,6 +4,7 @@ import { formatMac, parseMac } from '../address/mac.ts';
 import type { Attachment, AttachmentRecord } from '../ipam/index.ts';
 import { removeForeignGuard } from '../network/foreign-guard.ts';
 import type { NodeKernel } from '../network/kernel.ts';
+import { verifyNoLinkLocalLearning } from '../network/link-local-learning.ts';
 import { collectGuards, type Guarded, removeGuard, verifyGuard } from '../network/mac-guard.ts';
 import { containerMac, hostVethName, ownerText } from '../network/names.ts';
 import type { MainRequest } from './request.ts';
@@ -36,8 +37,10 @@ export function removeRecordedGuard(node: NodeKernel, record: AttachmentRecord):
 }
 
 /** @throws Fault `check` */
-export function verifyContainerGuard(node: NodeKernel, request: MainRequest, { guarded }: Settings): void {
-  if (guarded) verifyGuard(node.nft(), guardEntry(request, macOf(request)));
+export function verifyContainerGuard(node: NodeKernel, request: MainRequest, { guarded, bridge }: Settings): void {
+  if (!guarded) return;
+  verifyGuard(node.nft(), guardEntry(request, macOf(request)));
+  verifyNoLinkLocalLearning(node.route, bridge);
 }
 
 /**

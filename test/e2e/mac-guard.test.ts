@@ -15,8 +15,8 @@ import { ping } from '../support/traffic.ts';
 import { type Config, e2e, hostVeth, ipam, mustLink, network, V4, V6 } from './support/network.ts';
 
 const OTHER = '0a:00:00:00:00:99';
-/** A bridge passes these on to the node alone (IEEE 802.1D), but learns from them. */
-const LLDP = '01:80:c2:00:00:0e';
+/** A bridge passes these on to the node alone (IEEE 802.1D), but learns from them; the first in front of every filter. */
+const LINK_LOCAL = ['01:80:c2:00:00:0e', '01:80:c2:00:00:03'];
 const guarded = (node: ScratchNode, extra: Config = {}) => network(node, { macspoofchk: true, ...extra });
 
 interface Pair {
@@ -53,7 +53,7 @@ e2e('a guarded container', (artifact) => {
     const { one, two } = attached(node, artifact);
     const twosPort = hostVeth(node, two).ifname;
     expect(ping(one.ns, V4.second)).toBe(true);
-    for (const destination of [BROADCAST, LLDP]) sendFrame(one.ns, 'eth0', macOf(two), destination);
+    for (const destination of [BROADCAST, ...LINK_LOCAL]) sendFrame(one.ns, 'eth0', macOf(two), destination);
     const learnt = fdb(node).filter(({ mac }) => mac === macOf(two));
     expect(learnt.map(({ ifname }) => ifname)).toEqual([twosPort]);
     expect(ping(node.ns, V4.second)).toBe(true);
@@ -62,7 +62,7 @@ e2e('a guarded container', (artifact) => {
   test('can, where nobody asked for the guard: the test would notice', async () => {
     using node = createNode();
     const { one, two } = attached(node, artifact, { macspoofchk: false });
-    for (const destination of [BROADCAST, LLDP]) {
+    for (const destination of [BROADCAST, ...LINK_LOCAL]) {
       expect(ping(two.ns, V4.gateway)).toBe(true);
       sendFrame(one.ns, 'eth0', macOf(two), destination);
       const learnt = fdb(node).filter(({ mac }) => mac === macOf(two));
@@ -188,6 +188,15 @@ e2e('the guard', (artifact) => {
     for (const container of [one, two]) succeeded(pods.check(container));
     succeeded(pods.add(node.container()));
     expect(nftRules(node.ns)).toHaveLength(7);
+  });
+
+  test('is missed by CHECK where the bridge learns from what no filter sees', () => {
+    using node = createNode();
+    const { pods, one } = attached(node, artifact);
+    ipBatch(node.ns, 'link set cni0 type bridge no_linklocal_learn 0');
+    expect(failed(pods.check(one))).toMatchObject({ code: 105, msg: expect.stringMatching(/cni0 learns MACs/) });
+    succeeded(pods.add(node.container()));
+    succeeded(pods.check(one));
   });
 
   test('is not asked for by a CHECK of the network without the key', () => {

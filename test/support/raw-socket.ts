@@ -15,8 +15,8 @@ const { symbols: libc } = dlopen('libc.so.6', {
   // Not from /sys, which shows the namespace that it was mounted in.
   if_nametoindex: { args: ['buffer'], returns: 'u32' },
   bind: { args: ['i32', 'buffer', 'u32'], returns: 'i32' },
-  send: { args: ['i32', 'buffer', 'u64', 'i32'], returns: 'i64_fast' },
-  recv: { args: ['i32', 'buffer', 'u64', 'i32'], returns: 'i64_fast' },
+  send: { args: ['i32', 'buffer', 'usize', 'i32'], returns: 'i64' },
+  recv: { args: ['i32', 'buffer', 'usize', 'i32'], returns: 'i64' },
 });
 
 const [verb, dev, what] = process.argv.slice(2) as [string, string, string];

@@ -37,6 +37,10 @@ export const IFLA_INFO_SLAVE_KIND = 4;
 export const IFLA_INFO_SLAVE_DATA = 5;
 export const VETH_INFO_PEER = 1;
 
+export const IFLA_BR_MULTI_BOOLOPT = 46;
+/** Which bit of IFLA_BR_MULTI_BOOLOPT. */
+export const BR_BOOLOPT_NO_LL_LEARN = 0;
+
 export const IFLA_BRPORT_MODE = 4;
 export const IFLA_BRPORT_ISOLATED = 33;
 

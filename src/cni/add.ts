@@ -1,6 +1,7 @@
 /** ADD: the table of contents. Each step that changed something pushes its inverse; an error runs them backwards. */
 
 import { formatCidr } from '../address/cidr.ts';
+import type { Family } from '../address/ip.ts';
 import { formatMac } from '../address/mac.ts';
 import { Fault } from '../fault.ts';
 import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../ipam/index.ts';
@@ -13,6 +14,7 @@ import { ensureGateways } from '../network/gateway.ts';
 import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
 import { uplinkMtu } from '../network/mtu.ts';
 import { hostVethName } from '../network/names.ts';
+import { keepAdvertisedRoutes, refuseAdvertisements } from '../network/router-advertisements.ts';
 import { createUndo, type Undo } from '../network/undo.ts';
 import { createVethPair, type VethPair } from '../network/veth.ts';
 import { sameNetns } from '../sys/netns.ts';
@@ -71,7 +73,7 @@ function attach(call: Add): Result {
   const { keepDown, detectDuplicates } = call.settings;
   if (!keepDown) configureInterface(call.container, pair.container, { ...allocation, detectDuplicates });
   masqueradeAddresses(call, allocation);
-  if (call.settings.isGateway) ensureForwarding(familiesOf(allocation));
+  if (call.settings.isGateway) startForwarding(call, familiesOf(allocation));
   return resultOf(call, bridge, pair, allocation);
 }
 
@@ -118,6 +120,7 @@ function prepareBridge(
   mtu: number | undefined,
 ): Link {
   const bridge = ensureBridge(node.route, found, { name: settings.bridge, mtu, promiscuous: settings.promiscuous });
+  if (settings.isGateway) refuseAdvertisements(node.route, bridge);
   if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation), settings.forceAddress);
   return bridge;
 }
@@ -133,6 +136,11 @@ function plugIn(call: Add, bridge: Link, mtu: number | undefined): VethPair {
 
 function masqueradeAddresses(call: Add, { addresses }: Allocation): void {
   for (const { address } of call.settings.ipMasq ? addresses : []) masqueradeAddress(call, address);
+}
+
+function startForwarding({ node }: Add, families: ReadonlySet<Family>): void {
+  if (families.has(6)) keepAdvertisedRoutes(node.route);
+  ensureForwarding(families);
 }
 
 /** The order of the interfaces is the reference's: bridge, host veth, container. */

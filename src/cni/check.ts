@@ -7,6 +7,7 @@ import { verifyForwarding } from '../network/forwarding.ts';
 import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
 import { verifyMasquerade } from '../network/masquerade.ts';
 import { hostVethName } from '../network/names.ts';
+import { verifyAdvertisementsRefused } from '../network/router-advertisements.ts';
 import * as verify from '../network/verify.ts';
 import { type Allocation, familiesOf, gatewaysOf, withGateways } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
@@ -74,6 +75,7 @@ function verifyLinks(
     promiscuous: settings.promiscuous,
     gateways,
   });
+  verifyAdvertisementsRefused(bridge);
   const { hairpin, isolated, mtu } = settings;
   const port = { name: hostVethOf(request, previous, settings), hairpin, isolated, mtu };
   const host = verify.verifyHostVeth(node.route, bridge, port);

@@ -10,8 +10,9 @@ import type { Link } from '../netlink/route/link.ts';
 import type { NodeKernel } from '../network/kernel.ts';
 import { ensureNoLinkLocalLearning } from '../network/link-local-learning.ts';
 import { findLinks } from '../network/links.ts';
-import { ensureGuard, removeGuard, restoreGuard } from '../network/mac-guard.ts';
-import { ensureMasquerade, removeMasquerade, restoreMasquerade } from '../network/masquerade.ts';
+import { ensureGuard, isGuardWhole, removeGuard, restoreGuard } from '../network/mac-guard.ts';
+import { ensureMasquerade, isMasqueradeWhole, removeMasquerade, restoreMasquerade } from '../network/masquerade.ts';
+import { hostVethName } from '../network/names.ts';
 import type { Undo } from '../network/undo.ts';
 import { guardEntry, recordedGuard, removeRecordedGuard } from './guard.ts';
 import { mainHost } from './host.ts';
@@ -30,9 +31,9 @@ export function guardContainer(call: Filtering, bridge: Link, mac: Uint8Array): 
   const { node, request, undo } = call;
   ensureNoLinkLocalLearning(node.route, bridge.index);
   const guarded = guardEntry(request, mac);
-  const isWhole = ensureGuard(node.nft(), guarded);
+  ensureGuard(node.nft(), guarded);
   undo.push('remove the MAC guard', () => removeGuard(node.nft(), guarded));
-  if (isWhole) return;
+  if (isGuardWhole(node.nft(), request.network)) return;
   restoreLive(call, (records) => restoreGuard(node.nft(), request.network, records.flatMap(recordedGuard)));
 }
 
@@ -40,18 +41,19 @@ export function guardContainer(call: Filtering, bridge: Link, mac: Uint8Array): 
 export function masqueradeAddress(call: Filtering, address: Cidr): void {
   const { node, request, undo } = call;
   const entry = masqueradeEntry(request, address);
-  const isWhole = ensureMasquerade(node.nft(), entry);
+  ensureMasquerade(node.nft(), entry);
   undo.push('remove the masquerading', () => removeMasquerade(node.nft(), entry));
-  if (isWhole) return;
+  if (isMasqueradeWhole(node.nft(), entry)) return;
   restoreLive(call, (records) => restoreMasquerade(node.nft(), [entry, ...records.flatMap(recordedMasquerade)]));
 }
 
-/** A veth dies with its netns, so an attachment whose host veth is there is alive. */
+/** For the others: a veth dies with its netns, so an attachment whose host veth is there is alive. */
 function restoreLive({ node, request, log }: Filtering, restore: (live: readonly AttachmentRecord[]) => void): void {
   const host = mainHost(node, log);
   const links = new Set(findLinks(node.route).map(({ name }) => name));
   const records = listRecords(request.dataDir, request.network, host);
-  const live = records.filter(({ hostVeth = '' }) => links.has(hostVeth));
+  const own = hostVethName(request);
+  const live = records.filter(({ hostVeth = '' }) => hostVeth !== own && links.has(hostVeth));
   restore(live);
   // Another process may have deleted one of them meanwhile, and with it what we have just brought back.
   const gone = live.filter((record) => findRecord(request.dataDir, record, host) === undefined);

@@ -38,7 +38,6 @@ const AT_ONCE = 100;
 /**
  * Puts new elements into the branch's sets, all or none, and creates what is missing around them. `makeWay` removes what
  * may be left there by somebody who is gone.
- * @returns whether all of the branch was there; otherwise others may lack their elements, see `restoreBranch`
  * @throws KernelError; nothing is changed then
  */
 export function placeElements(
@@ -46,14 +45,14 @@ export function placeElements(
   branch: Branch,
   elements: readonly OwnedElement[],
   makeWay: () => void,
-): boolean {
+): void {
   for (let attempt = 1; ; attempt++) {
     try {
       commit(
         connection,
         elements.map(({ set, key, owner }) => sets.addElement(set, key, owner)),
       );
-      return isWhole(connection, branch);
+      return;
     } catch (error) {
       if (attempt === ATTEMPTS) throw error;
       if (isKernelError(error, EEXIST)) makeWay();
@@ -88,8 +87,11 @@ export function missingRule(connection: Connection, branch: Branch): string | un
   return use < fullUse(branch) ? `the nftables chain ${branch.chain} has no rule` : undefined;
 }
 
-/** Asked in one datagram; where one of the anchors is missing, the whole is refused. */
-function isWhole(connection: Connection, branch: Branch): boolean {
+/**
+ * Whether nobody has removed or flushed any of the branch: else others may lack their elements, see `restoreBranch`.
+ * Asked in one datagram, which is refused as a whole where one of the anchors is missing. @throws KernelError
+ */
+export function isWhole(connection: Connection, branch: Branch): boolean {
   const anchors = branch.anchors.map(({ set, key }) => sets.getElement(set, key));
   let use: number | undefined;
   passing(ENOENT, () => {

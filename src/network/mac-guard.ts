@@ -7,7 +7,7 @@ import { isKernelError } from '../netlink/error.ts';
 import { commit } from '../netlink/nft/batch.ts';
 import * as sets from '../netlink/nft/set.ts';
 import { EEXIST, ENOENT } from '../sys/errno.ts';
-import { createBranch, missingRule, placeElements, restoreBranch } from './branch.ts';
+import { createBranch, isWhole, missingRule, placeElements, restoreBranch } from './branch.ts';
 import {
   collectElements,
   elementsOf,
@@ -32,13 +32,18 @@ const RESTORE =
   'deleting and adding this one does, too.';
 
 /**
- * Guards the port from now on, whether or not the interface is there yet. Nothing is changed on failure.
- * @returns whether all was there; otherwise call `restoreGuard` with all that is to be guarded. @throws KernelError
+ * Guards the port from now on, whether or not the interface is there yet. Nothing is changed on failure. Where somebody
+ * flushed it before (see `isGuardWhole`), others are not guarded still. @throws KernelError
  */
-export function ensureGuard(connection: Connection, guarded: Guarded): boolean {
+export function ensureGuard(connection: Connection, guarded: Guarded): void {
   // The port's name is this attachment's alone: what is left of it is of an earlier life.
   const makeWay = () => forgetPort(connection, guarded.port);
-  return placeElements(connection, guardBranch(guarded.network), elementsFor(guarded), makeWay);
+  placeElements(connection, guardBranch(guarded.network), elementsFor(guarded), makeWay);
+}
+
+/** Whether nothing of the sets and rules, as the network knows them, was flushed. @throws KernelError */
+export function isGuardWhole(connection: Connection, network: string): boolean {
+  return isWhole(connection, guardBranch(network));
 }
 
 /** Makes what is missing of sets, rules and elements. @throws KernelError */

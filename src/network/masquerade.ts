@@ -7,7 +7,7 @@ import type { Connection } from '../netlink/connection.ts';
 import { query } from '../netlink/nft/batch.ts';
 import * as sets from '../netlink/nft/set.ts';
 import { ENOENT } from '../sys/errno.ts';
-import { missingRule, placeElements, restoreBranch } from './branch.ts';
+import { isWhole, missingRule, placeElements, restoreBranch } from './branch.ts';
 import { collectElements, missingElement, type OwnedElement, passing, removeElement, removeOwned } from './elements.ts';
 import { addressKey, masqueradeBranch, masqueradeSet, mayBelongTo, TABLE } from './masquerade-rule.ts';
 
@@ -24,14 +24,19 @@ const RESTORE =
   'deleting and adding this one does, too.';
 
 /**
- * Puts the address into its set; creates what is missing around it. Nothing is changed on failure.
- * @returns whether all was there; otherwise call `restoreMasquerade` with all that is to be masqueraded. @throws KernelError
+ * Puts the address into its set; creates what is missing around it. Nothing is changed on failure. Where somebody flushed
+ * it before (see `isMasqueradeWhole`), others still lack what they need. @throws KernelError
  */
-export function ensureMasquerade(connection: Connection, entry: Masqueraded): boolean {
+export function ensureMasquerade(connection: Connection, entry: Masqueraded): void {
   const element = elementOf(entry);
   // The lease on the address is exclusive, so whoever's element is in the way is no longer alive.
   const makeWay = () => removeElement(connection, element.set, element.key);
-  return placeElements(connection, masqueradeBranch(entry.network, entry.address), [element], makeWay);
+  placeElements(connection, masqueradeBranch(entry.network, entry.address), [element], makeWay);
+}
+
+/** Whether nothing of the set and the rules for this address's subnet was flushed. @throws KernelError */
+export function isMasqueradeWhole(connection: Connection, { network, address }: Masqueraded): boolean {
+  return isWhole(connection, masqueradeBranch(network, address));
 }
 
 /** Makes what is missing of sets, rules and elements. @throws KernelError */

@@ -21,8 +21,14 @@ function entry(port: string, containerId: string, changes: { network?: string; m
 const A = entry('veth0000000000a', 'a');
 const B = entry('veth0000000000b', 'b', { mac: '0a:00:00:00:00:0b' });
 
+/** @returns for each whether all was whole then */
 function ensure(ns: Netns, ...entries: readonly guard.Guarded[]): boolean[] {
-  return withNft(ns, (connection) => entries.map((one) => guard.ensureGuard(connection, one)));
+  return withNft(ns, (connection) =>
+    entries.map((one) => {
+      guard.ensureGuard(connection, one);
+      return guard.isGuardWhole(connection, one.network);
+    }),
+  );
 }
 
 function restore(ns: Netns, network: string, ...entries: readonly guard.Guarded[]): void {

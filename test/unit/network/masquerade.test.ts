@@ -7,7 +7,12 @@ import { connect } from '../../../src/netlink/connection.ts';
 import { KernelError } from '../../../src/netlink/error.ts';
 import type { Message, OutgoingMessage } from '../../../src/netlink/message.ts';
 import * as nft from '../../../src/netlink/nft/constants.ts';
-import { ensureMasquerade, removeMasquerade, verifyMasqueradable } from '../../../src/network/masquerade.ts';
+import {
+  ensureMasquerade,
+  isMasqueradeWhole,
+  removeMasquerade,
+  verifyMasqueradable,
+} from '../../../src/network/masquerade.ts';
 import { EEXIST, ENOENT, EOPNOTSUPP, EPERM } from '../../../src/sys/errno.ts';
 import { thrownBy } from '../../support/fault.ts';
 import { acknowledgeAll, done, type FakeKernel, fakeKernel, verdict } from '../netlink/fake-kernel.ts';
@@ -22,9 +27,6 @@ const CHAIN = nft.NFT_MSG_NEWCHAIN;
 const RULE = nft.NFT_MSG_NEWRULE;
 /** What is left is looked for; then all is made. */
 const EVERYTHING = [[nft.NFT_MSG_GETRULE], [LOOK], [nft.NFT_MSG_NEWTABLE, CHAIN, CREATE, CHAIN, RULE, RULE]];
-/** Whether the rules and the anchor are there is asked in one go. */
-const SURVEY = [LOOK, nft.NFT_MSG_GETSETELEM];
-
 interface Kernel extends FakeKernel {
   /** What was asked for, datagram by datagram, without the ends of transactions. */
   asked(): number[][];
@@ -64,36 +66,42 @@ function isTransaction([first]: readonly Message[]): boolean {
 
 test('where all is there, one element in one transaction does it', () => {
   const kernel = kernelSaying([], 2);
-  expect(ensureMasquerade(connect(kernel), ENTRY)).toBe(true);
-  expect(kernel.asked()).toEqual([[ADD], SURVEY]);
+  ensureMasquerade(connect(kernel), ENTRY);
+  expect(kernel.asked()).toEqual([[ADD]]);
+});
+
+test('whether the rules and the anchor are there is asked in one go', () => {
+  const kernel = kernelSaying([], 2);
+  expect(isMasqueradeWhole(connect(kernel), ENTRY)).toBe(true);
+  expect(kernel.asked()).toEqual([[LOOK, nft.NFT_MSG_GETSETELEM]]);
 });
 
 test.each([undefined, 0, 1])('rules that are gone are noticed (%p of 2 are there)', (use) => {
-  expect(ensureMasquerade(connect(kernelSaying([], use)), ENTRY)).toBe(false);
+  expect(isMasqueradeWhole(connect(kernelSaying([], use)), ENTRY)).toBe(false);
 });
 
 test('what is missing is created, all at once, and the element added again', () => {
   const kernel = kernelSaying([ENOENT]);
-  expect(ensureMasquerade(connect(kernel), ENTRY)).toBe(false);
-  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD], SURVEY]);
+  ensureMasquerade(connect(kernel), ENTRY);
+  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD]]);
 });
 
 test('another process may have created it meanwhile', () => {
   const kernel = kernelSaying([ENOENT, EEXIST]);
   ensureMasquerade(connect(kernel), ENTRY);
-  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD], SURVEY]);
+  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD]]);
 });
 
 test('it may be flushed meanwhile', () => {
   const kernel = kernelSaying([ENOENT, 0, ENOENT]);
   ensureMasquerade(connect(kernel), ENTRY);
-  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD], ...EVERYTHING, [ADD], SURVEY]);
+  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD], ...EVERYTHING, [ADD]]);
 });
 
 test.each([0, ENOENT])('an element that is in the way is replaced, though it may go by itself (errno %d)', (errno) => {
   const kernel = kernelSaying([EEXIST, errno], 2);
   ensureMasquerade(connect(kernel), ENTRY);
-  expect(kernel.asked()).toEqual([[ADD], [DELETE], [ADD], SURVEY]);
+  expect(kernel.asked()).toEqual([[ADD], [DELETE], [ADD]]);
 });
 
 describe('is given up', () => {

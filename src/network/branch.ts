@@ -21,14 +21,14 @@ export interface Branch {
   readonly sets: readonly sets.NftSet[];
   readonly anchors: readonly OwnedElement[];
   readonly entrances: readonly Entrance[];
-  /** The expressions of the rule in the chain. */
-  readonly rule: readonly Attribute[];
+  /** The expressions of the rule in the chain. Rarely wanted, so they are made when they are. */
+  rule(): readonly Attribute[];
 }
 
 /** A rule that leads to the chain. */
 export interface Entrance {
   readonly base: tables.BaseChain;
-  readonly expressions: readonly Attribute[];
+  expressions(): readonly Attribute[];
 }
 
 const ATTEMPTS = 10;
@@ -139,8 +139,10 @@ export function createBranch(branch: Branch): Request[] {
     ...entrances.map(({ base }) => tables.ensureChain(base)),
     ...branch.sets.map((set, at) => sets.ensureSet(set, at + 1)),
     tables.createChain(table, chain),
-    appendRule({ table, chain, expressions: rule, comment: chain }),
-    ...entrances.map(({ base, expressions }) => appendRule({ table, chain: base.name, expressions, comment: chain })),
+    appendRule({ table, chain, expressions: rule(), comment: chain }),
+    ...entrances.map(({ base, expressions }) =>
+      appendRule({ table, chain: base.name, expressions: expressions(), comment: chain }),
+    ),
   ];
 }
 

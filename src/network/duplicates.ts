@@ -11,7 +11,7 @@ const DEADLINE_MS = 10_000;
 const PAUSE_MS = 25;
 
 /** Returns when no address of the interface is tentative any more. @throws Fault `conflict`, `busy`, KernelError */
-export function awaitUniqueAddresses({ route }: ContainerKernel, { index, name }: Link): void {
+export function awaitUniqueAddresses({ route }: ContainerKernel, { index, name }: Pick<Link, 'index' | 'name'>): void {
   for (const end = monotonicMs() + DEADLINE_MS; ; sleepMs(PAUSE_MS)) {
     const addresses = findAddresses(route, index, 6);
     const duplicate = addresses.find((address) => address.duplicate);

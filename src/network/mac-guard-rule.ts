@@ -65,10 +65,10 @@ export function guardBranch(network: string): Branch {
     // iifname @ports jump guard
     entrances: HOOKS.map((base) => ({
       base,
-      expressions: [expression.loadInputName(), expression.lookupIn(PORTS.name), expression.jumpTo(CHAIN)],
+      expressions: () => [expression.loadInputName(), expression.lookupIn(PORTS.name), expression.jumpTo(CHAIN)],
     })),
     // iifname . ether saddr != @macs drop
-    rule: [
+    rule: () => [
       expression.loadInputName(),
       expression.loadSourceMac(),
       expression.lookupNotIn(MACS.name),

@@ -45,7 +45,6 @@ export function masqueradeBranch(network: string, address: Cidr): Branch {
   const { family } = address.ip;
   const set = masqueradeSet(network, address);
   const { proto, source, destination, multicast } = LAYOUT[family];
-  const ofFamily = expression.matchFamily(proto);
   return {
     chain: set.name,
     sets: [set],
@@ -54,8 +53,8 @@ export function masqueradeBranch(network: string, address: Cidr): Branch {
     entrances: [
       {
         base: POSTROUTING,
-        expressions: [
-          ...ofFamily,
+        expressions: () => [
+          ...expression.matchFamily(proto),
           expression.loadNetworkHeader(source, set.keyLength),
           expression.lookupIn(set.name),
           expression.jumpTo(set.name),
@@ -63,8 +62,8 @@ export function masqueradeBranch(network: string, address: Cidr): Branch {
       },
     ],
     // ip daddr != SUBNET ip daddr != 224.0.0.0/4 masquerade; the same for ip6, with ff00::/8
-    rule: [
-      ...ofFamily,
+    rule: () => [
+      ...expression.matchFamily(proto),
       ...outside(networkOf(address), destination),
       ...outside(parseCidr(multicast) as Cidr, destination),
       expression.masquerade(),

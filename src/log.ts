@@ -1,17 +1,34 @@
-/** What the program says beside its result: a line to standard error, or wherever the caller points it. */
+/** What the program says beside its result: a line to standard error, and a log of its steps where one is kept. */
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export type Log = (level: LogLevel, message: string) => void;
 
-const ORDER: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+/** Does one step of a call. Where a log is kept, it says how long that took, and why it failed if it did. */
+export type Step = <T>(name: string, action: () => T) => T;
+
+/** What one call says while it goes on. */
+export interface Journal {
+  readonly log: Log;
+  readonly step: Step;
+}
+
+export function isAtLeast(level: LogLevel, threshold: LogLevel): boolean {
+  return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(threshold);
+}
 
 /** A log that writes one line a message through `write`, from `threshold` up. */
 export function createLog(write: (line: string) => void, threshold: LogLevel = 'warn'): Log {
   return (level, message) => {
-    if (ORDER[level] >= ORDER[threshold]) write(`trestle: ${level}: ${message}\n`);
+    if (isAtLeast(level, threshold)) write(`trestle: ${level}: ${message}\n`);
   };
 }
 
 /** For callers that have nobody to tell. */
 export const silentLog: Log = () => undefined;
+
+/** The journal of a call whose steps nobody keeps. */
+export function plainJournal(log: Log): Journal {
+  return { log, step: (_, action) => action() };
+}

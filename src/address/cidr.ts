@@ -50,10 +50,6 @@ export function defaultNetwork(family: Family): Cidr {
   return { ip: { family, value: 0n }, prefix: 0 };
 }
 
-export function isDefaultNetwork(cidr: Cidr): boolean {
-  return cidr.prefix === 0;
-}
-
 function hostBitsOf(cidr: Cidr): bigint {
   return BigInt(BITS[cidr.ip.family] - cidr.prefix);
 }

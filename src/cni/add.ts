@@ -5,16 +5,16 @@ import type { Family } from '../address/ip.ts';
 import { formatMac } from '../address/mac.ts';
 import { Fault } from '../fault.ts';
 import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../ipam/index.ts';
-import type { Log } from '../log.ts';
+import type { Journal } from '../log.ts';
 import type { Link } from '../netlink/route/link.ts';
-import { configureInterface } from '../network/addressing.ts';
+import { configureInterface, refuseAdvertisements } from '../network/addressing.ts';
 import { ensureBridge, findBridge } from '../network/bridge.ts';
 import { ensureForwarding } from '../network/forwarding.ts';
 import { ensureGateways } from '../network/gateway.ts';
 import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
 import { uplinkMtu } from '../network/mtu.ts';
 import { hostVethName } from '../network/names.ts';
-import { keepAdvertisedRoutes, refuseAdvertisements } from '../network/router-advertisements.ts';
+import { closeToAdvertisements, keepAdvertisedRoutes } from '../network/router-advertisements.ts';
 import { createUndo, type Undo } from '../network/undo.ts';
 import { createVethPair, type VethPair } from '../network/veth.ts';
 import { sameNetns } from '../sys/netns.ts';
@@ -36,27 +36,26 @@ import type { Result } from './result.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { encodeNotes } from './traces.ts';
 
-interface Add {
+interface Add extends Journal {
   readonly request: MainRequest;
   readonly settings: Settings;
   readonly plan: IpamPlan | undefined;
   readonly node: NodeKernel;
   readonly container: ContainerKernel;
   readonly undo: Undo;
-  readonly log: Log;
 }
 
 /** Attaches the container. On failure nothing is left. @throws Fault, KernelError, SystemError: the first error */
-export function add(request: MainRequest, log: Log): Result {
-  const settings = readSettings(request.config, request.ipam);
+export function add(request: MainRequest, journal: Journal): Result {
+  const settings = readSettings(request.config);
   const plan = planOf(request);
   const node = openNodeKernel();
   const container = openContainerKernel(node, request.netns);
-  const undo = createUndo(log);
+  const undo = createUndo(journal.log);
   try {
-    return attach({ request, settings, plan, node, container, undo, log });
+    return attach({ request, settings, plan, node, container, undo, ...journal });
   } catch (error) {
-    undo.unwind();
+    journal.step('take everything back', undo.unwind);
     throw error;
   } finally {
     container.close();
@@ -65,15 +64,17 @@ export function add(request: MainRequest, log: Log): Result {
 }
 
 function attach(call: Add): Result {
-  const found = inspectPlace(call);
-  const allocation = withGateways(takeAddresses(call), call.settings);
+  const { step } = call;
+  const found = step('look at the place', () => inspectPlace(call));
+  const taken = step('take addresses', () => withGateways(takeAddresses(call), call.settings));
   const mtu = call.settings.mtu ?? uplinkMtu(call.node.route);
-  const bridge = prepareBridge(call, found, allocation, mtu);
-  const pair = plugIn(call, bridge, mtu);
-  const { keepDown, detectDuplicates } = call.settings;
-  if (!keepDown) configureInterface(call.container, pair.container, { ...allocation, detectDuplicates });
-  masqueradeAddresses(call, allocation);
-  if (call.settings.isGateway) startForwarding(call, familiesOf(allocation));
+  const bridge = step('prepare the bridge', () => prepareBridge(call, found, taken, mtu));
+  const pair = step('plug in', () => plugIn(call, bridge, mtu));
+  const allocation = takeElsewhere(call, bridge, pair.host) ?? taken;
+  const { keepDown, ipMasq, isGateway } = call.settings;
+  if (!keepDown) step('configure the interface', () => configure(call, pair, allocation));
+  if (ipMasq) step('masquerade', () => masqueradeAddresses(call, allocation));
+  if (isGateway) step('forward', () => startForwarding(call, familiesOf(allocation)));
   return resultOf(call, bridge, pair, allocation);
 }
 
@@ -83,6 +84,7 @@ function inspectPlace({ request, settings, node, container }: Add): Link | undef
   return findBridge(node.route, settings.bridge);
 }
 
+/** None where another plugin gives them: only the record is written then. */
 function takeAddresses({ request, plan, node, container, undo, log, settings }: Add): Allocation {
   const { network, containerId, ifName, pod, netns: path } = request;
   const { device, inode } = container.netns;
@@ -94,12 +96,20 @@ function takeAddresses({ request, plan, node, container, undo, log, settings }: 
   const host = addHost(node, request, log);
   const allocation = allocate(request, plan, owner, host);
   undo.push('release the addresses', () => releaseAddresses(request.dataDir, request, host));
+  return allocation;
+}
+
+/** Has another plugin give the addresses, if one is to. It may need the interface for that, as dhcp does, which sets it up. */
+function takeElsewhere({ request, settings, node, container, undo, log, step }: Add, bridge: Link, port: Link) {
   const { delegation } = request;
-  if (delegation === undefined) return allocation;
+  if (delegation === undefined) return undefined;
+  refuseAdvertisements(container, request.ifName);
   undo.push(`have ${delegation.type} release the addresses`, () => delegateCommand(delegation, 'DEL'));
-  const given = allocateElsewhere(request, delegation);
-  if (settings.ipMasq) noteMasquerade(request, given, host, guard);
-  return given;
+  const given = step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));
+  if (settings.ipMasq) noteMasquerade(request, given, addHost(node, request, log), guardNote(request, settings));
+  const allocation = withGateways(given, settings);
+  if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation), settings.forceAddress, port);
+  return allocation;
 }
 
 /** DEL has no other way to know what somebody else's IPAM gave. */
@@ -120,7 +130,7 @@ function prepareBridge(
   mtu: number | undefined,
 ): Link {
   const bridge = ensureBridge(node.route, found, { name: settings.bridge, mtu, promiscuous: settings.promiscuous });
-  if (settings.isGateway) refuseAdvertisements(node.route, bridge);
+  if (settings.isGateway) closeToAdvertisements(node.route, bridge);
   if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation), settings.forceAddress);
   return bridge;
 }
@@ -134,8 +144,13 @@ function plugIn(call: Add, bridge: Link, mtu: number | undefined): VethPair {
   return createVethPair(node, container, bridge, veth, undo);
 }
 
+function configure({ container, settings }: Add, pair: VethPair, allocation: Allocation): void {
+  const { detectDuplicates } = settings;
+  configureInterface(container, pair.container, { ...allocation, detectDuplicates });
+}
+
 function masqueradeAddresses(call: Add, { addresses }: Allocation): void {
-  for (const { address } of call.settings.ipMasq ? addresses : []) masqueradeAddress(call, address);
+  for (const { address } of addresses) masqueradeAddress(call, address);
 }
 
 function startForwarding({ node }: Add, families: ReadonlySet<Family>): void {

@@ -14,7 +14,7 @@ export interface CniArgs {
   readonly pod: Pod | undefined;
 }
 
-const KNOWN = [
+export const KNOWN_ARGS = [
   'IP',
   'MAC',
   'GATEWAY',
@@ -29,9 +29,16 @@ const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
 /** @throws Fault `environment` that names the part of CNI_ARGS that cannot be used */
 export function parseArgs(text: string): CniArgs {
   const pairs = parsePairs(text);
-  const unknown = [...pairs.keys()].filter((key) => !KNOWN.includes(key));
+  const unknown = [...pairs.keys()].filter((key) => !KNOWN_ARGS.includes(key));
   if (unknown.length > 0 && !TRUE.includes(pairs.get('IgnoreUnknown') ?? '')) throw unknownKeys(unknown);
   return { ip: parseRequestedIp(pairs.get('IP')), mac: parseMac(pairs.get('MAC')), pod: podOf(pairs) };
+}
+
+/** "namespace/name" of the pod, for the log; unlike `parseArgs` it does not mind what else stands there. */
+export function podName(text: string): string | undefined {
+  const valueAt = (key: string) => new RegExp(`(?:^|;)${key}=([^;]+)`).exec(text)?.[1];
+  const name = valueAt('K8S_POD_NAME');
+  return name && `${valueAt('K8S_POD_NAMESPACE') ?? 'default'}/${name}`;
 }
 
 function parsePairs(text: string): Map<string, string> {
@@ -71,7 +78,7 @@ function podOf(pairs: ReadonlyMap<string, string>): Pod | undefined {
 
 function unknownKeys(keys: readonly string[]): Fault {
   return new Fault('environment', `CNI_ARGS has keys that are not known here: ${keys.map(describe).join(', ')}`, {
-    details: `Known are ${KNOWN.join(', ')}; with IgnoreUnknown=1 the others are passed over.`,
+    details: `Known are ${KNOWN_ARGS.join(', ')}; with IgnoreUnknown=1 the others are passed over.`,
   });
 }
 

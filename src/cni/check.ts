@@ -2,7 +2,7 @@
 
 import { Fault } from '../fault.ts';
 import { verifyLeases } from '../ipam/index.ts';
-import type { Log } from '../log.ts';
+import type { Journal } from '../log.ts';
 import { verifyForwarding } from '../network/forwarding.ts';
 import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
 import { verifyMasquerade } from '../network/masquerade.ts';
@@ -19,14 +19,14 @@ import { readSettings, type Settings } from './settings.ts';
 import { masqueradeEntry } from './traces.ts';
 
 /** @throws Fault `check` that says what was expected and what was found */
-export function check(request: MainRequest, log: Log): void {
-  const settings = readSettings(request.config, request.ipam);
+export function check(request: MainRequest, journal: Journal): void {
+  const settings = readSettings(request.config);
   const previous = previousResult(request);
   const node = openNodeKernel();
   try {
     const container = openContainerKernel(node, request.netns);
     try {
-      verifyAttachment(request, settings, previous, node, container, log);
+      verifyAttachment(request, settings, previous, node, container, journal);
     } finally {
       container.close();
     }
@@ -41,22 +41,25 @@ function verifyAttachment(
   previous: Result,
   node: NodeKernel,
   container: ContainerKernel,
-  log: Log,
+  { log, step }: Journal,
 ): void {
   const ips = ownIps(request, previous);
   const allocation = expectedAllocation(settings, ips);
-  verifyLinks(request, settings, previous, allocation, node, container);
-  verify.verifyRoutes(container.route, previous.routes);
+  step('verify the interfaces', () => verifyLinks(request, settings, previous, allocation, node, container));
+  step('verify the routes', () => verify.verifyRoutes(container.route, previous.routes));
   if (request.ipam !== undefined) {
     const expected = ips.map(({ address }) => address.ip);
-    verifyLeases(request.dataDir, request, expected, mainHost(node, log));
+    step('verify the leases', () => verifyLeases(request.dataDir, request, expected, mainHost(node, log)));
   }
-  if (request.delegation !== undefined) delegateCommand(request.delegation, 'CHECK');
-  for (const { address } of settings.ipMasq ? ips : []) {
-    verifyMasquerade(node.nft(), masqueradeEntry(request, address));
-  }
-  verifyContainerGuard(node, request, settings);
-  if (settings.isGateway) verifyForwarding(familiesOf(allocation));
+  const { delegation } = request;
+  if (delegation !== undefined) step(`have ${delegation.type} do CHECK`, () => delegateCommand(delegation, 'CHECK'));
+  if (settings.ipMasq) step('verify the masquerading', () => verifyMasquerading(request, ips, node));
+  if (settings.guarded) step('verify the MAC guard', () => verifyContainerGuard(node, request, settings));
+  if (settings.isGateway) step('verify the forwarding', () => verifyForwarding(familiesOf(allocation)));
+}
+
+function verifyMasquerading(request: MainRequest, ips: readonly ResultIp[], node: NodeKernel): void {
+  for (const { address } of ips) verifyMasquerade(node.nft(), masqueradeEntry(request, address));
 }
 
 function verifyLinks(

@@ -3,6 +3,7 @@
 import { ipamShape, ipRangesShape, type OptionalIpamSection, optionalIpamShape } from '../ipam/config.ts';
 import { anything, dns, flag, ips, mac, mtu, text, unsigned } from '../schema/net.ts';
 import { isObject, leaf, list, object, type Shape, selected, type ValueOf } from '../schema/shape.ts';
+import { logShape } from './log-config.ts';
 
 /** GC's list may be long, so one schema serves all its entries. */
 const attachments = leaf((z) => z.array(z.object({ containerID: z.string(), ifname: z.string() })));
@@ -13,6 +14,7 @@ const commonKeys = {
   name: text,
   type: text,
   dns,
+  log: logShape,
   args: object({ cni: object({ ips, mac }) }),
   runtimeConfig: object({ ips, mac, ipRanges: ipRangesShape }),
   prevResult: anything,

@@ -1,16 +1,16 @@
 /**
  * DEL: needs neither the netns, nor prevResult, nor the bridge. It goes on past an error and reports at the end; the
- * addresses are released last, when nothing can answer for them any more.
+ * addresses are released last, when nothing can answer for them any more. (But dhcp gives them back over the interface.)
  */
 
 import { reasonOf } from '../fault.ts';
 import { type AttachmentRecord, findRecord, type Host, releaseAddresses } from '../ipam/index.ts';
-import type { Log } from '../log.ts';
+import type { Journal, Step } from '../log.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { collectMasquerade } from '../network/masquerade.ts';
 import { hostVethName, ownerText } from '../network/names.ts';
 import { removeHostVeth } from '../network/veth.ts';
-import { delegateCommand } from './delegate.ts';
+import { type Delegation, delegateCommand } from './delegate.ts';
 import { removeForeignInterface } from './foreign.ts';
 import { removeContainerGuard } from './guard.ts';
 import { mainHost } from './host.ts';
@@ -18,22 +18,31 @@ import type { MainRequest } from './request.ts';
 import { bridgeName } from './settings.ts';
 import { removeRecordedMasquerade } from './traces.ts';
 
+/** IPAM plugins that tell their server through the container's interface. */
+const THROUGH_INTERFACE = ['dhcp'];
+
 /** Detaches the container; what is gone already is no error. @throws the first error, after all the rest is done */
-export function del(request: MainRequest, log: Log): void {
+export function del(request: MainRequest, { log, step }: Journal): void {
   const bridge = bridgeName(request.config);
   const node = openNodeKernel();
   try {
     const host = mainHost(node, log);
-    const record = findRecord(request.dataDir, request, host);
+    const record = step('find the record', () => findRecord(request.dataDir, request, host));
+    const { delegation } = request;
+    const releasesFirst = THROUGH_INTERFACE.includes(delegation?.type ?? '');
+    const releaseElsewhere = () => (delegation === undefined ? [] : attempt(() => haveReleased(delegation, step)));
     // The set element goes first: the kernel takes some 15 ms to dispose of it, and the same again to dispose of a veth.
     // Both are waited for, the one when its socket is closed; begun in this order, the waits overlap.
     const failures = [
-      ...attempt(() => removeMasquerading(request, record, node)),
-      ...attempt(() => removeInterface(request, record, node, bridge)),
+      ...(releasesFirst ? releaseElsewhere() : []),
+      ...attempt(() => step('remove the masquerading', () => removeMasquerading(request, record, node))),
+      ...attempt(() => step('remove the interface', () => removeInterface(request, record, node, bridge))),
     ];
     if (failures.length === 0) failures.push(...attempt(() => removeContainerGuard(node, request, record)));
     // With the interface still there, the address is still in use: it stays leased, and the runtime will call again.
-    if (failures.length === 0) failures.push(...attempt(() => release(request, host)));
+    if (failures.length === 0 && !releasesFirst) failures.push(...releaseElsewhere());
+    if (failures.length === 0)
+      failures.push(...attempt(() => step('release the addresses', () => release(request, host))));
     for (const failure of failures.slice(1)) log('error', `DEL: ${reasonOf(failure)}`);
     if (failures.length > 0) throw failures[0];
   } finally {
@@ -41,8 +50,11 @@ export function del(request: MainRequest, log: Log): void {
   }
 }
 
+function haveReleased(delegation: Delegation, step: Step): void {
+  step(`have ${delegation.type} do DEL`, () => delegateCommand(delegation, 'DEL'));
+}
+
 function release(request: MainRequest, host: Host): void {
-  if (request.delegation !== undefined) delegateCommand(request.delegation, 'DEL');
   releaseAddresses(request.dataDir, request, host);
 }
 

@@ -7,6 +7,7 @@ import { Fault } from '../fault.ts';
 import { describe } from '../schema/complaints.ts';
 import { statPath } from '../sys/stat.ts';
 import type { Variables } from './environment.ts';
+import { writeAll } from './output.ts';
 import { decodeResult, type Result } from './result.ts';
 
 /** What a call needs to run another plugin. */
@@ -48,7 +49,11 @@ export function delegateCommand(delegation: Delegation, command: 'DEL' | 'CHECK'
   runDelegate(delegation, command);
 }
 
-/** @returns what it wrote to stdout. Its stderr goes to ours. */
+/**
+ * What it says on stderr goes to ours, but not directly: whatever it leaves running would keep ours open, and a runtime
+ * reads that to its end.
+ * @returns what it wrote to stdout
+ */
 function runDelegate(delegation: Delegation, command: string): string {
   const executable = findExecutable(delegation);
   // Loaded here, since it takes 15 ms of start-up that the IPAM in this process does not need.
@@ -58,12 +63,12 @@ function runDelegate(delegation: Delegation, command: string): string {
     env: { ...variables, CNI_COMMAND: command },
     extendEnv: false,
     input,
-    stderr: 'inherit',
     stripFinalNewline: false,
     timeout: DEADLINE_MS,
     killSignal: 'SIGKILL',
     reject: false,
   });
+  if (ran.stderr !== '') writeAll(2, ran.stderr);
   if (ran.timedOut)
     throw unusable(delegation, command, `it did not end within ${DEADLINE_MS / 1000} s, and was killed`);
   if (!ran.failed) return ran.stdout;

@@ -2,7 +2,7 @@
 
 import { Fault, reasonOf } from '../fault.ts';
 import { type Attachment, type Doomed, type Host, planGarbage, releaseGarbage } from '../ipam/index.ts';
-import type { Log } from '../log.ts';
+import type { Journal } from '../log.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { findLinks } from '../network/links.ts';
 import { collectMasquerade } from '../network/masquerade.ts';
@@ -15,20 +15,22 @@ import type { MainRequest } from './request.ts';
 import { removeRecordedMasquerade } from './traces.ts';
 
 /** Goes on past errors. @throws Fault that reports them together */
-export function gc(request: MainRequest, log: Log): void {
+export function gc(request: MainRequest, { log, step }: Journal): void {
   const node = openNodeKernel();
   try {
     const host = mainHost(node, log);
     const { network, dataDir, validAttachments } = request;
-    const doomed = planGarbage(dataDir, network, validAttachments, host);
+    const doomed = step('find the garbage', () => planGarbage(dataDir, network, validAttachments, host));
     const failures: unknown[] = [];
-    const detached = doomed.filter((one) => succeeds(failures, () => detach(node, one)));
-    failures.push(...releaseGarbage(dataDir, network, detached, host).failures);
+    const detached = step('detach', () => doomed.filter((one) => succeeds(failures, () => detach(node, one))));
+    failures.push(...step('release the addresses', () => releaseGarbage(dataDir, network, detached, host).failures));
     if (validAttachments !== undefined) {
-      succeeds(failures, () => removeOrphans(node, request, validAttachments));
+      succeeds(failures, () => step('remove what has no record', () => removeOrphans(node, request, validAttachments)));
     }
     const { delegation } = request;
-    if (delegation !== undefined) succeeds(failures, () => delegateCommand(delegation, 'GC'));
+    if (delegation !== undefined) {
+      succeeds(failures, () => step(`have ${delegation.type} do GC`, () => delegateCommand(delegation, 'GC')));
+    }
     report(doomed, failures, host);
   } finally {
     node.close();

@@ -2,7 +2,7 @@
 
 import { Fault, reasonOf } from '../fault.ts';
 import * as ipam from '../ipam/index.ts';
-import type { Log } from '../log.ts';
+import type { Journal } from '../log.ts';
 import { statPath } from '../sys/stat.ts';
 import { allocate, planFor } from './allocation.ts';
 import type { Environment } from './environment.ts';
@@ -10,9 +10,22 @@ import { type Input, type IpamRequest, readIpamRequest } from './request.ts';
 import { decodeResult, encodeResult, type Result } from './result.ts';
 
 /** @returns the JSON to print: the result of ADD, nothing for the others */
-export function runIpamCommand(environment: Environment, input: Input, log: Log): object | undefined {
+export function runIpamCommand(environment: Environment, input: Input, { log, step }: Journal): object | undefined {
   const request = readIpamRequest(environment, input, log);
   const host = ipam.readHost(log);
+  return step(STEPS[request.command], () => carryOut(request, host));
+}
+
+const STEPS: Readonly<Record<IpamRequest['command'], string>> = {
+  ADD: 'take addresses',
+  DEL: 'release the addresses',
+  CHECK: 'verify the leases',
+  GC: 'release the garbage',
+  STATUS: 'look at the leases',
+  VERSION: 'nothing',
+};
+
+function carryOut(request: IpamRequest, host: ipam.Host): object | undefined {
   switch (request.command) {
     case 'ADD':
       return encodeResult(add(request, host), request.cniVersion);

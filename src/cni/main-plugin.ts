@@ -1,6 +1,6 @@
 /** The main plugin's commands. */
 
-import type { Log } from '../log.ts';
+import type { Journal } from '../log.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
 import { del } from './del.ts';
@@ -11,19 +11,19 @@ import { encodeResult } from './result.ts';
 import { status } from './status.ts';
 
 /** @returns the JSON to print: the result of ADD, nothing for the others */
-export function runMainCommand(environment: Environment, input: Input, log: Log): object | undefined {
-  const request = readMainRequest(environment, input, log);
+export function runMainCommand(environment: Environment, input: Input, journal: Journal): object | undefined {
+  const request = readMainRequest(environment, input, journal.log);
   switch (request.command) {
     case 'ADD':
-      return encodeResult(add(request, log), request.cniVersion);
+      return encodeResult(add(request, journal), request.cniVersion);
     case 'DEL':
-      return void del(request, log);
+      return void del(request, journal);
     case 'CHECK':
-      return void check(request, log);
+      return void check(request, journal);
     case 'GC':
-      return void gc(request, log);
+      return void gc(request, journal);
     case 'STATUS':
-      return void status(request, log);
+      return void status(request, journal);
     case 'VERSION':
       return undefined;
   }

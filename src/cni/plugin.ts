@@ -1,11 +1,12 @@
 /** One call of the plugin: from the environment and stdin to one JSON object on stdout and an exit status. */
 
 import { reasonOf } from '../fault.ts';
-import { createLog, type Log } from '../log.ts';
+import { createLog, type Journal } from '../log.ts';
 import { type Environment, readEnvironment, type Variables } from './environment.ts';
 import { cniErrorOf } from './error.ts';
 import { parseInput } from './input.ts';
 import { runIpamCommand } from './ipam-plugin.ts';
+import { type CallJournal, closedJournal, openJournal } from './journal.ts';
 import { runMainCommand } from './main-plugin.ts';
 import type { Input } from './request.ts';
 import { LATEST_VERSION, VERSIONS } from './versions.ts';
@@ -23,24 +24,30 @@ export interface Call {
 
 /** @returns the exit status: 0, or 1 after an error object */
 export function runPlugin(call: Call): number {
+  const log = createLog(call.writeError);
   let cniVersion: string = LATEST_VERSION;
+  let journal: CallJournal = closedJournal(log);
   try {
     const environment = readEnvironment(call.variables);
     if (environment.command === 'VERSION') return answer(call, versionOf(readLeniently(call)));
     const text = call.readInput();
     const json = parseInput(text);
     cniVersion = versionOf(json).cniVersion;
-    const result = dispatch(call.role, environment, { text, json }, createLog(call.writeError));
+    journal = openJournal(environment, json, log);
+    const result = dispatch(call.role, environment, { text, json }, journal);
+    journal.succeeded(result);
     return result === undefined ? 0 : answer(call, result);
   } catch (error) {
     if (call.variables.TRESTLE_STACK) call.writeError(`${error instanceof Error ? error.stack : reasonOf(error)}\n`);
-    return answer(call, cniErrorOf(error, cniVersion), 1);
+    const told = cniErrorOf(error, cniVersion);
+    journal.failed(told);
+    return answer(call, told, 1);
   }
 }
 
-function dispatch(role: Role, environment: Environment, input: Input, log: Log): object | undefined {
+function dispatch(role: Role, environment: Environment, input: Input, journal: Journal): object | undefined {
   const run = role === 'main' ? runMainCommand : runIpamCommand;
-  return run(environment, input, log);
+  return run(environment, input, journal);
 }
 
 /** VERSION answers whatever stands on stdin: it is how a runtime finds out what may stand there. */

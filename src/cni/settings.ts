@@ -1,7 +1,6 @@
 /** What the main plugin's keys mean, with defaults filled in and contradictions refused. */
 
 import { Fault } from '../fault.ts';
-import type { IpamSection } from '../ipam/config.ts';
 import { describe } from '../schema/complaints.ts';
 import type { MainConfig } from './config.ts';
 import { verifyInterfaceName } from './environment.ts';
@@ -31,9 +30,9 @@ const DEFAULT_BRIDGE = 'cni0';
 const BACKENDS = ['', 'nftables', 'iptables'];
 
 /** @throws Fault `config` for a value that cannot be, `unsupported` for one that is not built */
-export function readSettings(config: MainConfig, ipam: IpamSection | undefined): Settings {
+export function readSettings(config: MainConfig): Settings {
   const bridge = bridgeName(config);
-  verifyCombinations(config, ipam);
+  verifyCombinations(config);
   return {
     bridge,
     isGateway: config.isGateway === true || config.isDefaultGateway === true,
@@ -57,13 +56,13 @@ export function bridgeName(config: MainConfig): string {
   return name;
 }
 
-function verifyCombinations(config: MainConfig, ipam: IpamSection | undefined): void {
+function verifyCombinations(config: MainConfig): void {
   if (config.hairpinMode && config.promiscMode) {
     throw new Fault('config', 'cannot use the configuration: hairpinMode and promiscMode exclude each other', {
       details: 'Set one of them to false.',
     });
   }
-  if (config.disableContainerInterface && ipam !== undefined) {
+  if (config.disableContainerInterface && config.ipam?.type) {
     throw new Fault('config', 'cannot use the configuration: disableContainerInterface and ipam exclude each other', {
       details: 'An interface that stays down can have no address: leave "ipam" out, or the other.',
     });

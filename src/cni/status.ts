@@ -2,7 +2,7 @@
 
 import { Fault, reasonOf } from '../fault.ts';
 import { statusOf } from '../ipam/index.ts';
-import type { Log } from '../log.ts';
+import type { Journal } from '../log.ts';
 import { findBridge } from '../network/bridge.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { verifyGuardable } from '../network/mac-guard.ts';
@@ -14,16 +14,18 @@ import type { MainRequest } from './request.ts';
 import { readSettings } from './settings.ts';
 
 /** @throws Fault `unavailable` with the reason, `config` where no ADD can ever succeed */
-export function status(request: MainRequest, log: Log): void {
-  const settings = readSettings(request.config, request.ipam);
+export function status(request: MainRequest, { log, step }: Journal): void {
+  const settings = readSettings(request.config);
   const plan = planOf(request);
   const node = openNodeKernel();
   try {
-    asUnavailable(() => findBridge(node.route, settings.bridge));
-    if (settings.ipMasq) verifyNftables(node);
-    if (settings.guarded) verifyBridgeFilter(node);
-    if (plan !== undefined) statusOf(plan, mainHost(node, log));
-    if (request.delegation !== undefined) delegateCommand(request.delegation, 'STATUS');
+    step('look at the bridge', () => asUnavailable(() => findBridge(node.route, settings.bridge)));
+    if (settings.ipMasq) step('ask for nftables', () => verifyNftables(node));
+    if (settings.guarded) step('ask for nftables on bridges', () => verifyBridgeFilter(node));
+    if (plan !== undefined) step('look at the leases', () => statusOf(plan, mainHost(node, log)));
+    const { delegation } = request;
+    if (delegation !== undefined)
+      step(`have ${delegation.type} do STATUS`, () => delegateCommand(delegation, 'STATUS'));
   } finally {
     node.close();
   }

@@ -4,7 +4,7 @@
  */
 
 import { sleepMs } from '../sys/clock.ts';
-import { EAGAIN, EBUSY, EINTR, ENOBUFS } from '../sys/errno.ts';
+import { EAGAIN, EBUSY, EEXIST, EINTR, ENOBUFS } from '../sys/errno.ts';
 import { SystemError } from '../sys/libc.ts';
 import type { Attribute } from './attribute.ts';
 import { decodeVerdict, KernelError, type Verdict } from './error.ts';
@@ -37,6 +37,8 @@ export interface Connection {
   readonly transport: Transport;
   /** The sequence number of the next request. */
   sequence: number;
+  /** How many answers were lost so far: what was asked may have been done all the same. */
+  lost: number;
 }
 
 /** What one request brought: the messages it asked for, and the kernel's verdict. */
@@ -45,14 +47,18 @@ interface Answer {
   readonly replies: Message[];
   verdict: Verdict | undefined;
   interrupted: boolean;
+  /** Whether the kernel may have carried it out, although its verdict says no: the answer was lost. */
+  lost: boolean;
 }
 
 /** Errors after which the same request may succeed. */
 const PASSING: readonly number[] = [EAGAIN, EBUSY, EINTR, ENOBUFS];
 const ATTEMPTS = 6;
+const DONE: Verdict = { errno: 0, explanation: undefined };
+const UNKNOWN: Verdict = { errno: ENOBUFS, explanation: undefined };
 
 export function connect(transport: Transport): Connection {
-  return { transport, sequence: 1 };
+  return { transport, sequence: 1, lost: 0 };
 }
 
 export function closeConnection(connection: Connection): void {
@@ -60,14 +66,20 @@ export function closeConnection(connection: Connection): void {
 }
 
 /**
- * Sends the requests in one datagram and returns the payloads that each asked for. A dump that the kernel reports as
- * interrupted, and requests refused for a passing reason, are repeated a few times.
+ * Sends the requests in one datagram and returns the payloads that each asked for. From the first one that is refused for
+ * a passing reason on, and from the first dump that the kernel reports as interrupted on, what was refused is repeated a
+ * few times, in its order: what comes behind may have been refused for what went before it.
  * @throws KernelError for the first request that was refused
  */
 export function execute(connection: Connection, ...requests: readonly Request[]): Message[][] {
   const answers = exchange(connection, requests);
-  for (const [at, answer] of answers.entries()) answers[at] = repeatWhilePassing(connection, answer);
-  const refused = answers.find((answer) => errnoOf(answer) !== 0);
+  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+    const first = answers.find(isRefused);
+    if (first === undefined || !PASSING.includes(errnoOf(first))) break;
+    sleepMs(attempt);
+    repeatRefused(connection, answers);
+  }
+  const refused = answers.find(isRefused);
   if (refused !== undefined) throw refusal(refused);
   return answers.map((answer) => answer.replies);
 }
@@ -78,24 +90,32 @@ export function execute(connection: Connection, ...requests: readonly Request[])
  */
 export function executeTransaction(connection: Connection, requests: readonly Request[]): void {
   for (let attempt = 1; ; attempt++) {
-    const refused = exchange(connection, requests).find((answer) => errnoOf(answer) !== 0);
+    const refused = exchange(connection, requests).find(isRefused);
     if (refused === undefined) return;
     if (!PASSING.includes(errnoOf(refused)) || attempt === ATTEMPTS) throw refusal(refused);
     sleepMs(attempt);
   }
 }
 
-function repeatWhilePassing(connection: Connection, first: Answer): Answer {
-  let answer = first;
-  for (let attempt = 1; attempt < ATTEMPTS && isPassing(answer); attempt++) {
-    sleepMs(attempt);
-    answer = exchange(connection, [answer.request])[0] as Answer;
-  }
-  return answer;
+/** What was carried out stays out of it: to create it again would be refused. */
+function repeatRefused(connection: Connection, answers: Answer[]): void {
+  const places = [...answers.keys()].filter((at) => isRefused(answers[at] as Answer));
+  const repeated = exchange(
+    connection,
+    places.map((at) => (answers[at] as Answer).request),
+  );
+  for (const [at, place] of places.entries()) answers[place] = judge(repeated[at] as Answer, answers[place] as Answer);
 }
 
-function isPassing(answer: Answer): boolean {
-  return answer.interrupted || PASSING.includes(errnoOf(answer));
+/** Of a request whose first answer was lost: what it was to create is there, because it was carried out then. */
+function judge(repeated: Answer, former: Answer): Answer {
+  if (!former.lost) return repeated;
+  if (errnoOf(repeated) === EEXIST) return { ...repeated, verdict: DONE };
+  return { ...repeated, lost: true };
+}
+
+function isRefused(answer: Answer): boolean {
+  return errnoOf(answer) !== 0;
 }
 
 /** A dump that stays interrupted is as good as an error: its content may have holes. */
@@ -111,13 +131,13 @@ function exchange(connection: Connection, requests: readonly Request[]): Answer[
   const pending = new Map<number, Answer>();
   const messages = requests.map((request) => {
     const sequence = connection.sequence++;
-    pending.set(sequence, { request, replies: [], verdict: undefined, interrupted: false });
+    pending.set(sequence, { request, replies: [], verdict: undefined, interrupted: false, lost: false });
     const flags = request.flags | NLM_F_REQUEST | (request.silent ? 0 : NLM_F_ACK);
     return { type: request.type, flags, sequence, header: request.header, attributes: request.attributes };
   });
   connection.transport.send(encodeMessages(messages));
   const answers = [...pending.values()];
-  while (!isComplete(answers)) receiveInto(connection.transport, pending, answers);
+  while (!isComplete(answers)) receiveInto(connection, pending, answers);
   return answers;
 }
 
@@ -129,8 +149,8 @@ function isComplete(answers: readonly Answer[]): boolean {
 }
 
 /** Messages of an earlier exchange that was given up are passed over: their sequence numbers are unknown here. */
-function receiveInto(transport: Transport, pending: ReadonlyMap<number, Answer>, answers: readonly Answer[]): void {
-  for (const message of receiveMessages(transport, answers)) {
+function receiveInto(connection: Connection, pending: ReadonlyMap<number, Answer>, answers: readonly Answer[]): void {
+  for (const message of receiveMessages(connection, answers)) {
     const answer = pending.get(message.sequence);
     if (answer === undefined) continue;
     if (message.flags & NLM_F_DUMP_INTR && isDump(answer.request)) answer.interrupted = true;
@@ -139,14 +159,18 @@ function receiveInto(transport: Transport, pending: ReadonlyMap<number, Answer>,
   }
 }
 
-/** The receive buffer overran: what was asked is not known to have been answered, so each request counts as refused. */
-function receiveMessages(transport: Transport, answers: readonly Answer[]): Message[] {
+/** The receive buffer overran: what was asked may have been done or not, so each request counts as refused for now. */
+function receiveMessages(connection: Connection, answers: readonly Answer[]): Message[] {
   try {
-    return decodeMessages(transport.receive());
+    return decodeMessages(connection.transport.receive());
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     if (error.errno !== ENOBUFS) throw new KernelError(unanswered(answers), error.errno);
-    for (const answer of answers) answer.verdict ??= { errno: ENOBUFS, explanation: undefined };
+    for (const answer of answers.filter(({ verdict }) => verdict === undefined)) {
+      answer.verdict = UNKNOWN;
+      answer.lost = true;
+      connection.lost++;
+    }
     return [];
   }
 }

@@ -1,6 +1,6 @@
 /** What a container's interface gets: addresses, routes, and the parameters that must be set before it is up. */
 
-import { type Cidr, containsIp, formatCidr } from '../address/cidr.ts';
+import { type Cidr, formatCidr } from '../address/cidr.ts';
 import type { Family, Ip } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import { execute, type Request } from '../netlink/connection.ts';
@@ -45,6 +45,15 @@ export function configureInterface(
   if (addressing.detectDuplicates) awaitUniqueAddresses(container, link);
 }
 
+/** No router advertisement may configure a container, whoever sends it. Said before the interface is up. @throws Fault `io` */
+export function refuseAdvertisements(container: ContainerKernel, name: string): void {
+  container.within(() => ensureNoAdvertisements(name));
+}
+
+function ensureNoAdvertisements(name: string): void {
+  setSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+}
+
 /** The routes as the interface gets them: one without a gateway goes through the gateway of its family. */
 export function linkRoutes(index: number, { addresses, routes }: Addressing): LinkRoute[] {
   return routes.map(({ gw, ...route }) => ({
@@ -60,8 +69,7 @@ function gatewayOf(addresses: readonly ContainerAddress[], family: Family): Ip |
 
 /** Runs in the container's netns, before the interface is up: later would be too late for each of these. */
 function prepareInterface(name: string, { addresses, detectDuplicates }: Addressing): void {
-  // No router advertisement may configure a container, whoever sends it.
-  setSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+  ensureNoAdvertisements(name);
   // Neighbours learn the MAC that an address has now, in case it had another container before.
   preferSysctl(`ipv4/conf/${name}/arp_notify`, '1');
   if (!addresses.some(({ address }) => address.ip.family === 6)) return;
@@ -89,10 +97,4 @@ function unreachableGateway(error: KernelError, { addresses }: Addressing): Faul
     cause: error,
     details: `The gateway of a route must be in a subnet of the interface; its addresses are: ${subnets}.`,
   });
-}
-
-/** Whether the route's gateway, if it has one, is a neighbour. */
-export function isReachable(route: LinkRoute, { addresses }: Addressing): boolean {
-  const { gateway } = route;
-  return gateway === undefined || addresses.some(({ address }) => containsIp(address, gateway));
 }

@@ -14,15 +14,22 @@ import { ensureSysctl } from './sysctl.ts';
 
 /**
  * Gives the bridge each gateway address that it lacks, IPv6 without duplicate address detection. An address that would
- * contradict it gives way where `force` says so, or where nothing is plugged into the bridge that could use it.
+ * contradict it gives way where `force` says so, or where nothing is plugged into the bridge that could use it, except the
+ * port that is just being made.
  * @throws Fault `conflict` when one that would contradict it must stay, KernelError
  */
-export function ensureGateways(connection: Connection, bridge: Link, gateways: readonly Cidr[], force: boolean): void {
+export function ensureGateways(
+  connection: Connection,
+  bridge: Link,
+  gateways: readonly Cidr[],
+  force: boolean,
+  ownPort?: Link,
+): void {
   for (const gateway of gateways) {
     const present = findAddresses(connection, bridge.index, gateway.ip.family).map(({ address }) => address);
     if (present.some((address) => sameCidr(address, gateway))) continue;
     const contradicting = present.filter((address) => contradicts(address, gateway));
-    if (contradicting.length > 0) makeWay(connection, bridge, contradicting, gateway, force);
+    if (contradicting.length > 0) makeWay(connection, bridge, contradicting, gateway, { force, ownPort });
     // Nodes may have IPv6 off for new links; the gateway is asked for explicitly.
     if (gateway.ip.family === 6) ensureSysctl(`ipv6/conf/${bridge.name}/disable_ipv6`, '0');
     add(connection, bridge, gateway);
@@ -43,9 +50,9 @@ function makeWay(
   bridge: Link,
   contradicting: readonly Cidr[],
   gateway: Cidr,
-  force: boolean,
+  { force, ownPort }: { readonly force: boolean; readonly ownPort: Link | undefined },
 ): void {
-  const ports = force ? [] : findLinks(connection, bridge.index);
+  const ports = force ? [] : findLinks(connection, bridge.index).filter(({ index }) => index !== ownPort?.index);
   const present = contradicting[0] as Cidr;
   if (ports.length > 0) throw otherAddress(bridge, present, gateway, inUseBy(bridge, ports));
   if (!force && !isOwnBridge(bridge)) throw otherAddress(bridge, present, gateway, madeElsewhere(bridge, present));

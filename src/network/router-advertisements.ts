@@ -19,7 +19,7 @@ const ACCEPT_RA = (name: string) => `ipv6/conf/${name}/accept_ra`;
  * For a bridge that somebody else made: one that the node is a gateway on is no place to take advertisements from, unless
  * it leads to the outside. One that we make refuses them from the start. @throws Fault `io`, KernelError
  */
-export function refuseAdvertisements(connection: Connection, bridge: Link): void {
+export function closeToAdvertisements(connection: Connection, bridge: Link): void {
   if (acceptsStrayAdvertisements(connection, bridge)) ensureSysctl(ACCEPT_RA(bridge.name), '0');
 }
 

@@ -13,7 +13,7 @@ import {
   type VethEnd,
   withoutLinkLocal,
 } from '../netlink/route/link-change.ts';
-import { EAFNOSUPPORT, EEXIST, ENODEV } from '../sys/errno.ts';
+import { EAFNOSUPPORT, EAGAIN, EEXIST, ENOBUFS, ENODEV } from '../sys/errno.ts';
 import type { ContainerKernel, NodeKernel } from './kernel.ts';
 import { findLink } from './links.ts';
 import { type AttachmentKey, hostVethAlias, hostVethMac, hostVethName } from './names.ts';
@@ -46,16 +46,32 @@ export function createVethPair(
   const name = hostVethName(attachment);
   const host = { name, mac: hostVethMac(attachment), mtu, bridge: bridge.index };
   const inside = { name: attachment.ifName, mac: settings.containerMac, mtu, netnsFd: container.netns.fd };
+  const { lost } = node.route;
   try {
     execute(node.route, createVeth({ host, container: inside }));
   } catch (error) {
-    throw isKernelError(error, EEXIST) ? nameTaken(container, attachment) : error;
+    if (isKernelError(error, EEXIST)) throw nameTaken(container, attachment);
+    if (isKernelError(error, EAGAIN, ENOBUFS))
+      undo.push(`remove ${name}`, () => removeIfNew(node, container, attachment));
+    throw error;
   }
+  if (node.route.lost > lost && !isNew(node, container, attachment)) throw nameTaken(container, attachment);
   undo.push(`remove ${name}`, () => removeHostVeth(node.route, name));
   const link = label(node.route, name, hostVethAlias(attachment));
   const { port } = settings;
   if (port.hairpin || port.isolated) execute(node.route, setBridgePort(link.index, port));
   return { host: link, container: otherEnd(link, inside) };
+}
+
+/** Whether what has the name was just made by us, where the answer to that was lost: anybody else's has its label. */
+function isNew(node: NodeKernel, container: ContainerKernel, attachment: AttachmentKey): boolean {
+  const host = findLink(node.route, hostVethName(attachment));
+  const inside = findLink(container.route, attachment.ifName);
+  return host !== undefined && host.alias === undefined && inside?.peer === host.index;
+}
+
+function removeIfNew(node: NodeKernel, container: ContainerKernel, attachment: AttachmentKey): void {
+  if (isNew(node, container, attachment)) removeHostVeth(node.route, hostVethName(attachment));
 }
 
 /**

@@ -52,7 +52,7 @@ export function unsigned(most: number): Shape<number> {
 }
 
 /** A string that `parse` understands, where "", Go's zero value, says nothing. */
-function textOrNothing<T>(what: string, parse: (text: string) => T | undefined): Shape<T | undefined> {
+export function textOrNothing<T>(what: string, parse: (text: string) => T | undefined): Shape<T | undefined> {
   const shape = parsed(text, what, parse);
   return { read: (value, complaints) => (value === '' ? undefined : shape.read(value, complaints)) };
 }

@@ -10,11 +10,13 @@ import { scratch } from './scratch.ts';
 /** Flags of open(2) (asm-generic/fcntl.h); every file is opened with O_CLOEXEC. */
 export const O_RDONLY = 0;
 export const O_WRONLY = 0o1;
-export const O_RDWR = 0o2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
+export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
-export const O_DIRECTORY = process.arch === 'arm64' ? 0o40000 : 0o200000;
+const IS_ARM = process.arch === 'arm64'; // which has numbers of its own (asm/fcntl.h)
+export const O_DIRECTORY = IS_ARM ? 0o40000 : 0o200000;
+export const O_NOFOLLOW = IS_ARM ? 0o100000 : 0o400000;
 const O_CLOEXEC = 0o2000000;
 
 const encoder = new TextEncoder();

@@ -6,18 +6,7 @@ import { formatCidr } from '../../src/address/cidr.ts';
 import { formatIp } from '../../src/address/ip.ts';
 import { reference } from '../support/artifacts.ts';
 import { leaseAddresses, releaseAddresses, verifyLeases } from '../unit/ipam/api.ts';
-import {
-  faultOf,
-  host,
-  ip,
-  leaseFiles,
-  leaseText,
-  NETWORK,
-  owner,
-  ownFiles,
-  plan,
-  scratch,
-} from '../unit/ipam/support.ts';
+import { faultOf, files, host, ip, NETWORK, owner, plan, scratch } from '../unit/ipam/support.ts';
 import { startWorker } from '../unit/ipam/workers.ts';
 
 const hostLocal = reference('host-local');
@@ -82,9 +71,9 @@ describe('one after the other', () => {
     await theReference('ADD', 'c1', left, DUAL);
     ours('c1', right, DUAL);
     for (const name of ['10.1.0.2', 'fd00::2', 'last_reserved_ip.0', 'last_reserved_ip.1', 'lock']) {
-      expect(leaseText(right, name)).toBe(leaseText(left, name));
+      expect(files.text(right, name)).toBe(files.text(left, name));
     }
-    expect(leaseFiles(right)).toEqual(leaseFiles(left));
+    expect(files.leases(right)).toEqual(files.leases(left));
   });
 
   test('IPv6 addresses have the same names, whatever their zeros', async () => {
@@ -99,8 +88,8 @@ describe('one after the other', () => {
     const [left, right] = [scratch(), scratch()];
     await theReference('ADD', 'c1', left, subnets);
     ours('c1', right, subnets);
-    expect(leaseFiles(right)).toEqual(leaseFiles(left));
-    expect(leaseFiles(left)).toHaveLength(subnets.length);
+    expect(files.leases(right)).toEqual(files.leases(left));
+    expect(files.leases(left)).toHaveLength(subnets.length);
   });
 
   test('a small range is shared out exactly', async () => {
@@ -140,7 +129,7 @@ describe('a node that changes', () => {
     expect(ours('c', dataDir, DUAL)).toEqual(['10.1.0.4/24', 'fd00::4/64']);
     verifyLeases(dataDir, owner('a'), [ip('10.1.0.2'), ip('fd00::2')], host());
     expect(releaseAddresses(dataDir, owner('a'), host()).map(formatIp).sort()).toEqual(['10.1.0.2', 'fd00::2']);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.3', '10.1.0.4', 'fd00::3', 'fd00::4']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.3', '10.1.0.4', 'fd00::3', 'fd00::4']);
   });
 
   test('from us to host-local, and back: ours pass its CHECK and DEL, and what is left of them is in nobody’s way', async () => {
@@ -149,11 +138,11 @@ describe('a node that changes', () => {
     expect((await theReference('CHECK', 'a', dataDir, DUAL)).error).toBe('');
     expect((await theReference('ADD', 'c', dataDir, DUAL)).addresses).toEqual(['10.1.0.4/24', 'fd00::4/64']);
     expect((await theReference('DEL', 'a', dataDir, DUAL)).error).toBe('');
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.3', '10.1.0.4', 'fd00::3', 'fd00::4']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.3', '10.1.0.4', 'fd00::3', 'fd00::4']);
     expect((await theReference('CHECK', 'a', dataDir, DUAL)).error).toContain('Failed to find address');
     expect(ours('a', dataDir, DUAL)).toEqual(['10.1.0.5/24', 'fd00::5/64']);
     releaseAddresses(dataDir, owner('a'), host());
-    expect(ownFiles(dataDir)).toEqual(['b:eth0', 'boot']);
+    expect(files.own(dataDir)).toEqual(['b:eth0', 'boot']);
   });
 
   test('refuses a second ADD of the same attachment on either side', async () => {
@@ -186,7 +175,7 @@ describe('at the same time', () => {
     for (const worker of team) worker.kill();
     const all = [...filled.flat(), ...others.flat().map((text) => text.replace('/26', ''))];
     expect(all).toHaveLength(61);
-    expect(all.sort()).toEqual(leaseFiles(dataDir));
+    expect(all.sort()).toEqual(files.leases(dataDir));
     expect(others.flat().length).toBeGreaterThan(0);
   }, 60_000);
 
@@ -196,7 +185,7 @@ describe('at the same time', () => {
     expect(await holder.ask<string>('hold')).toBe('holding');
     const adding = theReference('ADD', 'a', dataDir, ['10.1.0.0/24']);
     await Bun.sleep(200);
-    expect(leaseFiles(dataDir)).toEqual([]);
+    expect(files.leases(dataDir)).toEqual([]);
     holder.kill();
     expect((await adding).addresses).toEqual(['10.1.0.2/24']);
   }, 30_000);

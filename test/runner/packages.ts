@@ -18,6 +18,7 @@ const PACKAGES: readonly SystemPackage[] = [
   { name: 'iptables', program: 'iptables', reason: 'the iptables backend, and a policy of DROP as Docker sets it' },
   { name: 'busybox-static', program: 'busybox', reason: 'ping, and the programs of a container image' },
   { name: 'strace', program: 'strace', reason: 'shows that the plugin starts no process' },
+  { name: 'dnsmasq-base', program: 'dnsmasq', reason: 'a DHCP server for the reference IPAM plugin dhcp' },
   {
     name: 'containernetworking-plugins',
     program: '/usr/lib/cni/bridge',

@@ -22,6 +22,8 @@ export interface CniCall {
   readonly path?: string;
   /** Replaces variables; undefined removes one. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** For a call that is expected to take its time. */
+  readonly deadlineMs?: number;
   /** Sent instead of `config`, as it is. */
   readonly stdin?: string | Uint8Array;
 }
@@ -66,7 +68,7 @@ export function cni(node: Pick<ScratchNode, 'ns'>, call: CniCall): Outcome {
     stdout: 'pipe',
     stderr: 'pipe',
     env: environment(call),
-    timeout: DEADLINE_MS,
+    timeout: call.deadlineMs ?? DEADLINE_MS,
     killSignal: 'SIGKILL',
   });
   const status = done.signalCode ? null : done.exitCode;
@@ -81,7 +83,7 @@ export async function cniAsync(node: Pick<ScratchNode, 'ns'>, call: CniCall): Pr
     stdout: 'pipe',
     stderr: 'pipe',
     env: environment(call),
-    timeout: DEADLINE_MS,
+    timeout: call.deadlineMs ?? DEADLINE_MS,
     killSignal: 'SIGKILL',
   });
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);

@@ -8,7 +8,7 @@ import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { tryRun } from '../../support/process.ts';
 import { releaseAddresses } from '../../unit/ipam/api.ts';
-import { host, leaseFiles, leaseText, NETWORK, owner, ownFiles, scratch } from '../../unit/ipam/support.ts';
+import { files, host, NETWORK, owner, scratch } from '../../unit/ipam/support.ts';
 
 const SUBNET = '10.1.0.0/24';
 /** Those that change something on disk. Before each of them is after the one before it. */
@@ -65,14 +65,14 @@ function prepared(...ids: string[]): string {
 }
 
 function recordsOf(dataDir: string): string[] {
-  return existsSync(`${dataDir}/.trestle/${NETWORK}`) ? ownFiles(dataDir).filter((name) => name.includes(':')) : [];
+  return existsSync(`${dataDir}/.trestle/${NETWORK}`) ? files.own(dataDir).filter((name) => name.includes(':')) : [];
 }
 
 /** No lease without a record, and after DEL nothing at all. */
 function verifyRepairable(dataDir: string, id: string): void {
-  const leases = existsSync(`${dataDir}/${NETWORK}`) ? leaseFiles(dataDir) : [];
+  const leases = existsSync(`${dataDir}/${NETWORK}`) ? files.leases(dataDir) : [];
   for (const address of leases) {
-    expect(recordsOf(dataDir)).toContain(leaseText(dataDir, address).replace('\r\n', ':'));
+    expect(recordsOf(dataDir)).toContain(files.text(dataDir, address).replace('\r\n', ':'));
   }
   releaseAddresses(dataDir, owner(id), host());
   const rest = readdirSync(dataDir, { recursive: true }).map(String);
@@ -83,7 +83,7 @@ describeOnKernel('killed at each of its system calls', () => {
   test('the first ADD on a network leaves what DEL puts right', () => {
     const strikes = eachInstant(scratch(), 'add c1', 'signal=SIGKILL', (dataDir) => {
       verifyRepairable(dataDir, 'c1');
-      expect(existsSync(`${dataDir}/${NETWORK}`) ? leaseFiles(dataDir) : []).toEqual([]);
+      expect(existsSync(`${dataDir}/${NETWORK}`) ? files.leases(dataDir) : []).toEqual([]);
     });
     expect(strikes).toBeGreaterThan(12);
   }, 120_000);
@@ -93,7 +93,7 @@ describeOnKernel('killed at each of its system calls', () => {
       const answer = struck(dataDir, 'add c2', 'mkdir', 99, 'error=EIO');
       if (!answer.startsWith('"')) expect(JSON.parse(answer)).toMatchObject({ kind: 'conflict' });
       verifyRepairable(dataDir, 'c2');
-      expect([leaseFiles(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
+      expect([files.leases(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
     });
     expect(strikes).toBeGreaterThan(8);
   }, 120_000);
@@ -101,7 +101,7 @@ describeOnKernel('killed at each of its system calls', () => {
   test('a DEL leaves what the next DEL finishes', () => {
     const strikes = eachInstant(prepared('c1', 'c2'), 'del c2', 'signal=SIGKILL', (dataDir) => {
       verifyRepairable(dataDir, 'c2');
-      expect([leaseFiles(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
+      expect([files.leases(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
     });
     expect(strikes).toBeGreaterThan(3);
   }, 120_000);
@@ -113,8 +113,8 @@ describeOnKernel('refused at each of its system calls', () => {
       if (answer.startsWith('"')) return;
       const { kind, message } = JSON.parse(answer) as { kind: string; message: string };
       expect([kind, message]).toEqual(['io', expect.stringContaining('ENOSPC')]);
-      const temporary = ownFiles(dataDir).filter((name) => name.startsWith('.new'));
-      expect([leaseFiles(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
+      const temporary = files.own(dataDir).filter((name) => name.startsWith('.new'));
+      expect([files.leases(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
       expect(temporary.length).toBeLessThanOrEqual(1);
       expect(struck(dataDir, 'add c2', 'mkdir', 99, 'error=EIO')).toMatch(/^"10/);
     });

@@ -7,12 +7,14 @@ import { AF_INET6, RTM_GETLINK, RTM_NEWLINK } from '../../../src/netlink/route/c
 import { hostVethMac, hostVethName } from '../../../src/network/names.ts';
 import { createUndo } from '../../../src/network/undo.ts';
 import { removeHostVeth } from '../../../src/network/veth.ts';
+import { EAGAIN, ENOBUFS } from '../../../src/sys/errno.ts';
+import { SystemError } from '../../../src/sys/libc.ts';
 import { faultOf } from '../../support/fault.ts';
 import { addresses, bridgePorts, link, links } from '../../support/kernel.ts';
 import { createNetns, exec, ipBatch, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
-import { ATTACHMENT, bridgeOf, plugIn, SETTINGS } from '../support/attach.ts';
-import { withKernels, withRoute } from '../support/inside.ts';
+import { ATTACHMENT, bridgeOf, plugIn, SETTINGS, strictUndo } from '../support/attach.ts';
+import { type Kernels, withKernels, withRoute } from '../support/inside.ts';
 import { before, type Look, spyOnNode } from '../support/spy.ts';
 
 const NAME = hostVethName(ATTACHMENT);
@@ -189,6 +191,84 @@ describeOnKernel('what is refused half-way', () => {
     expect([...veths(node), ...veths(container)]).toEqual([]);
   });
 });
+
+describeOnKernel('a creation that is not answered', () => {
+  test('but was carried out: the pair is made, labelled, and can be taken back', () => {
+    using node = createNetns();
+    using container = createNetns();
+    withKernels(node, container, (kernels) => {
+      bridgeOf(kernels);
+      const undo = strictUndo();
+      plugIn(unanswered(kernels, ENOBUFS), {}, undo);
+      expect(link(node, NAME)).toMatchObject({ master: 'cni0', ifalias: 'trestle:pods/abc/eth0' });
+      undo.unwind();
+    });
+    expect([...veths(node), ...veths(container)]).toEqual([]);
+  });
+
+  test('since the name is another’s: that one stays as it was, and is not taken back', () => {
+    using node = createNetns();
+    using container = createNetns();
+    ipBatch(node, `link add ${NAME} address 02:00:00:00:00:99 type veth peer name other`);
+    withKernels(node, container, (kernels) => {
+      bridgeOf(kernels);
+      const undo = strictUndo();
+      const fault = faultOf(() => plugIn(unanswered(kernels, ENOBUFS), {}, undo));
+      expect([fault.kind, fault.message]).toEqual([
+        'conflict',
+        `cannot create ${NAME} for eth0 of abc: ${NAME} exists already`,
+      ]);
+      undo.unwind();
+    });
+    expect(link(node, NAME)).toMatchObject({ address: '02:00:00:00:00:99' });
+    expect(link(node, NAME)?.ifalias).toBeUndefined();
+  });
+
+  test('since the container is attached already: that attachment stays', () => {
+    using node = createNetns();
+    using container = createNetns();
+    withKernels(node, container, (kernels) => {
+      plugIn(kernels);
+      const undo = strictUndo();
+      const fault = faultOf(() => plugIn(unanswered(kernels, ENOBUFS), {}, undo));
+      expect([fault.kind, fault.message]).toEqual(['conflict', expect.stringContaining('cannot create eth0 in')]);
+      undo.unwind();
+    });
+    expect([...veths(node), ...veths(container)]).toEqual([NAME, 'eth0']);
+  });
+
+  test('in time is an error, after which nothing is left', () => {
+    using node = createNetns();
+    using container = createNetns();
+    withKernels(node, container, (kernels) => {
+      bridgeOf(kernels);
+      const undo = strictUndo();
+      const make = () => plugIn(unanswered(kernels, EAGAIN), {}, undo);
+      expect(make).toThrow(`cannot create the veth pair ${NAME} and eth0: no answer in time (EAGAIN)`);
+      expect(veths(node)).toEqual([NAME]);
+      undo.unwind();
+    });
+    expect([...veths(node), ...veths(container)]).toEqual([]);
+  });
+});
+
+/** The first thing received after a link was created is this error. */
+function unanswered(kernels: Kernels, errno: number): Kernels {
+  let [due, past] = [false, false];
+  const noting: Look = (_, types) => {
+    due = types.includes(RTM_NEWLINK) && !past;
+    return undefined;
+  };
+  const spied = spyOnNode(kernels, noting);
+  const { route } = spied.node;
+  const receive = () => {
+    const datagram = route.transport.receive();
+    if (!due) return datagram;
+    [due, past] = [false, true];
+    throw new SystemError('recv', errno);
+  };
+  return { ...spied, node: { ...spied.node, route: { ...route, transport: { ...route.transport, receive } } } };
+}
 
 /** Has the kernel refuse the datagram that holds `part`: it is then for a link that is not there. */
 function elsewhere(part: Buffer): Look {

@@ -21,7 +21,7 @@ import { requestOf } from './requests.ts';
 
 const ip = (text: string) => parseIp(text) as Ip;
 const cidr = (text: string) => parseCidr(text) as Cidr;
-const settings = (config: object) => readSettings(requestOf(config).config, undefined);
+const settings = (config: object) => readSettings(requestOf(config).config);
 const PLAIN = settings({});
 const GATEWAY = settings({ isGateway: true });
 const DEFAULT = settings({ isDefaultGateway: true });

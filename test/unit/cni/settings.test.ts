@@ -6,7 +6,7 @@ import { requestOf } from './requests.ts';
 
 function settingsOf(config: object): Settings {
   const request = requestOf(config);
-  return readSettings(request.config, request.ipam);
+  return readSettings(request.config);
 }
 
 const DEFAULTS: Settings = {
@@ -61,8 +61,8 @@ describe('what excludes each other', () => {
     expect(settingsOf({ hairpinMode: true, promiscMode: false }).hairpin).toBe(true);
   });
 
-  test('disableContainerInterface and ipam', () => {
-    const fault = faultOf(() => settingsOf({ disableContainerInterface: true, ipam: { type: 'host-local' } }));
+  test.each(['host-local', 'static'])('disableContainerInterface and ipam, whoever does it: %s', (type) => {
+    const fault = faultOf(() => settingsOf({ disableContainerInterface: true, ipam: { type } }));
     expect(fault.kind).toBe('config');
     expect(fault.message).toContain('disableContainerInterface and ipam exclude each other');
     expect(settingsOf({ disableContainerInterface: true, ipam: {} }).keepDown).toBe(true);

@@ -1,20 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { encodeRecord, findRecord, leaseAddresses, recordAttachment, releaseAddresses } from './api.ts';
-import {
-  faultOf,
-  foreignLease,
-  host,
-  ip,
-  leaseFiles,
-  leaseText,
-  NETWORK,
-  owner,
-  ownFiles,
-  plan,
-  scratch,
-  texts,
-} from './support.ts';
+import { faultOf, files, host, ip, NETWORK, owner, plan, scratch, texts } from './support.ts';
 
 describe('a lease', () => {
   test('is host-local’s file and our record, private to root, with nothing left beside them', () => {
@@ -28,11 +15,11 @@ describe('a lease', () => {
       [ip('10.1.0.1'), 0],
       [ip('fd00::1'), 1],
     ]);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.2', 'fd00::2']);
-    expect(leaseText(dataDir, 'fd00::2')).toBe('c1\r\neth0');
-    expect(ownFiles(dataDir)).toEqual(['boot', 'c1:eth0']);
-    expect(leaseText(dataDir, 'last_reserved_ip.0')).toBe('10.1.0.2');
-    expect(leaseText(dataDir, 'last_reserved_ip.1')).toBe('fd00::2');
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2', 'fd00::2']);
+    expect(files.text(dataDir, 'fd00::2')).toBe('c1\r\neth0');
+    expect(files.own(dataDir)).toEqual(['boot', 'c1:eth0']);
+    expect(files.text(dataDir, 'last_reserved_ip.0')).toBe('10.1.0.2');
+    expect(files.text(dataDir, 'last_reserved_ip.1')).toBe('fd00::2');
     for (const path of [`${NETWORK}/10.1.0.2`, `${NETWORK}/lock`, `.trestle/${NETWORK}/c1:eth0`]) {
       expect(statSync(`${dataDir}/${path}`).mode & 0o777).toBe(0o600);
     }
@@ -58,24 +45,24 @@ describe('a lease', () => {
     const network = plan(dataDir, ['10.1.0.0/24']);
     leaseAddresses(network, owner('c1'), host());
     expect(texts(leaseAddresses(network, owner('c1', { ifName: 'eth1' }), host()))).toEqual(['10.1.0.3/24']);
-    expect(ownFiles(dataDir)).toEqual(['boot', 'c1:eth0', 'c1:eth1']);
+    expect(files.own(dataDir)).toEqual(['boot', 'c1:eth0', 'c1:eth1']);
   });
 
   test('can be for a container ID of any length', () => {
     const dataDir = scratch();
     const id = 'x'.repeat(250);
     leaseAddresses(plan(dataDir, ['10.1.0.0/24']), owner(id), host());
-    expect(leaseText(dataDir, '10.1.0.2')).toBe(`${id}\r\neth0`);
+    expect(files.text(dataDir, '10.1.0.2')).toBe(`${id}\r\neth0`);
     expect(findRecord(dataDir, owner(id), host())?.containerId).toBe(id);
     expect(findRecord(dataDir, owner(`${id}y`), host())).toBeUndefined();
     expect(releaseAddresses(dataDir, owner(id), host())).toEqual([ip('10.1.0.2')]);
-    expect(ownFiles(dataDir)).toEqual(['boot']);
+    expect(files.own(dataDir)).toEqual(['boot']);
   });
 
   test('is found at the end of a long list of pools', () => {
     const dataDir = scratch();
     const pools = Array.from({ length: 200 }, (_, at) => `10.1.${at}.0/30`).join(' ');
-    for (let at = 0; at < 199; at++) foreignLease(dataDir, `10.1.${at}.2`, 'other\r\neth0');
+    for (let at = 0; at < 199; at++) files.foreign(dataDir, `10.1.${at}.2`, 'other\r\neth0');
     const [lease] = leaseAddresses(plan(dataDir, [pools]), owner('c1'), host());
     expect([texts([lease as never])[0], lease?.gateway]).toEqual(['10.1.199.2/30', ip('10.1.199.1')]);
   });
@@ -91,7 +78,7 @@ describe('the last reserved address', () => {
     ['', '10.1.0.2/24'],
   ])('%j leads to %s', (text, address) => {
     const dataDir = scratch();
-    foreignLease(dataDir, 'last_reserved_ip.0', text);
+    files.foreign(dataDir, 'last_reserved_ip.0', text);
     expect(texts(leaseAddresses(plan(dataDir, ['10.1.0.0/24']), owner('c1'), host()))).toEqual([address]);
   });
 
@@ -111,26 +98,26 @@ describe('requested addresses', () => {
     const leases = leaseAddresses(plan(dataDir, sets, { requested: ['10.2.0.77'] }), owner('c1'), host());
     expect(texts(leases)).toEqual(['10.2.0.77/24', 'fd00::2/64']);
     expect(leases[0]?.gateway).toEqual(ip('10.2.0.1'));
-    expect(leaseText(dataDir, 'last_reserved_ip.0')).toBe('10.2.0.77');
+    expect(files.text(dataDir, 'last_reserved_ip.0')).toBe('10.2.0.77');
   });
 
   test('that are taken fail the ADD, name the holder, and leave nothing', () => {
     const dataDir = scratch();
     const pod = { namespace: 'shop', name: 'web-1' };
     leaseAddresses(plan(dataDir, ['10.1.0.0/24'], { requested: ['10.1.0.9'] }), owner('c1', { pod }), host());
-    const before = [leaseFiles(dataDir), ownFiles(dataDir)];
+    const before = [files.leases(dataDir), files.own(dataDir)];
     const both = plan(dataDir, ['fd00::/64', '10.1.0.0/24'], { requested: ['10.1.0.9'] });
     const fault = faultOf(() => leaseAddresses(both, owner('c2'), host()));
     expect([fault.kind, fault.message]).toEqual([
       'address',
       expect.stringContaining('10.1.0.9 on pods: pod shop/web-1, container c1 interface eth0 holds it'),
     ]);
-    expect([leaseFiles(dataDir), ownFiles(dataDir)]).toEqual(before);
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual(before);
   });
 
   test('that the same attachment holds already are a conflict', () => {
     const dataDir = scratch();
-    foreignLease(dataDir, '10.1.0.9', 'c1\r\neth0');
+    files.foreign(dataDir, '10.1.0.9', 'c1\r\neth0');
     const fault = faultOf(() =>
       leaseAddresses(plan(dataDir, ['10.1.0.0/24'], { requested: ['10.1.0.9'] }), owner('c1'), host()),
     );
@@ -143,7 +130,7 @@ describe('requested addresses', () => {
     leaseAddresses(network, owner('c1'), host());
     const leases = leaseAddresses(network, owner('c2'), host({ isDead: ({ containerId }) => containerId === 'c1' }));
     expect(texts(leases)).toEqual(['10.1.0.9/24']);
-    expect(ownFiles(dataDir)).toEqual(['boot', 'c2:eth0']);
+    expect(files.own(dataDir)).toEqual(['boot', 'c2:eth0']);
   });
 });
 
@@ -159,7 +146,7 @@ describe('a retried ADD', () => {
       /container c1 interface eth0 to pods: it holds 10.1.0.2\/24 and fd00::2\/64 since 2.* in \/run\/netns\/x/,
     );
     expect(fault.details).toContain('DEL');
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.2', 'fd00::2']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2', 'fd00::2']);
   });
 
   test('of a dead attachment replaces it', () => {
@@ -168,7 +155,7 @@ describe('a retried ADD', () => {
     leaseAddresses(network, owner('c1'), host());
     const machine = host({ isDead: () => true });
     expect(texts(leaseAddresses(network, owner('c1'), machine))).toEqual(['10.1.0.3/24']);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.3']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.3']);
     expect(machine.lines.join()).toContain('replaced container c1');
   });
 
@@ -186,9 +173,9 @@ describe('a retried ADD', () => {
     const network = plan(dataDir, ['10.1.0.0/24']);
     leaseAddresses(network, owner('c1'), host({ nowMs: () => Date.now() - 60_000 }));
     rmSync(`${dataDir}/${NETWORK}/10.1.0.2`);
-    foreignLease(dataDir, '10.1.0.2', 'c1\r\neth0');
+    files.foreign(dataDir, '10.1.0.2', 'c1\r\neth0');
     leaseAddresses(network, owner('c1'), host({ isDead: () => true }));
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.2', '10.1.0.3']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2', '10.1.0.3']);
   });
 });
 
@@ -200,14 +187,14 @@ describe('an exhausted range', () => {
       const pod = at === 0 ? { namespace: 'shop', name: 'web' } : undefined;
       leaseAddresses(network, owner(`c${at}`, { pod }), host());
     }
-    const before = [leaseFiles(dataDir), ownFiles(dataDir)];
+    const before = [files.leases(dataDir), files.own(dataDir)];
     const { kind, message, details } = faultOf(() => leaseAddresses(network, owner('more'), host()));
     expect(kind).toBe('exhausted');
     expect(message).toContain('on pods: range set 1 (10.1.0.1-10.1.0.14) is exhausted, 13 of 13 addresses are leased');
     expect(details).toContain('10.1.0.2 pod shop/web, container c0 interface eth0; 10.1.0.3 container c1');
     expect(details).toContain('and 8 more');
     expect(details).toContain('trestle gc');
-    expect([leaseFiles(dataDir), ownFiles(dataDir)]).toEqual(before);
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual(before);
   });
 
   test('gives what the dead hold, tells of them, and never takes from the living', () => {
@@ -223,7 +210,7 @@ describe('an exhausted range', () => {
     expect(given).toEqual(['10.1.0.3/29', '10.1.0.5/29']);
     expect(reclaimed.sort()).toEqual(['b', 'd']);
     expect(faultOf(() => leaseAddresses(network, owner('z'), machine)).kind).toBe('exhausted');
-    expect(ownFiles(dataDir)).toEqual(['a:eth0', 'boot', 'c:eth0', 'e:eth0', 'x:eth0', 'y:eth0']);
+    expect(files.own(dataDir)).toEqual(['a:eth0', 'boot', 'c:eth0', 'e:eth0', 'x:eth0', 'y:eth0']);
   });
 
   test('is not at all looked into while there is room', () => {
@@ -231,14 +218,14 @@ describe('an exhausted range', () => {
     const network = plan(dataDir, ['10.1.0.0/29']);
     leaseAddresses(network, owner('a'), host());
     leaseAddresses(network, owner('b'), host({ isDead: () => true }));
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.2', '10.1.0.3']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2', '10.1.0.3']);
   });
 });
 
 describe('what stands in the way of a lease', () => {
   test('an empty file is an aborted write: removed, and its address given', () => {
     const dataDir = scratch();
-    foreignLease(dataDir, '10.1.0.2', '');
+    files.foreign(dataDir, '10.1.0.2', '');
     const machine = host();
     expect(texts(leaseAddresses(plan(dataDir, ['10.1.0.0/30']), owner('c1'), machine))).toEqual(['10.1.0.2/30']);
     expect(machine.lines.filter((line) => line.includes('10.1.0.2 is empty: removed it'))).toHaveLength(1);
@@ -258,9 +245,9 @@ describe('what stands in the way of a lease', () => {
     'unreadable content %j is respected',
     (text) => {
       const dataDir = scratch();
-      foreignLease(dataDir, '10.1.0.2', text);
+      files.foreign(dataDir, '10.1.0.2', text);
       expect(texts(leaseAddresses(plan(dataDir, ['10.1.0.0/29']), owner('c1'), host()))).toEqual(['10.1.0.3/29']);
-      expect(leaseText(dataDir, '10.1.0.2')).toBe(text);
+      expect(files.text(dataDir, '10.1.0.2')).toBe(text);
     },
   );
 
@@ -274,13 +261,13 @@ describe('what stands in the way of a lease', () => {
   test('files that name no address are nobody’s business', () => {
     const dataDir = scratch();
     for (const name of ['README', '10.1.0.300', '010.001.000.002', 'FD00::2', '.hidden', '::ffff:10.1.0.2'])
-      foreignLease(dataDir, name, 'c1\r\neth0');
+      files.foreign(dataDir, name, 'c1\r\neth0');
     expect(texts(leaseAddresses(plan(dataDir, ['10.1.0.0/29', 'fd00::/64']), owner('c1'), host()))).toEqual([
       '10.1.0.2/29',
       'fd00::2/64',
     ]);
     releaseAddresses(dataDir, owner('c1'), host());
-    expect(leaseFiles(dataDir)).toHaveLength(6);
+    expect(files.leases(dataDir)).toHaveLength(6);
   });
 
   test('what a killed process left half-written is in nobody’s way', () => {
@@ -290,8 +277,8 @@ describe('what stands in the way of a lease', () => {
     for (const name of ['.new-record', '.new-lease', '.new-boot'])
       writeFileSync(`${dataDir}/.trestle/${NETWORK}/${name}`, 'half');
     leaseAddresses(network, owner('c2'), host());
-    expect(leaseText(dataDir, '10.1.0.3')).toBe('c2\r\neth0');
-    expect(ownFiles(dataDir)).toEqual(['.new-boot', 'boot', 'c1:eth0', 'c2:eth0']);
+    expect(files.text(dataDir, '10.1.0.3')).toBe('c2\r\neth0');
+    expect(files.own(dataDir)).toEqual(['.new-boot', 'boot', 'c1:eth0', 'c2:eth0']);
   });
 });
 
@@ -300,12 +287,12 @@ describe('the record alone', () => {
     const dataDir = scratch();
     recordAttachment(dataDir, owner('c1', { hostVeth: 'veth1' }), host());
     expect(findRecord(dataDir, owner('c1'), host())).toMatchObject({ addresses: [], hostVeth: 'veth1' });
-    expect(leaseFiles(dataDir)).toEqual([]);
+    expect(files.leases(dataDir)).toEqual([]);
     expect(faultOf(() => recordAttachment(dataDir, owner('c1'), host())).message).toContain('it is attached since');
     recordAttachment(dataDir, owner('c1', { hostVeth: 'veth2' }), host({ isDead: () => true }));
     expect(findRecord(dataDir, owner('c1'), host())?.hostVeth).toBe('veth2');
     releaseAddresses(dataDir, owner('c1'), host());
-    expect(ownFiles(dataDir)).toEqual(['boot']);
+    expect(files.own(dataDir)).toEqual(['boot']);
   });
 
   test('is replaced when it cannot be read', () => {

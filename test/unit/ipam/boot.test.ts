@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { type Host, leaseAddresses, listRecords, releaseAddresses, releaseGarbage, statusOf } from './api.ts';
-import { foreignLease, host, leaseFiles, NETWORK, owner, ownFiles, plan, scratch, texts } from './support.ts';
+import { files, host, NETWORK, owner, plan, scratch, texts } from './support.ts';
 
 const DAY = 86_400_000;
 
@@ -11,7 +11,7 @@ const rebooted = (changes: Partial<Host> = {}) =>
 
 function agedLease(dataDir: string, address: string, text: string, ageMs: number): void {
   const at = new Date(Date.now() - ageMs);
-  utimesSync(foreignLease(dataDir, address, text), at, at);
+  utimesSync(files.foreign(dataDir, address, text), at, at);
 }
 
 describe('the first call after a boot', () => {
@@ -23,8 +23,8 @@ describe('the first call after a boot', () => {
     agedLease(dataDir, '10.1.0.6', 'unreadable!', DAY);
     const machine = rebooted();
     expect(texts(leaseAddresses(network, owner('d'), machine))).toEqual(['10.1.0.5/29']);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.5']);
-    expect(ownFiles(dataDir)).toEqual(['boot', 'd:eth0']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.5']);
+    expect(files.own(dataDir)).toEqual(['boot', 'd:eth0']);
     expect(machine.lines.join()).toContain('3 attachments and 2 leases without a record');
   });
 
@@ -37,7 +37,7 @@ describe('the first call after a boot', () => {
     for (const id of ['a', 'b'])
       leaseAddresses(plan(dataDir, ['10.1.0.0/29']), owner(id), host({ nowMs: () => Date.now() - DAY }));
     call(dataDir);
-    expect([leaseFiles(dataDir), ownFiles(dataDir)]).toEqual([[], ['boot']]);
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual([[], ['boot']]);
   });
 
   test('leaves what was made in this boot, by either program', () => {
@@ -47,7 +47,7 @@ describe('the first call after a boot', () => {
     leaseAddresses(network, owner('a'), rebooted());
     writeFileSync(`${dataDir}/.trestle/${NETWORK}/boot`, 'boot-1');
     leaseAddresses(network, owner('b'), rebooted());
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.2', '10.1.0.3', '10.1.0.5']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2', '10.1.0.3', '10.1.0.5']);
   });
 
   test('leaves a lease that host-local gave to the same attachment since', () => {
@@ -57,7 +57,7 @@ describe('the first call after a boot', () => {
     rmSync(`${dataDir}/${NETWORK}/10.1.0.2`);
     agedLease(dataDir, '10.1.0.2', 'a\r\neth0', 30_000);
     leaseAddresses(network, owner('b'), rebooted());
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.2', '10.1.0.3']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2', '10.1.0.3']);
     expect(listRecords(dataDir, NETWORK, host()).map(({ containerId }) => containerId)).toEqual(['b']);
   });
 
@@ -65,7 +65,7 @@ describe('the first call after a boot', () => {
     const dataDir = scratch();
     agedLease(dataDir, '10.1.0.2', 'hl\r\neth0', 30 * DAY);
     leaseAddresses(plan(dataDir, ['10.1.0.0/29']), owner('a'), rebooted({ bootedAtMs: () => 5_000 }));
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.2', '10.1.0.3']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2', '10.1.0.3']);
   });
 
   test('clears away broken records and empty files, and steps around directories', () => {
@@ -74,10 +74,10 @@ describe('the first call after a boot', () => {
     writeFileSync(`${dataDir}/.trestle/${NETWORK}/x:eth0`, '{');
     mkdirSync(`${dataDir}/.trestle/${NETWORK}/y:eth0`);
     mkdirSync(`${dataDir}/${NETWORK}/10.1.0.4`);
-    foreignLease(dataDir, '10.1.0.5', '');
+    files.foreign(dataDir, '10.1.0.5', '');
     leaseAddresses(plan(dataDir, ['10.1.0.0/29']), owner('b'), rebooted());
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.3', '10.1.0.4']);
-    expect(ownFiles(dataDir)).toEqual(['b:eth0', 'boot', 'y:eth0']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.3', '10.1.0.4']);
+    expect(files.own(dataDir)).toEqual(['b:eth0', 'boot', 'y:eth0']);
   });
 });
 
@@ -88,7 +88,7 @@ describe('later calls', () => {
     leaseAddresses(network, owner('a'), rebooted());
     agedLease(dataDir, '10.1.0.5', 'hl\r\neth0', DAY);
     leaseAddresses(network, owner('b'), rebooted());
-    expect(leaseFiles(dataDir)).toContain('10.1.0.5');
+    expect(files.leases(dataDir)).toContain('10.1.0.5');
   });
 
   test('find it again when the range is exhausted', () => {

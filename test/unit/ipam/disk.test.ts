@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { findRecord, leaseAddresses, listNetworks, listRecords, releaseAddresses, statusOf } from './api.ts';
-import { faultOf, host, leaseFiles, NETWORK, owner, ownFiles, plan, scratch, texts } from './support.ts';
+import { faultOf, files, host, NETWORK, owner, plan, scratch, texts } from './support.ts';
 
 const SETS = ['10.1.0.0/24'];
 
@@ -36,7 +36,7 @@ describe('a directory where a file belongs', () => {
     const fault = faultOf(() => leaseAddresses(plan(dataDir, SETS), owner('c1'), host()));
     expect([fault.kind, fault.message]).toEqual(['io', `cannot write ${path}: it is a directory (EISDIR)`]);
     rmSync(path, { recursive: true });
-    expect([leaseFiles(dataDir), ownFiles(dataDir)]).toEqual([['10.1.0.2'], ['boot', 'c0:eth0']]);
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual([['10.1.0.2'], ['boot', 'c0:eth0']]);
     expect(texts(leaseAddresses(plan(dataDir, SETS), owner('c1'), host()))).toEqual(['10.1.0.3/24']);
   });
 

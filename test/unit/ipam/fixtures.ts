@@ -1,13 +1,15 @@
 /** What the store's tests and their child processes share: a machine that can be rebooted, plans from a line of text. */
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { formatCidr } from '../../../src/address/cidr.ts';
 import { type Ip, parseIp } from '../../../src/address/ip.ts';
-import { Fault } from '../../../src/fault.ts';
 import { type Host, type IpamPlan, ipamShape, type Lease, type Owner, planIpam } from '../../../src/ipam/index.ts';
 import { parseWith } from '../../../src/schema/explain.ts';
+import { NETWORK } from './files.ts';
 
-export const NETWORK = 'pods';
+export { faultOf } from '../../support/fault.ts';
+export * as files from './files.ts';
+export { NETWORK };
+
 export interface TestHost extends Host {
   readonly lines: string[];
 }
@@ -50,38 +52,4 @@ export function ip(text: string): Ip {
 
 export function texts(leases: readonly Lease[]): string[] {
   return leases.map(({ address }) => formatCidr(address));
-}
-
-/** The files of the network that host-local sees, without `lock` and the cursors, sorted. */
-export function leaseFiles(dataDir: string, network = NETWORK): string[] {
-  const names = readdirSync(`${dataDir}/${network}`);
-  return names.filter((name) => name !== 'lock' && !name.startsWith('last_reserved_ip')).sort();
-}
-
-/** Our own files of the network, sorted. */
-export function ownFiles(dataDir: string, network = NETWORK): string[] {
-  return readdirSync(`${dataDir}/.trestle/${network}`).sort();
-}
-
-export function leaseText(dataDir: string, address: string): string {
-  return readFileSync(`${dataDir}/${NETWORK}/${address}`, 'utf8');
-}
-
-/** A file as host-local writes it. */
-export function foreignLease(dataDir: string, address: string, text: string): string {
-  mkdirSync(`${dataDir}/${NETWORK}`, { recursive: true });
-  const path = `${dataDir}/${NETWORK}/${address}`;
-  writeFileSync(path, text);
-  return path;
-}
-
-/** What `act` throws, which must be a Fault. */
-export function faultOf(act: () => unknown): Fault {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof Fault) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
 }

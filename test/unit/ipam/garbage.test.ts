@@ -8,15 +8,15 @@ import {
   releaseGarbage,
   type ValidAttachments,
 } from './api.ts';
-import { foreignLease, host, ip, leaseFiles, NETWORK, owner, ownFiles, plan, scratch } from './support.ts';
+import { files, host, ip, NETWORK, owner, plan, scratch } from './support.ts';
 
 /** a, b and c are ours, d has no address, e and f are host-local's, f as of old. */
 function populated(): string {
   const dataDir = scratch();
   for (const id of ['a', 'b', 'c']) leaseAddresses(plan(dataDir, ['10.1.0.0/24', 'fd00::/64']), owner(id), host());
   recordAttachment(dataDir, owner('d', { hostVeth: 'vethd' }), host());
-  foreignLease(dataDir, '10.1.0.20', 'e\r\neth0');
-  foreignLease(dataDir, '10.1.0.21', 'f');
+  files.foreign(dataDir, '10.1.0.20', 'e\r\neth0');
+  files.foreign(dataDir, '10.1.0.21', 'f');
   return dataDir;
 }
 
@@ -41,14 +41,14 @@ describe('GC with a list', () => {
       ip('10.1.0.2'),
       ip('fd00::2'),
     ]);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.21', '10.1.0.3', 'fd00::3']);
-    expect(ownFiles(dataDir)).toEqual(['b:eth0', 'boot']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.21', '10.1.0.3', 'fd00::3']);
+    expect(files.own(dataDir)).toEqual(['b:eth0', 'boot']);
   });
 
   test('that is empty releases everything', () => {
     const dataDir = populated();
     expect(idsOf(collect(dataDir, []).released)).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
-    expect([leaseFiles(dataDir), ownFiles(dataDir)]).toEqual([[], ['boot']]);
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual([[], ['boot']]);
   });
 
   test('tells interfaces apart', () => {
@@ -56,7 +56,7 @@ describe('GC with a list', () => {
     for (const ifName of ['eth0', 'eth1'])
       leaseAddresses(plan(dataDir, ['10.1.0.0/24']), owner('a', { ifName }), host());
     collect(dataDir, [{ containerId: 'a', ifName: 'eth1' }]);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.3']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.3']);
   });
 
   test('spares what was made anew between the two steps', () => {
@@ -67,7 +67,7 @@ describe('GC with a list', () => {
     for (const id of ['a', 'e'])
       leaseAddresses(plan(dataDir, ['10.1.0.0/24']), owner(id), host({ nowMs: () => Date.now() + 5 }));
     expect(idsOf(releaseGarbage(dataDir, NETWORK, doomed, host()).released)).toEqual(['c', 'd', 'f']);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.3', '10.1.0.5', '10.1.0.6', 'fd00::3']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.3', '10.1.0.5', '10.1.0.6', 'fd00::3']);
   });
 });
 
@@ -76,7 +76,7 @@ describe('GC without a list', () => {
     const dataDir = populated();
     const { released } = collect(dataDir, undefined, host({ isDead: ({ containerId }) => 'bd'.includes(containerId) }));
     expect(idsOf(released)).toEqual(['b', 'd']);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.2', '10.1.0.20', '10.1.0.21', '10.1.0.4', 'fd00::2', 'fd00::4']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2', '10.1.0.20', '10.1.0.21', '10.1.0.4', 'fd00::2', 'fd00::4']);
   });
 
   test('releases leases without a record that are older than the boot', () => {
@@ -84,7 +84,7 @@ describe('GC without a list', () => {
     const longAgo = new Date(Date.now() - 86_400_000);
     utimesSync(`${dataDir}/${NETWORK}/10.1.0.20`, longAgo, longAgo);
     expect(idsOf(collect(dataDir, undefined).released)).toEqual(['e']);
-    expect(leaseFiles(dataDir)).not.toContain('10.1.0.20');
+    expect(files.leases(dataDir)).not.toContain('10.1.0.20');
   });
 });
 
@@ -98,14 +98,14 @@ describe('GC', () => {
   test('removes broken records and empty leases', () => {
     const dataDir = populated();
     writeFileSync(`${dataDir}/.trestle/${NETWORK}/x:eth0`, '{');
-    foreignLease(dataDir, '10.1.0.99', '');
-    foreignLease(dataDir, '10.1.0.98', 'who knows?');
+    files.foreign(dataDir, '10.1.0.99', '');
+    files.foreign(dataDir, '10.1.0.98', 'who knows?');
     const machine = host();
     collect(dataDir, names('a', 'b', 'c', 'd', 'e', 'f'), machine);
     expect(machine.lines.filter((line) => line.includes('10.1.0.98 does not say whose'))).toHaveLength(1);
-    expect(ownFiles(dataDir)).toEqual(['a:eth0', 'b:eth0', 'boot', 'c:eth0', 'd:eth0']);
-    expect(leaseFiles(dataDir)).not.toContain('10.1.0.99');
-    expect(leaseFiles(dataDir)).toContain('10.1.0.98');
+    expect(files.own(dataDir)).toEqual(['a:eth0', 'b:eth0', 'boot', 'c:eth0', 'd:eth0']);
+    expect(files.leases(dataDir)).not.toContain('10.1.0.99');
+    expect(files.leases(dataDir)).toContain('10.1.0.98');
   });
 
   test('goes on past what it cannot remove, and names it', () => {

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { leaseFiles, leaseText, ownFiles, scratch } from './support.ts';
+import { files, scratch } from './support.ts';
 import { startWorker, type Worker } from './workers.ts';
 
 const PROCESSES = 8;
@@ -23,11 +23,11 @@ describe(`${PROCESSES} processes at once`, () => {
     for (let round = 0; round < 20; round++) {
       const held = (await Promise.all(team.map((worker, at) => worker.ask<string[]>(`fill r${round}p${at}`)))).flat();
       expect(held).toHaveLength(ADDRESSES);
-      expect(held.sort()).toEqual(leaseFiles(dataDir));
-      expect(new Set(held.map((address) => leaseText(dataDir, address))).size).toBe(ADDRESSES);
-      expect(ownFiles(dataDir)).toHaveLength(ADDRESSES + 1);
+      expect(held.sort()).toEqual(files.leases(dataDir));
+      expect(new Set(held.map((address) => files.text(dataDir, address))).size).toBe(ADDRESSES);
+      expect(files.own(dataDir)).toHaveLength(ADDRESSES + 1);
       await Promise.all(team.map((worker) => worker.ask('empty')));
-      expect([leaseFiles(dataDir), ownFiles(dataDir)]).toEqual([[], ['boot']]);
+      expect([files.leases(dataDir), files.own(dataDir)]).toEqual([[], ['boot']]);
     }
   }, 120_000);
 
@@ -47,7 +47,7 @@ describe(`${PROCESSES} processes at once`, () => {
       freeAt.set(address, to);
     }
     expect(freeAt.size).toBeLessThan(spans.length);
-    expect(leaseFiles(dataDir)).toEqual([]);
+    expect(files.leases(dataDir)).toEqual([]);
   }, 60_000);
 
   test('that are killed at any moment leave what the next ones can put right', async () => {
@@ -60,15 +60,15 @@ describe(`${PROCESSES} processes at once`, () => {
       for (const worker of team) worker.kill();
       await Promise.all(filling);
     }
-    expect(leaseFiles(dataDir).length).toBeGreaterThan(5);
-    const held = leaseFiles(dataDir).map((address) => leaseText(dataDir, address).replace('\r\n', ':'));
+    expect(files.leases(dataDir).length).toBeGreaterThan(5);
+    const held = files.leases(dataDir).map((address) => files.text(dataDir, address).replace('\r\n', ':'));
     expect(new Set(held).size).toBe(held.length);
-    const recorded = ownFiles(dataDir).filter((name) => name.includes(':'));
+    const recorded = files.own(dataDir).filter((name) => name.includes(':'));
     expect(held.filter((holder) => !recorded.includes(holder))).toEqual([]);
     const last = startWorker(dataDir, SUBNET);
     started.push(last);
     for (const name of recorded) await last.ask(`del ${name.split(':')[0]}`);
-    expect(leaseFiles(dataDir)).toEqual([]);
+    expect(files.leases(dataDir)).toEqual([]);
     expect(await last.ask<string[]>('fill after')).toHaveLength(ADDRESSES);
   }, 60_000);
 });

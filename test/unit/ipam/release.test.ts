@@ -1,19 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { leaseAddresses, releaseAddresses } from './api.ts';
-import {
-  foreignLease,
-  host,
-  ip,
-  leaseFiles,
-  leaseText,
-  NETWORK,
-  owner,
-  ownFiles,
-  plan,
-  scratch,
-  texts,
-} from './support.ts';
+import { files, host, ip, NETWORK, owner, plan, scratch, texts } from './support.ts';
 
 const SETS = ['10.1.0.0/24', 'fd00::/64'];
 
@@ -23,12 +11,12 @@ describe('DEL', () => {
     leaseAddresses(plan(dataDir, SETS), owner('c1'), host());
     leaseAddresses(plan(dataDir, SETS), owner('c2'), host());
     expect(releaseAddresses(dataDir, owner('c1'), host())).toEqual([ip('10.1.0.2'), ip('fd00::2')]);
-    expect([leaseFiles(dataDir), ownFiles(dataDir)]).toEqual([
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual([
       ['10.1.0.3', 'fd00::3'],
       ['boot', 'c2:eth0'],
     ]);
     expect(releaseAddresses(dataDir, owner('c1'), host())).toEqual([]);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.3', 'fd00::3']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.3', 'fd00::3']);
   });
 
   test('of one interface leaves the other', () => {
@@ -36,7 +24,7 @@ describe('DEL', () => {
     leaseAddresses(plan(dataDir, SETS), owner('c1'), host());
     leaseAddresses(plan(dataDir, SETS), owner('c1', { ifName: 'eth1' }), host());
     releaseAddresses(dataDir, owner('c1', { ifName: 'eth1' }), host());
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.2', 'fd00::2']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2', 'fd00::2']);
   });
 
   test('without a data directory does nothing, and makes none', () => {
@@ -47,53 +35,53 @@ describe('DEL', () => {
 
   test('for one that was never added changes nothing', () => {
     const dataDir = scratch();
-    foreignLease(dataDir, '10.1.0.2', 'other\r\neth0');
+    files.foreign(dataDir, '10.1.0.2', 'other\r\neth0');
     expect(releaseAddresses(dataDir, owner('c1'), host())).toEqual([]);
     expect(readdirSync(dataDir)).toEqual([NETWORK]);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.2']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2']);
   });
 
   test('leaves a lease that is somebody else’s by now', () => {
     const dataDir = scratch();
     leaseAddresses(plan(dataDir, SETS), owner('c1'), host());
     rmSync(`${dataDir}/${NETWORK}/10.1.0.2`);
-    foreignLease(dataDir, '10.1.0.2', 'other\r\neth0');
+    files.foreign(dataDir, '10.1.0.2', 'other\r\neth0');
     expect(releaseAddresses(dataDir, owner('c1'), host())).toEqual([ip('fd00::2')]);
-    expect([leaseFiles(dataDir), ownFiles(dataDir)]).toEqual([['10.1.0.2'], ['boot']]);
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual([['10.1.0.2'], ['boot']]);
   });
 });
 
 describe('DEL of what host-local added', () => {
   test('finds its leases by their content', () => {
     const dataDir = scratch();
-    foreignLease(dataDir, '10.1.0.7', 'c1\r\neth0');
-    foreignLease(dataDir, 'fd00::7', 'c1\r\neth0\n');
-    foreignLease(dataDir, '10.1.0.8', 'c1\r\neth1');
-    foreignLease(dataDir, '10.1.0.9', 'c10\r\neth0');
+    files.foreign(dataDir, '10.1.0.7', 'c1\r\neth0');
+    files.foreign(dataDir, 'fd00::7', 'c1\r\neth0\n');
+    files.foreign(dataDir, '10.1.0.8', 'c1\r\neth1');
+    files.foreign(dataDir, '10.1.0.9', 'c10\r\neth0');
     const released = releaseAddresses(dataDir, owner('c1'), host());
     expect(released).toHaveLength(2);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.8', '10.1.0.9']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.8', '10.1.0.9']);
     expect(existsSync(`${dataDir}/.trestle`)).toBe(false);
   });
 
   test('takes a lease without interface only where none has it', () => {
     const dataDir = scratch();
-    foreignLease(dataDir, '10.1.0.7', 'c1');
-    foreignLease(dataDir, '10.1.0.8', 'c1\r\neth0');
+    files.foreign(dataDir, '10.1.0.7', 'c1');
+    files.foreign(dataDir, '10.1.0.8', 'c1\r\neth0');
     releaseAddresses(dataDir, owner('c1'), host());
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.7']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.7']);
     releaseAddresses(dataDir, owner('c1'), host());
-    expect(leaseFiles(dataDir)).toEqual([]);
+    expect(files.leases(dataDir)).toEqual([]);
   });
 
   test('is not stopped by a directory or broken files among the leases', () => {
     const dataDir = scratch();
     mkdirSync(`${dataDir}/${NETWORK}/10.1.0.2`, { recursive: true });
-    foreignLease(dataDir, '10.1.0.3', '');
-    foreignLease(dataDir, '10.1.0.4', '\0\0');
-    foreignLease(dataDir, '10.1.0.5', 'c1\r\neth0');
+    files.foreign(dataDir, '10.1.0.3', '');
+    files.foreign(dataDir, '10.1.0.4', '\0\0');
+    files.foreign(dataDir, '10.1.0.5', 'c1\r\neth0');
     expect(releaseAddresses(dataDir, owner('c1'), host())).toEqual([ip('10.1.0.5')]);
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.2', '10.1.0.3', '10.1.0.4']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2', '10.1.0.3', '10.1.0.4']);
   });
 });
 
@@ -115,8 +103,8 @@ describe('after a kill at any instant of an ADD or a DEL, DEL leaves nothing', (
     if (!second) rmSync(`${dataDir}/${NETWORK}/fd00::2`);
     writeFileSync(`${dataDir}/.trestle/${NETWORK}/.new-lease`, 'c1\r\neth0');
     releaseAddresses(dataDir, owner('c1'), host());
-    expect(leaseFiles(dataDir)).toEqual(['10.1.0.3', 'fd00::3']);
-    expect(ownFiles(dataDir).filter((name) => name.includes(':'))).toEqual(['c2:eth0']);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.3', 'fd00::3']);
+    expect(files.own(dataDir).filter((name) => name.includes(':'))).toEqual(['c2:eth0']);
     expect(texts(leaseAddresses(plan(dataDir, SETS), owner('c1'), host()))).toEqual(['10.1.0.4/24', 'fd00::4/64']);
   });
 
@@ -126,7 +114,7 @@ describe('after a kill at any instant of an ADD or a DEL, DEL leaves nothing', (
     writeFileSync(`${dataDir}/.trestle/${NETWORK}/c1:eth0`, text);
     const machine = host();
     expect(releaseAddresses(dataDir, owner('c1'), machine)).toHaveLength(2);
-    expect([leaseFiles(dataDir), ownFiles(dataDir)]).toEqual([[], ['boot']]);
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual([[], ['boot']]);
     expect(machine.lines).toHaveLength(1);
   });
 });
@@ -136,7 +124,7 @@ test('leases of very different attachments do not get mixed up', () => {
   const ids = ['a', 'a.b', 'a-b', 'a_b', 'A', 'aa'];
   for (const id of ids) leaseAddresses(plan(dataDir, ['10.1.0.0/24']), owner(id), host());
   releaseAddresses(dataDir, owner('a'), host());
-  expect(leaseFiles(dataDir).map((name) => leaseText(dataDir, name))).toEqual(
+  expect(files.leases(dataDir).map((name) => files.text(dataDir, name))).toEqual(
     ids.slice(1).map((id) => `${id}\r\neth0`),
   );
 });

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'bun:test';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { leaseAddresses, statusOf } from './api.ts';
-import { faultOf, foreignLease, host, leaseFiles, NETWORK, owner, ownFiles, plan, scratch } from './support.ts';
+import { faultOf, files, host, NETWORK, owner, plan, scratch } from './support.ts';
 
 describe('STATUS', () => {
   test('counts what is free of each range set', () => {
     const dataDir = scratch();
     const network = plan(dataDir, ['10.1.0.0/29 10.2.0.0/30', 'fd00::/64'], { section: { exclude: ['10.1.0.6/32'] } });
     leaseAddresses(network, owner('a'), host());
-    foreignLease(dataDir, '10.2.0.2', 'x\r\neth0');
-    foreignLease(dataDir, '10.1.0.6', 'excluded by now\r\neth0');
-    foreignLease(dataDir, '10.9.0.9', 'of another range\r\neth0');
+    files.foreign(dataDir, '10.2.0.2', 'x\r\neth0');
+    files.foreign(dataDir, '10.1.0.6', 'excluded by now\r\neth0');
+    files.foreign(dataDir, '10.9.0.9', 'of another range\r\neth0');
     expect(statusOf(network, host())).toEqual([
       { rangeSet: 0, free: 3n, total: 5n },
       { rangeSet: 1, free: 2n ** 64n - 3n, total: 2n ** 64n - 2n },
@@ -20,7 +20,7 @@ describe('STATUS', () => {
   test('of a network that was never used is good, and leaves no lease', () => {
     const dataDir = `${scratch()}/new`;
     expect(statusOf(plan(dataDir, ['10.1.0.0/24']), host())).toEqual([{ rangeSet: 0, free: 253n, total: 253n }]);
-    expect([leaseFiles(dataDir), ownFiles(dataDir)]).toEqual([[], ['boot']]);
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual([[], ['boot']]);
   });
 
   test('is unavailable where a range set has none left, and says who holds them', () => {

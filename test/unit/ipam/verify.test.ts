@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { leaseAddresses, recordAttachment, verifyLeases } from './api.ts';
-import { faultOf, foreignLease, host, ip, NETWORK, owner, plan, scratch } from './support.ts';
+import { faultOf, files, host, ip, NETWORK, owner, plan, scratch } from './support.ts';
 
 const BOTH = [ip('10.1.0.2'), ip('fd00::2')];
 
@@ -27,7 +27,7 @@ describe('CHECK', () => {
 
   test('passes for what host-local added', () => {
     const dataDir = scratch();
-    foreignLease(dataDir, '10.1.0.7', 'c1\r\neth0');
+    files.foreign(dataDir, '10.1.0.7', 'c1\r\neth0');
     verifyLeases(dataDir, owner('c1'), [ip('10.1.0.7')], host());
   });
 

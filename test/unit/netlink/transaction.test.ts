@@ -2,11 +2,11 @@
 
 import { describe, expect, test } from 'bun:test';
 import { connect, type Request } from '../../../src/netlink/connection.ts';
-import { KernelError } from '../../../src/netlink/error.ts';
 import type { Message } from '../../../src/netlink/message.ts';
 import { commit } from '../../../src/netlink/nft/batch.ts';
 import { EAGAIN, EBUSY, EEXIST, EINTR, ENOBUFS, ENOENT, EPERM } from '../../../src/sys/errno.ts';
 import { SystemError } from '../../../src/sys/libc.ts';
+import { kernelErrorOf } from '../../support/fault.ts';
 import { type Answer, type FakeKernel, fakeKernel, verdict } from './fake-kernel.ts';
 
 const change = (operation: string): Request => ({
@@ -21,16 +21,6 @@ const run = (kernel: FakeKernel) => commit(connect(kernel), [change('do a'), cha
 /** Answers the changes, not the ends: that is what the kernel does unless it refuses the whole. */
 function inner(messages: readonly Message[], errnos: readonly number[]): Answer[] {
   return messages.slice(1, -1).map((message, at) => [verdict(message, errnos[at] ?? 0)]);
-}
-
-function errorOf(action: () => unknown): KernelError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof KernelError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
 }
 
 test('is one datagram, its changes acknowledged and its ends not', () => {
@@ -48,14 +38,14 @@ test('is one datagram, its changes acknowledged and its ends not', () => {
 
 test('names the change that was refused', () => {
   const kernel = fakeKernel((messages) => inner(messages, [0, EEXIST]));
-  expect(errorOf(() => run(kernel)).message).toBe('cannot do b: already exists (EEXIST)');
+  expect(kernelErrorOf(() => run(kernel)).message).toBe('cannot do b: already exists (EEXIST)');
   expect(kernel.datagrams).toHaveLength(1);
 });
 
 describe('refused at its beginning', () => {
   test('fails at once: no change is answered then', () => {
     const kernel = fakeKernel(([begin] = []) => [[verdict(begin as Message, EPERM)]]);
-    const error = errorOf(() => run(kernel));
+    const error = kernelErrorOf(() => run(kernel));
     expect([error.errno, error.message]).toEqual([
       EPERM,
       'cannot begin a transaction of nftables: operation not permitted (EPERM)',
@@ -65,7 +55,7 @@ describe('refused at its beginning', () => {
 
   test('but acknowledged there, it still waits for its changes', () => {
     const kernel = fakeKernel((messages) => [[verdict(messages[0] as Message)], ...inner(messages, [0, ENOENT])]);
-    expect(errorOf(() => run(kernel)).operation).toBe('do b');
+    expect(kernelErrorOf(() => run(kernel)).operation).toBe('do b');
   });
 });
 
@@ -80,7 +70,7 @@ describe.each([EAGAIN, EBUSY, EINTR, ENOBUFS])('refused with errno %d', (errno) 
 
   test('each time is given up', () => {
     const kernel = fakeKernel((messages) => inner(messages, [errno, errno]));
-    const error = errorOf(() => run(kernel));
+    const error = kernelErrorOf(() => run(kernel));
     expect([error.operation, error.errno]).toEqual(['do a', errno]);
     expect(kernel.datagrams.length).toBeWithin(2, 20);
   });
@@ -88,7 +78,7 @@ describe.each([EAGAIN, EBUSY, EINTR, ENOBUFS])('refused with errno %d', (errno) 
 
 test('that the kernel does not answer names a change, not the end that is never answered', () => {
   const kernel = fakeKernel((messages) => inner(messages, []).slice(0, 1));
-  const error = errorOf(() => run(kernel));
+  const error = kernelErrorOf(() => run(kernel));
   expect([error.operation, error.errno]).toEqual(['do b', EAGAIN]);
 });
 

@@ -1,9 +1,9 @@
 /** The routes that an interface gets, before they are sent. */
 
-import { describe, expect, test } from 'bun:test';
+import { expect, test } from 'bun:test';
 import { type Cidr, formatCidr, parseCidr } from '../../../src/address/cidr.ts';
 import { formatIp, type Ip, parseIp } from '../../../src/address/ip.ts';
-import { type Addressing, isReachable, linkRoutes } from '../../../src/network/addressing.ts';
+import { type Addressing, linkRoutes } from '../../../src/network/addressing.ts';
 import type { Route } from '../../../src/schema/net.ts';
 
 const cidr = (text: string) => parseCidr(text) as Cidr;
@@ -42,21 +42,4 @@ test('where there is no such gateway, it leads to neighbours', () => {
 test('all else of a route is kept', () => {
   const route = { dst: cidr('10.9.0.0/16'), mtu: 1400, advmss: 1360, priority: 7, table: 100, scope: 253 };
   expect(linkRoutes(7, addressing([V4], [route]))).toEqual([{ ...route, index: 7, gateway: V4.gateway }]);
-});
-
-describe('a route is reachable', () => {
-  const route = (gateway: string | undefined) => ({
-    index: 7,
-    dst: cidr('0.0.0.0/0'),
-    gateway: gateway && ip(gateway),
-  });
-  test.each([
-    ['10.1.0.254', true],
-    ['fd00::ffff', true],
-    [undefined, true],
-    ['10.1.1.1', false],
-    ['fd00:0:0:1::1', false],
-  ])('through %s: %p', (gateway, expected) => {
-    expect(isReachable(route(gateway) as never, addressing([V4, V6]))).toBe(expected);
-  });
 });

@@ -81,7 +81,7 @@ describe('opening', () => {
     ['what is not there', () => '/nonexistent/file', file.O_RDONLY, 'ENOENT'],
     ['what is below a file', () => `${scratchFile('')}/x`, file.O_RDONLY, 'ENOTDIR'],
     ['a file as a directory', () => scratchFile(''), file.O_RDONLY | file.O_DIRECTORY, 'ENOTDIR'],
-    ['a directory for writing', scratchDirectory, file.O_RDWR, 'EISDIR'],
+    ['a directory for writing', scratchDirectory, file.O_WRONLY, 'EISDIR'],
     ['a name with a NUL, which C would cut short', () => `${scratchFile('')}\0x`, file.O_RDONLY, 'EINVAL'],
   ])('%s is refused', (_, path, flags, code) => {
     expect(codeOf(() => file.openFile(path(), flags))).toBe(code);

@@ -1,0 +1,108 @@
+/** The log file of one call (`log` in the configuration): JSON, a line for each step, each message and the end. */
+
+import { reasonOf } from '../fault.ts';
+import { isAtLeast, type Journal, type Log, type LogLevel, plainJournal, type Step } from '../log.ts';
+import { createComplaints } from '../schema/complaints.ts';
+import { monotonicMs } from '../sys/clock.ts';
+import { appendLine, openLogFile } from '../sys/logFile.ts';
+import { podName } from './args.ts';
+import type { Environment } from './environment.ts';
+import type { CniError } from './error.ts';
+import { tidyKeys } from './keys.ts';
+import { type LogSection, logShape } from './log-config.ts';
+
+export interface CallJournal extends Journal {
+  /** The end of the call: what it printed. */
+  succeeded(result: object | undefined): void;
+  failed(error: CniError): void;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+/** Writes a line if its level is wanted. */
+type Write = (level: LogLevel, content: Json) => void;
+
+/**
+ * The journal of a call. It is opened before the configuration is validated, so that what is wrong with that is logged too.
+ * A file that cannot be written is no reason to fail: the first time it is told to `log`, then it is done without.
+ */
+export function openJournal(environment: Environment, json: Json, log: Log): CallJournal {
+  const section = sectionOf(json);
+  if (section?.file === undefined) return closedJournal(log);
+  const write = writerFor(section.file, section.level ?? 'info', factsOf(environment, json), log);
+  const startedMs = monotonicMs();
+  write('debug', { msg: 'called', netns: environment.netns, args: environment.args, config: json });
+  return {
+    log: (level, msg) => {
+      log(level, msg);
+      write(level, { msg });
+    },
+    step: stepWith(write),
+    succeeded: (result) => write('info', { msg: 'done', ms: msSince(startedMs), result }),
+    failed: ({ code, msg, details }) =>
+      write('error', { msg: 'failed', ms: msSince(startedMs), error: { code, msg, details } }),
+  };
+}
+
+/** Of a call that keeps no log, or of which is not known yet whether it does. */
+export function closedJournal(log: Log): CallJournal {
+  return { ...plainJournal(log), succeeded: nothing, failed: nothing };
+}
+
+function nothing(): void {
+  // Nobody keeps it.
+}
+
+/** What is wrong with it is told when the whole configuration is read. */
+function sectionOf(json: Json): LogSection | undefined {
+  const key = Object.keys(json).find((name) => name.toLowerCase() === 'log');
+  if (key === undefined) return undefined;
+  const complaints = createComplaints();
+  const section = logShape.read(tidyKeys(logShape, json[key], nothing), complaints);
+  return complaints.count() === 0 ? section : undefined;
+}
+
+/** What every line says of the call. */
+function factsOf({ command, containerId, ifName, args, variables }: Environment, { name }: Json): Json {
+  return {
+    command,
+    pid: process.pid,
+    containerID: containerId || undefined,
+    ifname: ifName || undefined,
+    network: typeof name === 'string' ? name : undefined,
+    pod: podName(args),
+    traceparent: variables.TRACEPARENT || undefined,
+  };
+}
+
+function writerFor(file: string, threshold: LogLevel, facts: Json, log: Log): Write {
+  let fd: number | undefined;
+  let broken = false;
+  return (level, content) => {
+    if (broken || !isAtLeast(level, threshold)) return;
+    try {
+      fd ??= openLogFile(file);
+      appendLine(fd, JSON.stringify({ time: new Date().toISOString(), level, ...facts, ...content }));
+    } catch (error) {
+      broken = true;
+      log('warn', `cannot write the log ${file}: ${reasonOf(error)}; going on without it`);
+    }
+  };
+}
+
+function stepWith(write: Write): Step {
+  return (step, action) => {
+    const startedMs = monotonicMs();
+    try {
+      const result = action();
+      write('info', { step, ms: msSince(startedMs) });
+      return result;
+    } catch (error) {
+      write('error', { step, ms: msSince(startedMs), error: reasonOf(error) });
+      throw error;
+    }
+  };
+}
+
+function msSince(startedMs: number): number {
+  return Math.round((monotonicMs() - startedMs) * 1000) / 1000;
+}

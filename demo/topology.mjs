@@ -22,11 +22,13 @@ export function readTopology({ internet, node, containers }) {
   };
 }
 
-/** The elements of all sets and maps of nftables in a namespace, each with the set it is in. */
+/** The elements of all sets and maps of nftables in a namespace, each with the set it is in; not the sets' own anchors. */
 export function readElements(netns) {
   const sets = nftJson(netns, 'list', 'ruleset').flatMap((object) => object.set ?? object.map ?? []);
   return sets.flatMap(({ family, table, name, elem = [] }) =>
-    elem.map((element) => ({ set: `${family} ${table} ${name}`, element })),
+    elem
+      .filter((element) => element.elem?.comment !== 'anchor')
+      .map((element) => ({ set: `${family} ${table} ${name}`, element })),
   );
 }
 

@@ -1,6 +1,7 @@
 /** ADD: the table of contents. Each step that changed something pushes its inverse; an error runs them backwards. */
 
 import { formatCidr } from '../address/cidr.ts';
+import type { Family } from '../address/ip.ts';
 import { formatMac } from '../address/mac.ts';
 import { Fault } from '../fault.ts';
 import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../ipam/index.ts';
@@ -12,9 +13,9 @@ import { ensureForwardAccept, withdrawForwardAccept } from '../network/forward-a
 import { ensureForwarding } from '../network/forwarding.ts';
 import { ensureGateways } from '../network/gateway.ts';
 import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
-import { masquerade, unmasquerade } from '../network/masquerade-backend.ts';
 import { uplinkMtu } from '../network/mtu.ts';
-import { containerMac, hostVethName } from '../network/names.ts';
+import { hostVethName } from '../network/names.ts';
+import { closeToAdvertisements, keepAdvertisedRoutes } from '../network/router-advertisements.ts';
 import { createUndo, type Undo } from '../network/undo.ts';
 import { createVethPair, type VethPair } from '../network/veth.ts';
 import { sameNetns } from '../sys/netns.ts';
@@ -29,11 +30,13 @@ import {
   withGateways,
 } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
+import { guardContainer, masqueradeAddress } from './filters.ts';
+import { guardNote, macOf } from './guard.ts';
 import { addHost, mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import type { Result } from './result.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { backendNote, encodeNotes, masqueradeEntry } from './traces.ts';
+import { backendNote, encodeNotes } from './traces.ts';
 
 interface Add extends Journal {
   readonly request: MainRequest;
@@ -73,7 +76,7 @@ function attach(call: Add): Result {
   const { keepDown, ipMasq, isGateway, forward } = call.settings;
   if (!keepDown) step('configure the interface', () => configure(call, pair, allocation));
   if (ipMasq) step('masquerade', () => masqueradeAddresses(call, allocation));
-  if (isGateway) step('forward', () => ensureForwarding(familiesOf(allocation)));
+  if (isGateway) step('forward', () => startForwarding(call, familiesOf(allocation)));
   if (forward) step('accept what is forwarded', () => acceptForwarding(call, bridge, allocation));
   return resultOf(call, bridge, pair, allocation);
 }
@@ -90,7 +93,8 @@ function takeAddresses({ request, plan, node, container, undo, log, settings }: 
   const { device, inode } = container.netns;
   const hostVeth = hostVethName(request);
   const netns = { path, device, inode };
-  const notes = encodeNotes({ process: process.pid, masquerade: settings.ipMasq, ...backendNote(settings.backend) });
+  const masquerade = settings.ipMasq;
+  const notes = encodeNotes({ process: process.pid, masquerade, ...filterNotes(request, settings) });
   const owner: Owner = { network, containerId, ifName, pod, netns, hostVeth, notes };
   const host = addHost(node, owner, log);
   const allocation = allocate(request, plan, owner, host);
@@ -105,16 +109,22 @@ function takeElsewhere({ request, settings, node, container, undo, log, step }: 
   refuseAdvertisements(container, request.ifName);
   undo.push(`have ${delegation.type} release the addresses`, () => delegateCommand(delegation, 'DEL'));
   const given = step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));
-  if (settings.ipMasq) noteMasquerade(request, given, mainHost(node, log), backendNote(settings.backend));
+  if (settings.ipMasq) noteMasquerade(request, given, mainHost(node, log), filterNotes(request, settings));
   const allocation = withGateways(given, settings);
   if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation), settings.forceAddress, port);
   return allocation;
 }
 
 /** DEL has no other way to know what somebody else's IPAM gave. */
-function noteMasquerade(request: MainRequest, { addresses }: Allocation, host: Host, backend: object): void {
+function noteMasquerade(request: MainRequest, { addresses }: Allocation, host: Host, filters: FilterNotes): void {
   const masquerade = addresses.map(({ address }) => formatCidr(address));
-  amendRecord(request.dataDir, request, encodeNotes({ process: process.pid, masquerade, ...backend }), host);
+  amendRecord(request.dataDir, request, encodeNotes({ process: process.pid, masquerade, ...filters }), host);
+}
+
+type FilterNotes = ReturnType<typeof filterNotes>;
+
+function filterNotes(request: MainRequest, settings: Settings) {
+  return { ...guardNote(request, settings), ...backendNote(settings.backend) };
 }
 
 function prepareBridge(
@@ -124,16 +134,15 @@ function prepareBridge(
   mtu: number | undefined,
 ): Link {
   const bridge = ensureBridge(node.route, found, { name: settings.bridge, mtu, promiscuous: settings.promiscuous });
+  if (settings.isGateway) closeToAdvertisements(node.route, bridge);
   if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation), settings.forceAddress);
   return bridge;
 }
 
-function plugIn(
-  { request, settings, node, container, undo, log }: Add,
-  bridge: Link,
-  mtu: number | undefined,
-): VethPair {
-  const mac = request.mac ?? containerMac(request);
+function plugIn(call: Add, bridge: Link, mtu: number | undefined): VethPair {
+  const { request, settings, node, container, undo, log } = call;
+  const mac = macOf(request);
+  if (settings.guarded) guardContainer(call, bridge, mac);
   const port = { hairpin: settings.hairpin, isolated: settings.isolated };
   const veth = { attachment: request, containerMac: mac, mtu, port };
   // Before the veth, since it does something only when that is gone.
@@ -146,12 +155,13 @@ function configure({ container, settings }: Add, pair: VethPair, allocation: All
   configureInterface(container, pair.container, { ...allocation, detectDuplicates });
 }
 
-function masqueradeAddresses({ request, settings, node, undo }: Add, { addresses }: Allocation): void {
-  for (const { address } of addresses) {
-    const entry = masqueradeEntry(request, address);
-    masquerade(node, settings.backend, entry);
-    undo.push('remove the masquerading', () => unmasquerade(node, settings.backend, entry));
-  }
+function masqueradeAddresses(call: Add, { addresses }: Allocation): void {
+  for (const { address } of addresses) masqueradeAddress(call, address);
+}
+
+function startForwarding({ node }: Add, families: ReadonlySet<Family>): void {
+  if (families.has(6)) keepAdvertisedRoutes(node.route);
+  ensureForwarding(families);
 }
 
 function acceptForwarding({ node, log }: Add, bridge: Link, allocation: Allocation): void {

@@ -8,9 +8,11 @@ import { verifyForwarding } from '../network/forwarding.ts';
 import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
 import { verifyMasqueraded } from '../network/masquerade-backend.ts';
 import { hostVethName } from '../network/names.ts';
+import { verifyAdvertisementsRefused } from '../network/router-advertisements.ts';
 import * as verify from '../network/verify.ts';
 import { type Allocation, familiesOf, filteredFamilies, gatewaysOf, withGateways } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
+import { verifyContainerGuard } from './guard.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { decodeResult, type Result, type ResultInterface, type ResultIp } from './result.ts';
@@ -53,6 +55,7 @@ function verifyAttachment(
   const { delegation } = request;
   if (delegation !== undefined) step(`have ${delegation.type} do CHECK`, () => delegateCommand(delegation, 'CHECK'));
   if (settings.ipMasq) step('verify the masquerading', () => verifyMasquerading(request, settings, ips, node));
+  if (settings.guarded) step('verify the MAC guard', () => verifyContainerGuard(node, request, settings));
   if (settings.isGateway) step('verify the forwarding', () => verifyForwarding(familiesOf(allocation)));
   if (settings.forward) {
     const verifyAccept = () => verifyForwardAccept(node, settings.bridge, filteredFamilies(allocation));
@@ -85,6 +88,7 @@ function verifyLinks(
     promiscuous: settings.promiscuous,
     gateways,
   });
+  verifyAdvertisementsRefused(bridge);
   const { hairpin, isolated, mtu } = settings;
   const port = { name: hostVethOf(request, previous, settings), hairpin, isolated, mtu };
   const host = verify.verifyHostVeth(node.route, bridge, port);

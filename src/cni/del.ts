@@ -13,6 +13,7 @@ import { removeStrayMasquerade, straysOf } from '../network/stray-masquerade.ts'
 import { removeHostVeth } from '../network/veth.ts';
 import { type Delegation, delegateCommand } from './delegate.ts';
 import { removeForeignInterface } from './foreign.ts';
+import { removeContainerGuard } from './guard.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { bridgeName } from './settings.ts';
@@ -38,6 +39,7 @@ export function del(request: MainRequest, { log, step }: Journal): void {
       ...attempt(() => step('remove the masquerading', () => removeMasquerading(request, record, node))),
       ...attempt(() => step('remove the interface', () => removeInterface(request, record, node, bridge))),
     ];
+    if (failures.length === 0) failures.push(...attempt(() => removeContainerGuard(node, request, record)));
     // With the interface still there, the address is still in use: it stays leased, and the runtime will call again.
     if (failures.length === 0 && !releasesFirst) failures.push(...releaseElsewhere());
     if (failures.length === 0)

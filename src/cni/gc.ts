@@ -10,6 +10,7 @@ import { aliasOwner, hostVethName, isOwnedBy, ownerText } from '../network/names
 import { removeStrayMasquerade, straysBeside } from '../network/stray-masquerade.ts';
 import { removeHostVeth } from '../network/veth.ts';
 import { delegateCommand } from './delegate.ts';
+import { removeOrphanGuards, removeRecordedGuard } from './guard.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { bridgeName } from './settings.ts';
@@ -26,9 +27,7 @@ export function gc(request: MainRequest, { log, step }: Journal): void {
     const detached = step('detach', () => doomed.filter((one) => succeeds(failures, () => detach(node, one))));
     failures.push(...step('release the addresses', () => releaseGarbage(dataDir, network, detached, host).failures));
     if (validAttachments !== undefined) {
-      const masquerades = request.config.ipMasq === true;
-      const remove = () => removeOrphans(node, network, validAttachments, masquerades);
-      succeeds(failures, () => step('remove what has no record', remove));
+      succeeds(failures, () => step('remove what has no record', () => removeOrphans(node, request, validAttachments)));
     }
     const withdraw = () => withdrawForwardAccept(node, bridgeName(request.config), log);
     succeeds(failures, () => step('take back what forwarding needed', withdraw));
@@ -44,22 +43,21 @@ export function gc(request: MainRequest, { log, step }: Journal): void {
 
 function detach(node: NodeKernel, { attachment, record }: Doomed): void {
   removeHostVeth(node.route, record?.hostVeth ?? hostVethName(attachment));
-  if (record !== undefined) removeRecordedMasquerade(node, record);
+  if (record === undefined) return;
+  removeRecordedMasquerade(node, record);
+  removeRecordedGuard(node, record);
 }
 
 /** What has lost its record: veths are known by their alias, set elements by their comment. */
-function removeOrphans(
-  node: NodeKernel,
-  network: string,
-  valid: readonly Omit<Attachment, 'network'>[],
-  masquerades: boolean,
-): void {
+function removeOrphans(node: NodeKernel, request: MainRequest, valid: readonly Omit<Attachment, 'network'>[]): void {
+  const { network } = request;
   const owners = new Set(valid.map((attachment) => ownerText({ ...attachment, network })));
   for (const { name, alias } of findLinks(node.route)) {
     const owner = aliasOwner(alias);
     if (owner !== undefined && isOwnedBy(network, owner) && !owners.has(owner)) removeHostVeth(node.route, name);
   }
-  if (masquerades) removeStrayMasquerade(node, straysBeside(network, valid));
+  if (request.config.ipMasq) removeStrayMasquerade(node, straysBeside(network, valid));
+  removeOrphanGuards(node, request, owners);
 }
 
 function succeeds(failures: unknown[], action: () => void): boolean {

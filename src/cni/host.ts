@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import type { NodeKernel } from '../network/kernel.ts';
 import { findLink } from '../network/links.ts';
 import { statPath } from '../sys/stat.ts';
+import { removeRecordedGuard } from './guard.ts';
 import { recordedProcess, removeRecordedMasquerade } from './traces.ts';
 
 /** The machine for the main plugin: a veth dies with its netns, so one that is there proves its attachment alive. */
@@ -15,7 +16,10 @@ export function mainHost(node: NodeKernel, log: Log): Host {
   return {
     ...host,
     isDead: (record) => record.bootId !== host.bootId || (!hasVeth(record) && host.isDead(record)),
-    onReclaim: (record) => removeRecordedMasquerade(node, record),
+    onReclaim: (record) => {
+      removeRecordedMasquerade(node, record);
+      removeRecordedGuard(node, record);
+    },
   };
 }
 

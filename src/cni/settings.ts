@@ -26,6 +26,8 @@ export interface Settings {
   /** The container's interface stays down. */
   readonly keepDown: boolean;
   readonly detectDuplicates: boolean;
+  /** Frames come from the container with its own MAC only. */
+  readonly guarded: boolean;
 }
 
 const DEFAULT_BRIDGE = 'cni0';
@@ -49,6 +51,7 @@ export function readSettings(config: MainConfig): Settings {
     forceAddress: config.forceAddress === true,
     keepDown: config.disableContainerInterface === true,
     detectDuplicates: config.enabledad === true,
+    guarded: config.macspoofchk === true,
   };
 }
 
@@ -71,8 +74,7 @@ function verifyCombinations(config: MainConfig): void {
     });
   }
   // preserveDefaultVlan says nothing where no VLAN is set.
-  const asked = (['vlan', 'macspoofchk'] as const).find((key) => config[key]);
-  if (asked !== undefined) throw unsupported(`"${asked}"`);
+  if (config.vlan) throw unsupported('"vlan"');
   if (config.vlanTrunk?.length) throw unsupported('"vlanTrunk"');
 }
 

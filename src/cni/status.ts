@@ -6,7 +6,8 @@ import { type IpamPlan, statusOf } from '../ipam/index.ts';
 import type { Journal } from '../log.ts';
 import { findBridge } from '../network/bridge.ts';
 import { verifyAcceptable } from '../network/forward-accept.ts';
-import { openNodeKernel } from '../network/kernel.ts';
+import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
+import { verifyGuardable } from '../network/mac-guard.ts';
 import { verifyBackend } from '../network/masquerade-backend.ts';
 import { planOf } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
@@ -25,6 +26,7 @@ export function status(request: MainRequest, { log, step }: Journal): void {
     if (settings.forward) step('look for drops', () => verifyAcceptable(node, settings.bridge, families));
     if (settings.ipMasq)
       step('ask for the packet filter', () => asUnavailable(() => verifyBackend(node, settings.backend, families)));
+    if (settings.guarded) step('ask for nftables on bridges', () => verifyBridgeFilter(node));
     if (plan !== undefined) step('look at the leases', () => statusOf(plan, mainHost(node, log)));
     const { delegation } = request;
     if (delegation !== undefined)
@@ -40,12 +42,18 @@ function plannedFamilies(plan: IpamPlan | undefined): ReadonlySet<Family> {
   return new Set(plan.rangeSets.flatMap(({ ranges }) => ranges.map(({ subnet }) => subnet.ip.family)));
 }
 
+function verifyBridgeFilter(node: NodeKernel): void {
+  const details =
+    'macspoofchk needs nf_tables for bridges in the kernel (CONFIG_NF_TABLES_BRIDGE; modprobe nf_tables).';
+  asUnavailable(() => verifyGuardable(node.nft()), details);
+}
+
 /** What would fail an ADD is told with STATUS's own code. */
-function asUnavailable(verify: () => unknown): void {
+function asUnavailable(verify: () => unknown, details?: string): void {
   try {
     verify();
   } catch (cause) {
-    const advice = cause instanceof Fault ? cause.details : undefined;
+    const advice = details ?? (cause instanceof Fault ? cause.details : undefined);
     throw new Fault('unavailable', reasonOf(cause), { cause, ...(advice && { details: advice }) });
   }
 }

@@ -14,6 +14,8 @@ export interface Notes {
   readonly process: number;
   /** The addresses that are masqueraded, where they are not the record's own: true stands for those. */
   readonly masquerade: boolean | readonly string[];
+  /** The MAC that the container is held to, if it is. */
+  readonly guard?: string;
   /** Where iptables was asked for. */
   readonly backend?: 'iptables';
 }

@@ -11,6 +11,7 @@ import { setLinkUp } from '../netlink/route/link-change.ts';
 import { addRoute, type LinkRoute } from '../netlink/route/route.ts';
 import type { Route } from '../schema/net.ts';
 import { EHOSTUNREACH, ENETUNREACH } from '../sys/errno.ts';
+import { awaitUniqueAddresses } from './duplicates.ts';
 import type { ContainerKernel } from './kernel.ts';
 import { ensureSysctl, preferSysctl, setSysctl } from './sysctl.ts';
 
@@ -28,7 +29,7 @@ export interface Addressing {
 
 /**
  * Brings loopback and the interface up and gives it its addresses and routes, all in one exchange.
- * @throws Fault `config` when a route's gateway cannot be reached, KernelError
+ * @throws Fault `config` when a route's gateway cannot be reached, `conflict` when somebody has an address, KernelError
  */
 export function configureInterface(
   container: ContainerKernel,
@@ -41,6 +42,7 @@ export function configureInterface(
   } catch (error) {
     throw isKernelError(error, ENETUNREACH, EHOSTUNREACH) ? unreachableGateway(error, addressing) : error;
   }
+  if (addressing.detectDuplicates) awaitUniqueAddresses(container, link);
 }
 
 /** No router advertisement may configure a container, whoever sends it. Said before the interface is up. @throws Fault `io` */

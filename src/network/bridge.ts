@@ -37,6 +37,11 @@ export function findBridge(connection: Connection, name: string): Link | undefin
   return link;
 }
 
+/** Whether we made it: its MAC tells. */
+export function isOwnBridge({ name, mac }: Link): boolean {
+  return formatMac(mac) === formatMac(bridgeMac(name));
+}
+
 function create(connection: Connection, { name, mtu }: BridgeSettings): Link {
   try {
     execute(connection, createBridge({ name, mac: bridgeMac(name), mtu }));

@@ -3,7 +3,7 @@
  * cannot overrule them, and their tables are their own business: they are named, with what to do.
  */
 
-import { type Family, ipToBytes } from '../address/ip.ts';
+import type { Family } from '../address/ip.ts';
 import { Fault, type FaultKind } from '../fault.ts';
 import type { Connection } from '../netlink/connection.ts';
 import { query, type Table } from '../netlink/nft/batch.ts';
@@ -70,10 +70,9 @@ function rulesetOf(connection: Connection, table: Table): Ruleset {
   }
   return {
     rulesOf: (chain) => byChain.get(chain) ?? [],
-    // The states of a connection have four bytes, like the addresses that sets are otherwise read for here.
     keysOf: (name) => {
-      const replies = unlessRefused([ENOENT], () => query(connection, listElements({ table, name, family: 4 }))) ?? [];
-      return replies.flatMap(decodeElements).map(({ ip }) => ipToBytes(ip));
+      const replies = unlessRefused([ENOENT], () => query(connection, listElements({ table, name }))) ?? [];
+      return replies.flatMap(decodeElements).map(({ key }) => key);
     },
   };
 }

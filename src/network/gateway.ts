@@ -8,6 +8,7 @@ import { isKernelError } from '../netlink/error.ts';
 import { addAddress, deleteAddress } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
 import { EADDRNOTAVAIL, EEXIST } from '../sys/errno.ts';
+import { isOwnBridge } from './bridge.ts';
 import { findAddresses, findLinks } from './links.ts';
 import { ensureSysctl } from './sysctl.ts';
 
@@ -52,7 +53,9 @@ function makeWay(
   { force, ownPort }: { readonly force: boolean; readonly ownPort: Link | undefined },
 ): void {
   const ports = force ? [] : findLinks(connection, bridge.index).filter(({ index }) => index !== ownPort?.index);
-  if (ports.length > 0) throw otherAddress(bridge, contradicting[0] as Cidr, gateway, ports);
+  const present = contradicting[0] as Cidr;
+  if (ports.length > 0) throw otherAddress(bridge, present, gateway, inUseBy(bridge, ports));
+  if (!force && !isOwnBridge(bridge)) throw otherAddress(bridge, present, gateway, madeElsewhere(bridge, present));
   for (const address of contradicting) remove(connection, bridge, address);
 }
 
@@ -72,14 +75,24 @@ function add(connection: Connection, bridge: Link, gateway: Cidr): void {
   }
 }
 
-function otherAddress({ name }: Link, present: Cidr, wanted: Cidr, ports: readonly Link[]): Fault {
+function otherAddress({ name }: Link, present: Cidr, wanted: Cidr, details: string): Fault {
+  const message = `cannot give ${name} the gateway address ${formatCidr(wanted)}: it has ${formatCidr(present)} already`;
+  return new Fault('conflict', message, { details });
+}
+
+function inUseBy(bridge: Link, ports: readonly Link[]): string {
   const shown = ports.slice(0, 5).map((port) => port.name);
   const more = ports.length > shown.length ? ` and ${ports.length - shown.length} more` : '';
-  const message = `cannot give ${name} the gateway address ${formatCidr(wanted)}: it has ${formatCidr(present)} already`;
-  return new Fault('conflict', message, {
-    details:
-      `Was the network's subnet changed? ${name} is in use by ${shown.join(', ')}${more}. When they are gone it gets the ` +
-      'new address by itself; "forceAddress": true replaces it at once, and cuts them off. Or give the network a ' +
-      '"bridge" of its own.',
-  });
+  const then = isOwnBridge(bridge) ? 'When they are gone it gets the new address by itself; ' : '';
+  return (
+    `Was the network's subnet changed? ${bridge.name} is in use by ${shown.join(', ')}${more}. ${then}` +
+    '"forceAddress": true replaces it at once, and cuts them off. Or give the network a "bridge" of its own.'
+  );
+}
+
+function madeElsewhere({ name }: Link, present: Cidr): string {
+  return (
+    `${name} was not made by this plugin, so its address stays. "ip address delete ${formatCidr(present)} dev ${name}" ` +
+    'makes way, and so does "forceAddress": true. Or give the network a "bridge" of its own.'
+  );
 }

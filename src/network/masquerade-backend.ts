@@ -4,7 +4,13 @@ import type { Family } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import { ensureIptablesMasquerade, removeIptablesMasquerade, verifyIptablesMasquerade } from './iptables-masquerade.ts';
 import type { NodeKernel } from './kernel.ts';
-import { ensureMasquerade, type Masqueraded, removeMasquerade, verifyMasquerade } from './masquerade.ts';
+import {
+  ensureMasquerade,
+  isMasqueradeWhole,
+  type Masqueraded,
+  removeMasquerade,
+  verifyMasquerade,
+} from './masquerade.ts';
 import { hasNftables, mayLackNftables } from './nftables.ts';
 import { verifyUsable } from './xtables.ts';
 
@@ -16,6 +22,14 @@ export function masquerade(node: NodeKernel, backend: Backend, entry: Masquerade
   choose(node, backend, {
     nftables: () => ensureMasquerade(node.nft(), entry),
     iptables: () => ensureIptablesMasquerade(node, entry),
+  });
+}
+
+/** Whether nothing around it was flushed from nftables. What iptables holds, CHECK alone looks at. @throws KernelError */
+export function isWholeMasquerade(node: NodeKernel, backend: Backend, entry: Masqueraded): boolean {
+  return choose(node, backend, {
+    nftables: () => isMasqueradeWhole(node.nft(), entry),
+    iptables: () => true,
   });
 }
 

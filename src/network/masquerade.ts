@@ -4,13 +4,12 @@ import type { Cidr } from '../address/cidr.ts';
 import { formatIp } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import type { Connection } from '../netlink/connection.ts';
-import { isKernelError } from '../netlink/error.ts';
-import { commit, query } from '../netlink/nft/batch.ts';
-import { decodeRuleComment, listRules } from '../netlink/nft/rule.ts';
+import { query } from '../netlink/nft/batch.ts';
 import * as sets from '../netlink/nft/set.ts';
-import { EEXIST, ENOENT } from '../sys/errno.ts';
-import { CHAIN, createMasquerading, masqueradeSet, mayBelongTo, TABLE } from './masquerade-rule.ts';
-import { isOwnedBy } from './names.ts';
+import { ENOENT } from '../sys/errno.ts';
+import { isWhole, missingRule, placeElements, restoreBranch } from './branch.ts';
+import { collectElements, missingElement, type OwnedElement, passing, removeElement, removeOwned } from './elements.ts';
+import { addressKey, masqueradeBranch, masqueradeSet, mayBelongTo, TABLE } from './masquerade-rule.ts';
 
 /** An address that is masqueraded when it talks to anything outside its subnet. */
 export interface Masqueraded {
@@ -20,49 +19,51 @@ export interface Masqueraded {
   readonly owner: string;
 }
 
-const ATTEMPTS = 10;
-const RESTORE = 'The nftables ruleset was changed or flushed; deleting and adding the attachment restores it.';
+const RESTORE =
+  'The nftables ruleset was changed or flushed. The next ADD on this network restores what all its containers need; ' +
+  'deleting and adding this one does, too.';
 
-/** Puts the address into its set; creates what is missing around it. Nothing is changed on failure. @throws KernelError */
+/**
+ * Puts the address into its set; creates what is missing around it. Nothing is changed on failure. Where somebody flushed
+ * it before (see `isMasqueradeWhole`), others still lack what they need. @throws KernelError
+ */
 export function ensureMasquerade(connection: Connection, entry: Masqueraded): void {
-  const set = masqueradeSet(entry.network, entry.address);
-  const { ip } = entry.address;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      commit(connection, [sets.addElement(set, ip, entry.owner)]);
-      return;
-    } catch (error) {
-      if (attempt === ATTEMPTS) throw error;
-      // The lease on the address is exclusive, so whoever's element is in the way is no longer alive.
-      if (isKernelError(error, EEXIST)) passing(ENOENT, () => commit(connection, [sets.deleteElement(set, ip)]));
-      // Another process may do the same: the set is created exclusively, so that its rule is added once.
-      else if (isKernelError(error, ENOENT)) {
-        passing(EEXIST, () => commit(connection, createMasquerading(set, entry.address)));
-      } else throw error;
-    }
+  const element = elementOf(entry);
+  // The lease on the address is exclusive, so whoever's element is in the way is no longer alive.
+  const makeWay = () => removeElement(connection, element.set, element.key);
+  placeElements(connection, masqueradeBranch(entry.network, entry.address), [element], makeWay);
+}
+
+/** Whether nothing of the set and the rules for this address's subnet was flushed. @throws KernelError */
+export function isMasqueradeWhole(connection: Connection, { network, address }: Masqueraded): boolean {
+  return isWhole(connection, masqueradeBranch(network, address));
+}
+
+/** Makes what is missing of sets, rules and elements. @throws KernelError */
+export function restoreMasquerade(connection: Connection, entries: readonly Masqueraded[]): void {
+  const bySet = new Map<string, Masqueraded[]>();
+  for (const entry of entries) {
+    const { name } = masqueradeSet(entry.network, entry.address);
+    bySet.set(name, [...(bySet.get(name) ?? []), entry]);
+  }
+  for (const group of bySet.values()) {
+    const { network, address } = group[0] as Masqueraded;
+    restoreBranch(connection, masqueradeBranch(network, address), group.map(elementOf));
   }
 }
 
 /** Takes the address out of its set if it is still this owner's. @returns whether it was. @throws KernelError */
 export function removeMasquerade(connection: Connection, entry: Masqueraded): boolean {
-  const set = masqueradeSet(entry.network, entry.address);
-  if (findElementOwner(connection, entry) !== entry.owner) return false;
-  return passing(ENOENT, () => commit(connection, [sets.deleteElement(set, entry.address.ip)]));
+  return removeOwned(connection, elementOf(entry));
 }
 
-/** @throws Fault `check` when the address is not masqueraded, or as someone else's, or the rule is gone */
+/** @throws Fault `check` when the address is not masqueraded, or as someone else's, or a rule is gone */
 export function verifyMasquerade(connection: Connection, entry: Masqueraded): void {
-  const set = masqueradeSet(entry.network, entry.address);
-  const ip = formatIp(entry.address.ip);
-  const owner = findElementOwner(connection, entry);
-  if (owner !== entry.owner) {
-    const found = owner === undefined ? 'it is not there' : `it is there for ${owner}`;
-    const message = `${ip} is not masqueraded: expected in the nftables set ${set.name} for ${entry.owner}, ${found}`;
-    throw new Fault('check', message, { details: RESTORE });
-  }
-  if (query(connection, listRules(TABLE, CHAIN)).map(decodeRuleComment).includes(set.name)) return;
-  const message = `${ip} is not masqueraded: no rule of the nftables chain ${CHAIN} looks at the set ${set.name}`;
-  throw new Fault('check', message, { details: RESTORE });
+  const { network, address } = entry;
+  const finding =
+    missingElement(connection, elementOf(entry)) ?? missingRule(connection, masqueradeBranch(network, address));
+  if (finding === undefined) return;
+  throw new Fault('check', `${formatIp(address.ip)} is not masqueraded: ${finding}`, { details: RESTORE });
 }
 
 /** Removes a network's addresses whose owners do not satisfy `isValid`. @returns how many. @throws KernelError */
@@ -71,15 +72,13 @@ export function collectMasquerade(
   network: string,
   isValid: (owner: string) => boolean,
 ): number {
-  let removed = 0;
-  for (const set of networkSets(connection, network)) {
-    const elements = query(connection, sets.listElements(set)).flatMap(sets.decodeElements);
-    for (const { ip, comment } of elements) {
-      if (comment === undefined || !isOwnedBy(network, comment) || isValid(comment)) continue;
-      if (passing(ENOENT, () => commit(connection, [sets.deleteElement(set, ip)]))) removed++;
-    }
-  }
-  return removed;
+  let names: string[] = [];
+  passing(ENOENT, () => {
+    names = query(connection, sets.listSets(TABLE)).map(sets.decodeSetName);
+  });
+  const mine = names.filter((name) => mayBelongTo(network, name));
+  const counts = mine.map((name) => collectElements(connection, { table: TABLE, name }, network, isValid));
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Whether the kernel has nf_tables and lets us ask it. @throws KernelError, SystemError */
@@ -87,32 +86,6 @@ export function verifyMasqueradable(connection: Connection): void {
   passing(ENOENT, () => query(connection, sets.listSets(TABLE)));
 }
 
-function networkSets(connection: Connection, network: string): sets.AddressSet[] {
-  let names: string[] = [];
-  passing(ENOENT, () => {
-    names = query(connection, sets.listSets(TABLE)).map(sets.decodeSetName);
-  });
-  const mine = names.filter((name) => mayBelongTo(network, name));
-  return mine.map((name) => ({ table: TABLE, name, family: name.includes('_', name.lastIndexOf('-')) ? 6 : 4 }));
-}
-
-function findElementOwner(connection: Connection, { network, address }: Masqueraded): string | undefined {
-  let owner: string | undefined;
-  passing(ENOENT, () => {
-    const [reply] = query(connection, sets.getElement(masqueradeSet(network, address), address.ip));
-    const [element] = reply === undefined ? [] : sets.decodeElements(reply);
-    owner = element && (element.comment ?? '');
-  });
-  return owner;
-}
-
-/** Does it; one errno is no error but means that there was nothing to do. @returns whether something was done */
-function passing(errno: number, action: () => void): boolean {
-  try {
-    action();
-    return true;
-  } catch (error) {
-    if (isKernelError(error, errno)) return false;
-    throw error;
-  }
+function elementOf({ network, address, owner }: Masqueraded): OwnedElement {
+  return { set: masqueradeSet(network, address), key: addressKey(address.ip), owner };
 }

@@ -11,6 +11,9 @@ export interface AttachmentKey {
   readonly ifName: string;
 }
 
+/** The comment of a set's anchor, which belongs to no attachment. */
+export const ANCHOR = 'anchor';
+
 const ALIAS_PREFIX = 'trestle:';
 /** So that it fits an alias (IFALIASZ, 256 with prefix and NUL) and an element's user data (253 with its NUL). */
 const OWNER_MOST = 240;

@@ -7,11 +7,11 @@ import { reference } from '../support/artifacts.ts';
 import { failed, succeeded } from '../support/cni.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { ipBatch } from '../support/netns.ts';
-import { type Container, createNode, type ScratchNode } from '../support/node.ts';
+import { type Container, createNode, OUTSIDE_ADDRESS, type ScratchNode } from '../support/node.ts';
 import { type Runtime, runtime, type ValidAttachment } from '../support/runtime.ts';
-import { ping } from '../support/traffic.ts';
+import { ping, steadyPing } from '../support/traffic.ts';
 import { withMounts } from './support/mounts.ts';
-import { e2e, eventually, footprint, ipam, loseNamespace, network, V4 } from './support/network.ts';
+import { e2e, eventually, footprint, ipam, loseNamespace, network, V4, V6 } from './support/network.ts';
 
 const valid = (...containers: Container[]): ValidAttachment[] =>
   containers.map(({ id }) => ({ containerID: id, ifname: 'eth0' }));
@@ -42,6 +42,21 @@ e2e('GC with a list', (artifact) => {
     verify();
     succeeded(pods.gc(valid(live)));
     expect(leftovers(node)).toEqual(only);
+  });
+
+  test('takes leases, records, veths, elements and guards of the others, and no packet of a live one', async () => {
+    using node = createNode({ outside: true });
+    const pods = runtime(node, artifact, network(node, { macspoofchk: true }));
+    const { live, rest, only, verify } = attached(node, pods, 6);
+    rmSync(join(node.dataDir, '.trestle/pods', `${rest[0]?.id}:eth0`));
+    rest[1]?.ns.delete();
+    const outside = await steadyPing(live.ns, OUTSIDE_ADDRESS[4]);
+    const gateway = await steadyPing(live.ns, V6.gateway);
+    const outcome = await pods.gcAsync(valid(live));
+    succeeded(outcome);
+    expect(leftovers(node)).toEqual(only);
+    for (const ping of [outside, gateway]) expect(await ping.lost()).toEqual(0);
+    verify();
   });
 
   test('that holds all changes nothing', () => {

@@ -36,7 +36,7 @@ function atEachMessage(
     using node = createNode();
     const plugin = traced(node, artifact, `-e trace=sendto -e inject=sendto:${how}:when=${at}`);
     const container = node.container();
-    const pods = runtime(node, artifact, network(node, { hairpinMode: true }));
+    const pods = runtime(node, artifact, network(node, { hairpinMode: true, macspoofchk: true }));
     const place = { node, container, pods, interrupted: runtime(node, plugin.artifact, pods.config) };
     const outcome = act(place);
     if (!plugin.lines().some((line) => line.includes('INJECTED') || line.includes('killed by SIGKILL'))) return at;

@@ -1,9 +1,10 @@
 /** IPv6 that can be used at once, and is nobody's to configure but ours. */
 
 import { expect, test } from 'bun:test';
-import { succeeded } from '../support/cni.ts';
+import { failed, succeeded } from '../support/cni.ts';
 import { addresses, setSysctl, sysctl } from '../support/kernel.ts';
-import type { Netns } from '../support/netns.ts';
+import { leftovers } from '../support/leftovers.ts';
+import { ipBatch, type Netns } from '../support/netns.ts';
 import { createNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { ping } from '../support/traffic.ts';
@@ -37,6 +38,37 @@ e2e('IPv6', (artifact) => {
     succeeded(runtime(node, artifact, network(node, { enabledad: true })).add(container));
     expect(flags(container.ns, 'eth0')).not.toContain('nodad');
     expect(flags(node.ns, 'cni0')).toContain('nodad');
+  });
+
+  test('enabledad: an address that is unique can be used when ADD returns', () => {
+    using node = createNode();
+    const container = node.container();
+    succeeded(runtime(node, artifact, network(node, { enabledad: true })).add(container));
+    expect(flags(container.ns, 'eth0')).not.toContain('tentative');
+    expect(ping(container.ns, V6.gateway, { timeout: 1 })).toBe(true);
+  });
+
+  test('enabledad: an address that another host on the bridge has is refused, and nothing is left', () => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node, { enabledad: true }));
+    const [other, container] = [node.container(), node.container()];
+    succeeded(pods.add(other));
+    ipBatch(other.ns, `address add ${V6.second}/64 dev eth0 nodad`);
+    const before = leftovers(node);
+    expect(failed(pods.add(container))).toMatchObject({
+      code: 102,
+      msg: `cannot give eth0 the address ${V6.second}: another host on the bridge has it`,
+    });
+    expect(leftovers(node)).toEqual(before);
+  });
+
+  test('without enabledad nobody is asked', () => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node));
+    const [other, container] = [node.container(), node.container()];
+    succeeded(pods.add(other));
+    ipBatch(other.ns, `address add ${V6.second}/64 dev eth0 nodad`);
+    succeeded(pods.add(container));
   });
 
   test('router advertisements configure neither the container nor the node', () => {

@@ -80,7 +80,7 @@ e2e('masquerading', (artifact) => {
     const pods = runtime(node, artifact, network(node));
     succeeded(pods.add(node.container()));
     const rules = nftRules(node.ns);
-    expect(rules).toHaveLength(2);
+    expect(rules).toHaveLength(4);
     for (let count = 0; count < 3; count++) succeeded(pods.add(node.container()));
     expect(nftRules(node.ns)).toEqual(rules);
     expect(nftElements(node.ns)).toHaveLength(8);

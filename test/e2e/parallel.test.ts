@@ -39,7 +39,7 @@ e2e('at once', (artifact) => {
     expect(cidrs(node.ns, 'cni0')).toEqual([`${V4.gateway}/24`, `${V6.gateway}/64`]);
     const owners = nftElements(node.ns).map(({ comment }) => comment);
     expect(owners.sort()).toEqual(containers.flatMap(({ id }) => Array(2).fill(`pods/${id}/eth0`)).sort());
-    expect(nftRules(node.ns)).toHaveLength(2);
+    expect(nftRules(node.ns)).toHaveLength(4);
     for (const container of containers.slice(0, 3)) succeeded(pods.check(container));
 
     await delAll(pods, containers);

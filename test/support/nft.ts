@@ -20,6 +20,8 @@ export interface NftElement {
   readonly comment?: string;
 }
 
+const ANCHOR = 'anchor';
+
 /** The whole ruleset without what changes by itself (handles, counters): two of these can be compared with toEqual. */
 export function nftSnapshot(ns: Netns): NftObject[] {
   const { nftables } = JSON.parse(exec(ns, ['nft', '-j', 'list', 'ruleset'])) as {
@@ -41,8 +43,17 @@ export function nftRules(ns: Netns, table?: string): string[] {
   return rules.filter((rule) => table === undefined || rule.table === table).map((rule) => JSON.stringify(rule.body));
 }
 
-/** The elements in a snapshot. */
+/** The elements in a snapshot, without those that stand for no attachment and stay with their set (see `anchorsOf`). */
 export function elementsOf(snapshot: readonly NftObject[]): NftElement[] {
+  return allElements(snapshot).filter(({ comment }) => comment !== ANCHOR);
+}
+
+/** The elements by which an ADD sees that a set was not flushed. */
+export function anchorsOf(snapshot: readonly NftObject[]): NftElement[] {
+  return allElements(snapshot).filter(({ comment }) => comment === ANCHOR);
+}
+
+function allElements(snapshot: readonly NftObject[]): NftElement[] {
   return snapshot.flatMap(({ family, table, name: set, body }) =>
     (Array.isArray(body.elem) ? body.elem : []).map((raw) => ({ family, table, set, ...toElement(raw) })),
   );

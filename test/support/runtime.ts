@@ -26,6 +26,7 @@ export interface Runtime {
   delAsync(container: Target, options?: CallOptions): Promise<Outcome>;
   /** Sends the list as libcni does (under both its names); without one the key is absent, as from cnitool. */
   gc(valid?: readonly ValidAttachment[] | null, options?: CallOptions): Outcome;
+  gcAsync(valid?: readonly ValidAttachment[] | null, options?: CallOptions): Promise<Outcome>;
   status(options?: CallOptions): Outcome;
   version(options?: CallOptions): Outcome;
 }
@@ -55,6 +56,7 @@ export function runtime(node: Pick<ScratchNode, 'ns'>, artifact: Artifact, confi
       remember(container, options, await cniAsync(node, call('ADD', options, {}, container))),
     delAsync: (container, options) => cniAsync(node, withResult('DEL', container, options)),
     gc: (valid, options = {}) => cni(node, call('GC', options, validAttachments(valid))),
+    gcAsync: (valid, options = {}) => cniAsync(node, call('GC', options, validAttachments(valid))),
     status: (options = {}) => cni(node, call('STATUS', options, {})),
     version: (options = {}) => cni(node, call('VERSION', options, {})),
   };

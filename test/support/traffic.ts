@@ -47,6 +47,29 @@ export function ping(from: Netns, to: string, options: PingOptions = {}): boolea
   return stdout.includes(` ${count} packets received`);
 }
 
+/** Pings that go on while something else happens. */
+export interface SteadyPing {
+  /** Ends it, and tells how many echo requests were not answered. */
+  lost(): Promise<number>;
+}
+
+/** Sends an echo request every 10 ms, once the first has been answered. */
+export async function steadyPing(from: Netns, to: string): Promise<SteadyPing> {
+  if (!ping(from, to)) throw new Error(`${to} does not answer at all`);
+  const family = to.includes(':') ? '-6' : '-4';
+  const child = spawnIn(from, ['busybox', 'ping', family, '-i', '0.01', '-W', '1', to]);
+  await Bun.sleep(100);
+  const lost = async () => {
+    await Bun.sleep(100);
+    child.kill('SIGINT');
+    const answered = [...(await child.stdout.text()).matchAll(/ seq=(\d+) /g)].map(([, number]) => Number(number));
+    if (answered.length < 10) throw new Error(`${to} was hardly pinged at all`);
+    // Requests are numbered, so what is missing before the last answer was lost; one still on its way was not.
+    return Math.max(...answered) + 1 - new Set(answered).size;
+  };
+  return { lost };
+}
+
 /** A server that tells every client which source address it saw, on TCP and UDP, IPv4 and IPv6, the same port. */
 export async function sourceServer(ns: Netns, port = 7777): Promise<Server> {
   const child = await startPeer(ns, ['serve', String(port)]);
@@ -91,7 +114,8 @@ async function startPeer(ns: Netns, args: string[], onLine: (line: string) => vo
   return child;
 }
 
-async function* readLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, undefined> {
+/** The lines of a program that is running. */
+export async function* readLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, undefined> {
   let rest = '';
   const decoder = new TextDecoder();
   for await (const chunk of stream) {

@@ -19,6 +19,7 @@ export const NFT_MSG_DELSETELEM = 14;
 
 export const NFPROTO_INET = 1;
 export const NFPROTO_IPV4 = 2;
+export const NFPROTO_BRIDGE = 7;
 export const NFPROTO_IPV6 = 10;
 export const NF_INET_FORWARD = 2;
 export const NF_INET_POST_ROUTING = 4;
@@ -30,6 +31,10 @@ export const NFT_GOTO = 0xffff_fffc;
 export const NFT_RETURN = 0xffff_fffb;
 /** nft's `srcnat`. */
 export const NF_IP_PRI_NAT_SRC = 100;
+export const NF_BR_PRE_ROUTING = 0;
+export const NF_BR_LOCAL_IN = 1;
+/** Of the bridge family (linux/netfilter_bridge.h): before everything else that has a name. */
+export const NF_BR_PRI_NAT_DST_BRIDGED = -300;
 
 export const NFTA_LIST_ELEM = 1;
 export const NFTA_DATA_VALUE = 1;
@@ -43,6 +48,7 @@ export const NFTA_CHAIN_TABLE = 1;
 export const NFTA_CHAIN_NAME = 3;
 export const NFTA_CHAIN_HOOK = 4;
 export const NFTA_CHAIN_POLICY = 5;
+/** How many rules are in it, and how many lead to it. */
 export const NFTA_CHAIN_USE = 6;
 export const NFTA_CHAIN_TYPE = 7;
 export const NFTA_HOOK_HOOKNUM = 1;
@@ -61,9 +67,17 @@ export const NFTA_SET_NAME = 2;
 export const NFTA_SET_KEY_TYPE = 4;
 export const NFTA_SET_KEY_LEN = 5;
 export const NFTA_SET_ID = 10;
+export const NFTA_SET_USERDATA = 13;
+/** libnftnl's type of a key's byte order in a set's user data, and nft's number of the host's. */
+export const NFTNL_UDATA_SET_KEYBYTEORDER = 0;
+export const BYTEORDER_HOST_ENDIAN = 1;
 /** nft's numbers of its data types; to the kernel they mean nothing, to `nft list` how to print a key. */
 export const TYPE_IPADDR = 7;
 export const TYPE_IP6ADDR = 8;
+export const TYPE_ETHERADDR = 9;
+export const TYPE_IFNAME = 41;
+/** A concatenation's number is made of its parts', so many bits each. */
+export const TYPE_BITS = 6;
 
 export const NFTA_SET_ELEM_LIST_TABLE = 1;
 export const NFTA_SET_ELEM_LIST_SET = 2;
@@ -78,6 +92,8 @@ export const NFTA_EXPR_DATA = 2;
 
 export const NFT_REG_VERDICT = 0;
 export const NFT_REG_1 = 1;
+/** The 16 bytes behind those of register 1: a key of several parts lies in both. */
+export const NFT_REG_2 = 2;
 
 export const NFTA_IMMEDIATE_DREG = 1;
 export const NFTA_IMMEDIATE_DATA = 2;
@@ -98,6 +114,7 @@ export const NFTA_PAYLOAD_DREG = 1;
 export const NFTA_PAYLOAD_BASE = 2;
 export const NFTA_PAYLOAD_OFFSET = 3;
 export const NFTA_PAYLOAD_LEN = 4;
+export const NFT_PAYLOAD_LL_HEADER = 0;
 export const NFT_PAYLOAD_NETWORK_HEADER = 1;
 
 export const NFTA_BITWISE_SREG = 1;
@@ -113,3 +130,6 @@ export const NFT_CT_STATUS = 2;
 export const NFTA_LOOKUP_SET = 1;
 export const NFTA_LOOKUP_SREG = 2;
 export const NFTA_LOOKUP_DREG = 3;
+export const NFTA_LOOKUP_FLAGS = 5;
+/** It matches what the set does not hold. */
+export const NFT_LOOKUP_F_INV = 1;

@@ -1,4 +1,7 @@
-/** The expressions that our rules are made of. All work on one register; the nft disassembly stands beside each. */
+/**
+ * The expressions that our rules are made of. The nft disassembly stands beside each. All work on register 1; what
+ * is loaded behind it is the second part of one key.
+ */
 
 import { type Attribute, attrBytes, attrNest, attrText, attrU32be } from '../attribute.ts';
 import { cString } from '../bytes.ts';
@@ -36,18 +39,32 @@ export function jumpTo(chain: string): Attribute {
 
 /** [ payload load LENGTHb @ network header + OFFSET => reg 1 ] */
 export function loadNetworkHeader(offset: number, length: number): Attribute {
-  return expression(
-    'payload',
-    destination(nft.NFTA_PAYLOAD_DREG),
-    attrU32be(nft.NFTA_PAYLOAD_BASE, nft.NFT_PAYLOAD_NETWORK_HEADER),
-    attrU32be(nft.NFTA_PAYLOAD_OFFSET, offset),
-    attrU32be(nft.NFTA_PAYLOAD_LEN, length),
-  );
+  return loadPayload(nft.NFT_PAYLOAD_NETWORK_HEADER, offset, length, REGISTER);
+}
+
+/** [ meta load iifname => reg 1 ]: the port that a frame came in by, in a bridge table. */
+export function loadInputName(): Attribute {
+  return expression('meta', attrU32be(nft.NFTA_META_KEY, nft.NFT_META_IIFNAME), destination(nft.NFTA_META_DREG));
+}
+
+/** [ payload load 6b @ link header + 6 => reg 2 ]: the frame's source MAC. */
+export function loadSourceMac(): Attribute {
+  return loadPayload(nft.NFT_PAYLOAD_LL_HEADER, 6, 6, nft.NFT_REG_2);
 }
 
 /** [ lookup reg 1 set NAME ] */
 export function lookupIn(setName: string): Attribute {
   return expression('lookup', attrText(nft.NFTA_LOOKUP_SET, setName), source(nft.NFTA_LOOKUP_SREG));
+}
+
+/** [ lookup reg 1 set NAME 0x1 ]: goes on where the set does not hold it. */
+export function lookupNotIn(setName: string): Attribute {
+  return expression(
+    'lookup',
+    attrText(nft.NFTA_LOOKUP_SET, setName),
+    source(nft.NFTA_LOOKUP_SREG),
+    attrU32be(nft.NFTA_LOOKUP_FLAGS, nft.NFT_LOOKUP_F_INV),
+  );
 }
 
 /** [ bitwise reg 1 = ( reg 1 & mask ) ^ 0 ] */
@@ -72,6 +89,21 @@ export function masquerade(): Attribute {
   return expression('masq');
 }
 
+/** [ immediate reg 0 drop ] */
+export function drop(): Attribute {
+  return verdict(attrU32be(nft.NFTA_VERDICT_CODE, nft.NF_DROP));
+}
+
+function loadPayload(base: number, offset: number, length: number, register: number): Attribute {
+  return expression(
+    'payload',
+    attrU32be(nft.NFTA_PAYLOAD_DREG, register),
+    attrU32be(nft.NFTA_PAYLOAD_BASE, base),
+    attrU32be(nft.NFTA_PAYLOAD_OFFSET, offset),
+    attrU32be(nft.NFTA_PAYLOAD_LEN, length),
+  );
+}
+
 function verdict(...parts: readonly Attribute[]): Attribute {
   return expression(
     'immediate',
@@ -79,7 +111,6 @@ function verdict(...parts: readonly Attribute[]): Attribute {
     attrNest(nft.NFTA_IMMEDIATE_DATA, attrNest(nft.NFTA_DATA_VERDICT, ...parts)),
   );
 }
-
 function compare(operator: number, value: Uint8Array): Attribute {
   return expression(
     'cmp',

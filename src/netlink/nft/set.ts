@@ -1,6 +1,5 @@
-/** Sets of addresses, and their elements, which carry a comment. */
+/** Sets, and their elements, which carry a comment. */
 
-import { type Family, formatIp, type Ip, ipFromBytes, ipToBytes } from '../../address/ip.ts';
 import {
   type Attribute,
   attrBytes,
@@ -11,55 +10,75 @@ import {
   listAttributes,
   nested,
 } from '../attribute.ts';
+import { pack } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { type Message, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
 import { attrComment, decodeComment, nftBody, nftRequest, type Table } from './batch.ts';
 import * as nft from './constants.ts';
 
-export interface AddressSet {
+export interface NftSet {
   readonly table: Table;
   readonly name: string;
-  readonly family: Family;
+  /** TYPE_*, or several of them in one number. */
+  readonly keyType: number;
+  readonly keyLength: number;
+  /** Names of interfaces are; nft prints no key of theirs unless it is told. */
+  readonly isHostOrder?: boolean;
+}
+
+/** All that must be known of a set to ask for its elements. */
+export type SetName = Pick<NftSet, 'table' | 'name'>;
+
+/** What is looked up, and how it reads. */
+export interface Key {
+  readonly bytes: Uint8Array;
+  readonly text: string;
 }
 
 export interface Element {
-  readonly ip: Ip;
+  readonly key: Uint8Array;
   readonly comment: string | undefined;
 }
 
-/** Refused with EEXIST where there is one of that name. `id` is any number that no other set of the batch has. */
-export function createSet(set: AddressSet, id: number): Request {
-  const v4 = set.family === 4;
-  return setRequest(`create the nftables set ${set.name}`, set, nft.NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, [
+/** An entry of user data: u8 type, u8 length, u32. */
+const HOST_ORDER = pack([1, nft.NFTNL_UDATA_SET_KEYBYTEORDER], [1, 4], [4, nft.BYTEORDER_HOST_ENDIAN]);
+
+/** Makes the set unless it is there. `id` is any number that no other set of the batch has. */
+export function ensureSet(set: NftSet, id: number): Request {
+  return setRequest(`create the nftables set ${set.name}`, set, nft.NFT_MSG_NEWSET, NLM_F_CREATE, [
     attrText(nft.NFTA_SET_TABLE, set.table.name),
     attrText(nft.NFTA_SET_NAME, set.name),
-    attrU32be(nft.NFTA_SET_KEY_TYPE, v4 ? nft.TYPE_IPADDR : nft.TYPE_IP6ADDR),
-    attrU32be(nft.NFTA_SET_KEY_LEN, v4 ? 4 : 16),
+    attrU32be(nft.NFTA_SET_KEY_TYPE, set.keyType),
+    attrU32be(nft.NFTA_SET_KEY_LEN, set.keyLength),
     attrU32be(nft.NFTA_SET_ID, id),
+    ...(set.isHostOrder ? [attrBytes(nft.NFTA_SET_USERDATA, HOST_ORDER)] : []),
   ]);
 }
 
-/** Refused with ENOENT where there is no such set, with EEXIST where it holds the address. */
-export function addElement(set: AddressSet, ip: Ip, comment: string): Request {
-  const note = attrComment(nft.NFTA_SET_ELEM_USERDATA, nft.NFTNL_UDATA_SET_ELEM_COMMENT, comment);
-  const operation = `add ${formatIp(ip)} to the nftables set ${set.name}`;
-  return elementRequest(operation, set, nft.NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, [keyOf(ip), note]);
+/** Refused with ENOENT where there is no such set, with EEXIST where it holds the key. */
+export function addElement(set: SetName, key: Key, comment: string): Request {
+  return elementAddition(set, key, comment, NLM_F_CREATE | NLM_F_EXCL);
 }
 
-/** Refused with ENOENT where the set does not hold the address. */
-export function deleteElement(set: AddressSet, ip: Ip): Request {
-  const operation = `remove ${formatIp(ip)} from the nftables set ${set.name}`;
-  return elementRequest(operation, set, nft.NFT_MSG_DELSETELEM, 0, [keyOf(ip)]);
+/** The same; an element that is there stays as it is. */
+export function ensureElement(set: SetName, key: Key, comment: string): Request {
+  return elementAddition(set, key, comment, NLM_F_CREATE);
+}
+
+/** Refused with ENOENT where the set does not hold the key. */
+export function deleteElement(set: SetName, key: Key): Request {
+  const operation = `remove ${key.text} from the nftables set ${set.name}`;
+  return elementRequest(operation, set, nft.NFT_MSG_DELSETELEM, 0, [keyOf(key)]);
 }
 
 /** Answered by the one element, or refused with ENOENT. */
-export function getElement(set: AddressSet, ip: Ip): Request {
-  const operation = `look ${formatIp(ip)} up in the nftables set ${set.name}`;
-  return elementRequest(operation, set, nft.NFT_MSG_GETSETELEM, 0, [keyOf(ip)]);
+export function getElement(set: SetName, key: Key): Request {
+  const operation = `look ${key.text} up in the nftables set ${set.name}`;
+  return elementRequest(operation, set, nft.NFT_MSG_GETSETELEM, 0, [keyOf(key)]);
 }
 
 /** Answered by all elements; refused with ENOENT where there is no such set. */
-export function listElements(set: AddressSet): Request {
+export function listElements(set: SetName): Request {
   const operation = `list the nftables set ${set.name}`;
   return setRequest(operation, set, nft.NFT_MSG_GETSETELEM, NLM_F_DUMP, elementListOf(set));
 }
@@ -78,20 +97,26 @@ export function decodeSetName(message: Message): string {
   return name === undefined ? '' : new TextDecoder().decode(name.subarray(0, -1));
 }
 
-/** @throws Truncated, RangeError where a key is no address */
+/** @throws Truncated */
 export function decodeElements(message: Message): Element[] {
   const list = decodeAttributes(nftBody(message)).get(nft.NFTA_SET_ELEM_LIST_ELEMENTS) ?? new Uint8Array();
   return listAttributes(list).map(({ payload }) => {
     const element = decodeAttributes(payload);
     const key = nested(element, nft.NFTA_SET_ELEM_KEY).get(nft.NFTA_DATA_VALUE) ?? new Uint8Array();
     const userdata = element.get(nft.NFTA_SET_ELEM_USERDATA);
-    return { ip: ipFromBytes(key), comment: decodeComment(userdata, nft.NFTNL_UDATA_SET_ELEM_COMMENT) };
+    return { key, comment: decodeComment(userdata, nft.NFTNL_UDATA_SET_ELEM_COMMENT) };
   });
+}
+
+function elementAddition(set: SetName, key: Key, comment: string, flags: number): Request {
+  const note = attrComment(nft.NFTA_SET_ELEM_USERDATA, nft.NFTNL_UDATA_SET_ELEM_COMMENT, comment);
+  const operation = `add ${key.text} to the nftables set ${set.name}`;
+  return elementRequest(operation, set, nft.NFT_MSG_NEWSETELEM, flags, [keyOf(key), note]);
 }
 
 function elementRequest(
   operation: string,
-  set: AddressSet,
+  set: SetName,
   message: number,
   flags: number,
   element: readonly Attribute[],
@@ -102,7 +127,7 @@ function elementRequest(
 
 function setRequest(
   operation: string,
-  set: AddressSet,
+  set: SetName,
   message: number,
   flags: number,
   attributes: readonly Attribute[],
@@ -110,10 +135,10 @@ function setRequest(
   return nftRequest({ operation, message, flags, family: set.table.family, attributes });
 }
 
-function elementListOf(set: AddressSet): Attribute[] {
+function elementListOf(set: SetName): Attribute[] {
   return [attrText(nft.NFTA_SET_ELEM_LIST_TABLE, set.table.name), attrText(nft.NFTA_SET_ELEM_LIST_SET, set.name)];
 }
 
-function keyOf(ip: Ip): Attribute {
-  return attrNest(nft.NFTA_SET_ELEM_KEY, attrBytes(nft.NFTA_DATA_VALUE, ipToBytes(ip)));
+function keyOf({ bytes }: Key): Attribute {
+  return attrNest(nft.NFTA_SET_ELEM_KEY, attrBytes(nft.NFTA_DATA_VALUE, bytes));
 }

@@ -38,6 +38,10 @@ export const IFLA_INFO_SLAVE_KIND = 4;
 export const IFLA_INFO_SLAVE_DATA = 5;
 export const VETH_INFO_PEER = 1;
 
+export const IFLA_BR_MULTI_BOOLOPT = 46;
+/** Which bit of IFLA_BR_MULTI_BOOLOPT. */
+export const BR_BOOLOPT_NO_LL_LEARN = 0;
+
 export const IFLA_BRPORT_MODE = 4;
 export const IFLA_BRPORT_ISOLATED = 33;
 
@@ -58,6 +62,7 @@ export const IFA_F_TENTATIVE = 0x40;
 export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_MAIN = 254;
 export const RTPROT_BOOT = 3;
+export const RTPROT_RA = 9;
 export const RTN_UNICAST = 1;
 export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_LINK = 253;

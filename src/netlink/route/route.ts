@@ -118,6 +118,11 @@ function decodeCommon(payload: Uint8Array, attributes: Attributes): Omit<LinkRou
   };
 }
 
+/** RTPROT_*: who made the route. @throws Truncated */
+export function decodeRouteProtocol(payload: Uint8Array): number {
+  return readU8(payload, 5);
+}
+
 function decodeDestination(payload: Uint8Array, attributes: Attributes): Cidr {
   const family = readU8(payload, 0) === rt.AF_INET ? 4 : 6;
   const bytes = attributes.get(rt.RTA_DST);

@@ -83,8 +83,8 @@ describeOnKernel('the kernel', () => {
     const addresses = Array.from({ length: 5000 }, (_, at) => `10.1.${at >> 8}.${at & 255}`);
     const commands = `add table inet t; add set inet t s { type ipv4_addr; }; add element inet t s { ${addresses.join(',')} }`;
     exec(ns, ['nft', '-f', '-'], { stdin: commands.replaceAll(';', '\n').replace('ipv4_addr\n', 'ipv4_addr;') });
-    const set = { table: { family: 1, name: 't' }, name: 's', family: 4 } as const;
+    const set = { table: { family: 1, name: 't' }, name: 's', keyType: 7, keyLength: 4 } as const;
     const found = withNft(ns, (connection) => query(connection, listElements(set)).flatMap(decodeElements));
-    expect(new Set(found.map(({ ip }) => ip.value)).size).toBe(5000);
+    expect(new Set(found.map(({ key }) => key.join('.'))).size).toBe(5000);
   });
 });

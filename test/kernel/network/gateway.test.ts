@@ -86,7 +86,7 @@ describeOnKernel('another process at the same moment', () => {
 
   test('may take away what is in the way', () => {
     using ns = createNetns();
-    ipBatch(ns, 'link add cni0 type bridge\n address add 10.2.0.1/24 dev cni0');
+    withRoute(ns, give('10.2.0.1/24'));
     const take = before(RTM_DELADDR, () => exec(ns, ['ip', 'address', 'del', '10.2.0.1/24', 'dev', 'cni0']));
     withRoute(ns, (connection) => give('10.1.0.1/24')(spyOn(connection, take)));
     expect(cidrs(ns, 'cni0')).toEqual(['10.1.0.1/24']);
@@ -116,8 +116,18 @@ describeOnKernel('an address that is in the way', () => {
 
   test.each(CASES)('%s: gives way where nobody uses the bridge', (_, present, wanted) => {
     using ns = createNetns();
-    ipBatch(ns, `link add cni0 type bridge\n address add ${present} dev cni0`);
+    withRoute(ns, give(present));
     withRoute(ns, give(wanted));
+    expect(cidrs(ns, 'cni0')).toEqual([wanted]);
+  });
+
+  test.each(CASES)('%s: stays where somebody else made the bridge, unless it is told to go', (_, present, wanted) => {
+    using ns = createNetns();
+    ipBatch(ns, `link add cni0 type bridge\n address add ${present} dev cni0`);
+    const fault = withRoute(ns, (connection) => faultOf(() => give(wanted)(connection)));
+    expect([fault.kind, cidrs(ns, 'cni0')]).toEqual(['conflict', [present]]);
+    expect(fault.details).toContain(`"ip address delete ${present} dev cni0"`);
+    withRoute(ns, (connection) => giveTo(connection, [wanted], true));
     expect(cidrs(ns, 'cni0')).toEqual([wanted]);
   });
 

@@ -37,7 +37,8 @@ describeOnKernel('the first address', () => {
     expect(list(ns).replace(/\s+/g, ' ')).toBe(
       `table inet trestle { set ${SET} { type ipv4_addr elements = { 10.1.0.2 comment "pods/abc/eth0" } } ` +
         'chain postrouting { type nat hook postrouting priority srcnat; policy accept; ' +
-        `ip saddr @${SET} ip daddr != 10.1.0.0/24 ip daddr != 224.0.0.0/4 masquerade comment "${SET}" } } `,
+        `ip saddr @${SET} jump ${SET} comment "${SET}" } chain ${SET} { ` +
+        `ip daddr != 10.1.0.0/24 ip daddr != 224.0.0.0/4 masquerade comment "${SET}" } } `,
     );
   });
 
@@ -46,9 +47,8 @@ describeOnKernel('the first address', () => {
     ensure(ns, A6);
     const text = list(ns).replace(/\s+/g, ' ');
     expect(text).toContain(`set ${SET6} { type ipv6_addr elements = { fd00:1::2 comment "pods/abc/eth0" } }`);
-    expect(text).toContain(
-      `ip6 saddr @${SET6} ip6 daddr != fd00:1::/64 ip6 daddr != ff00::/8 masquerade comment "${SET6}"`,
-    );
+    expect(text).toContain(`ip6 saddr @${SET6} jump ${SET6} comment "${SET6}"`);
+    expect(text).toContain(`ip6 daddr != fd00:1::/64 ip6 daddr != ff00::/8 masquerade comment "${SET6}"`);
   });
 
   test.each(['10.1.2.3/12', '10.1.0.3/31', '10.1.0.3/32', 'fd00:1::2/63', 'fd00:1::2/128', '0.0.0.1/0'])(
@@ -56,7 +56,7 @@ describeOnKernel('the first address', () => {
     (address) => {
       using ns = createNetns();
       ensure(ns, entry(address));
-      expect(nftRules(ns, 'trestle')).toHaveLength(1);
+      expect(nftRules(ns, 'trestle')).toHaveLength(2);
     },
   );
 
@@ -82,7 +82,7 @@ describeOnKernel('further addresses', () => {
   test('add an element each, and no rule', () => {
     using ns = createNetns();
     ensure(ns, A, entry('10.1.0.3/24', { containerId: 'def' }), A6);
-    expect(nftRules(ns, 'trestle')).toHaveLength(2);
+    expect(nftRules(ns, 'trestle')).toHaveLength(4);
     expect(held(ns, SET)).toEqual(['10.1.0.2 pods/abc/eth0', '10.1.0.3 pods/def/eth0']);
     expect(held(ns, SET6)).toEqual(['fd00:1::2 pods/abc/eth0']);
   });
@@ -110,7 +110,7 @@ describeOnKernel('further addresses', () => {
     ensure(ns, entry('10.1.0.2/24', { containerId: 'dead' }));
     ensure(ns, A);
     expect(held(ns)).toEqual(['10.1.0.2 pods/abc/eth0']);
-    expect(nftRules(ns, 'trestle')).toHaveLength(1);
+    expect(nftRules(ns, 'trestle')).toHaveLength(2);
   });
 });
 
@@ -174,7 +174,7 @@ describeOnKernel('checking', () => {
     [
       'the rule',
       ['flush', 'chain', 'inet', 'trestle', 'postrouting'],
-      `10.1.0.2 is not masqueraded: no rule of the nftables chain postrouting looks at the set ${SET}`,
+      `10.1.0.2 is not masqueraded: no rule of the nftables chain postrouting leads to the chain ${SET}`,
     ],
   ])('notices that %s is gone', (_, command, message) => {
     using ns = createNetns();

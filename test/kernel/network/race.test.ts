@@ -33,7 +33,7 @@ describeOnKernel('four processes at once', () => {
     expect(links(ns, 'bridge').map(({ ifname, mtu }) => [ifname, mtu])).toEqual([['cni0', 1400]]);
     expect(cidrs(ns, 'cni0')).toEqual(['10.1.0.1/16', 'fd00:1::1/64']);
     expect(nftSnapshot(ns).filter(({ kind }) => kind === 'set')).toHaveLength(2);
-    expect(nftRules(ns, 'trestle')).toHaveLength(2);
+    expect(nftRules(ns, 'trestle')).toHaveLength(4);
     expect(
       nftElements(ns)
         .map(({ comment }) => comment)

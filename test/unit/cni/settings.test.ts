@@ -23,6 +23,7 @@ const DEFAULTS: Settings = {
   forceAddress: false,
   keepDown: false,
   detectDuplicates: false,
+  guarded: false,
 };
 
 test('what is not said is as in the reference', () => {
@@ -49,6 +50,7 @@ test.each<[object, Partial<Settings>]>([
     { ipMasq: true, backend: 'nftables' },
   ],
   [{ ipMasqBackend: 'iptables' }, { backend: 'iptables' }],
+  [{ macspoofchk: true }, { guarded: true }],
   [{ mtu: 1400 }, { mtu: 1400 }],
   [{ hairpinMode: true }, { hairpin: true }],
   [{ enabledad: true }, { detectDuplicates: true }],
@@ -79,12 +81,9 @@ describe('what excludes each other', () => {
   });
 });
 
-test.each([{ vlan: 5 }, { vlanTrunk: [{ id: 5 }] }, { macspoofchk: true }])(
-  '%j is never passed over in silence',
-  (config) => {
-    expect(settingsOrRefusal(config)).not.toEqual(DEFAULTS);
-  },
-);
+test.each([{ vlan: 5 }, { vlanTrunk: [{ id: 5 }] }])('%j is never passed over in silence', (config) => {
+  expect(settingsOrRefusal(config)).not.toEqual(DEFAULTS);
+});
 
 test('"forward" that is neither "auto" nor "off" is refused', () => {
   const fault = faultOf(() => settingsOf({ forward: 'on' }));

@@ -3,6 +3,7 @@ import { decodeAttributes, listAttributes } from '../../../../src/netlink/attrib
 import { decodeMessages } from '../../../../src/netlink/message.ts';
 import * as expression from '../../../../src/netlink/nft/expression.ts';
 import { appendRule, decodeRuleComment, listRules } from '../../../../src/netlink/nft/rule.ts';
+import { decodeRuleHandle, deleteRule } from '../../../../src/netlink/nft/rule-removal.ts';
 import { bytesOf, headerIn, messageOf, saidIn, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 
@@ -50,6 +51,13 @@ describe('the bytes of', () => {
     expect(request.operation).toBe(`add the nftables rule "${comment}"`);
   });
 
+  test('removing a rule, which nft does with the same', () => {
+    const request = deleteRule({ family: 7, name: 'trestle' }, 'prerouting', of(0, 0, 0, 0, 0, 0, 0, 6));
+    expect(sentFor(request)).toEqual(bytesOf('nft-guard', 'delete rule'));
+    expect(saidIn('nft-guard', 'delete rule')).toEqual(saidIn('nft-guard', 'delete rule, by nft'));
+    expect(request.operation).toBe('remove a rule of the nftables chain prerouting');
+  });
+
   test('asking for rules', () => {
     expect(sentFor(listRules(TABLE, 'postrouting'))).toEqual(bytesOf('nft-rule6', 'list'));
     expect(listRules(TABLE, 'postrouting').operation).toBe('list the nftables chain postrouting');
@@ -85,10 +93,12 @@ describe('as nft has it', () => {
 });
 
 test.each([
-  ['a rule with a comment', SET6],
-  ['a rule without', undefined],
-])('the comment of %s', (section, comment) => {
-  expect(decodeRuleComment(messageOf('nft-rule6', section))).toBe(comment);
+  ['a rule with a comment', SET6, 5],
+  ['a rule without', undefined, 6],
+])('comment and handle of %s', (section, comment, handle) => {
+  const message = messageOf('nft-rule6', section);
+  expect(decodeRuleComment(message)).toBe(comment);
+  expect(decodeRuleHandle(message)).toEqual(of(0, 0, 0, 0, 0, 0, 0, handle));
 });
 
 describe('decoding stands', () => {

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'bun:test';
 import { type Cidr, formatCidr, parseCidr } from '../../../../src/address/cidr.ts';
 import { formatIp, type Ip, parseIp } from '../../../../src/address/ip.ts';
+import { Truncated } from '../../../../src/netlink/bytes.ts';
 import {
   addRoute,
   decodeRoute,
+  decodeRouteProtocol,
   decodeRoutes,
   findRoute,
   type LinkRoute,
@@ -62,6 +64,14 @@ describe('a route', () => {
     payload[4] = 100;
     expect(decodeRoute(payload)?.table).toBe(100);
   });
+});
+
+test('who made a route is a byte of its header', () => {
+  const made = payloadOf('route', 'default').slice();
+  expect(decodeRouteProtocol(made)).toBe(3);
+  made[5] = 9;
+  expect(decodeRouteProtocol(made)).toBe(9);
+  expect(() => decodeRouteProtocol(made.subarray(0, 5))).toThrow(Truncated);
 });
 
 describe.each([

@@ -1,0 +1,73 @@
+/**
+ * What ADD puts into the packet filter: the MAC guard, and masquerading. Where somebody has flushed it, ADD brings back
+ * what all live attachments of the network need.
+ */
+
+import type { Cidr } from '../address/cidr.ts';
+import { type AttachmentRecord, findRecord, listRecords } from '../ipam/index.ts';
+import type { Log } from '../log.ts';
+import type { Link } from '../netlink/route/link.ts';
+import type { NodeKernel } from '../network/kernel.ts';
+import { ensureNoLinkLocalLearning } from '../network/link-local-learning.ts';
+import { findLinks } from '../network/links.ts';
+import { ensureGuard, isGuardWhole, removeGuard, restoreGuard } from '../network/mac-guard.ts';
+import { type Masqueraded, restoreMasquerade } from '../network/masquerade.ts';
+import { isWholeMasquerade, masquerade, unmasquerade } from '../network/masquerade-backend.ts';
+import { hostVethName } from '../network/names.ts';
+import type { Undo } from '../network/undo.ts';
+import { guardEntry, recordedGuard, removeRecordedGuard } from './guard.ts';
+import { mainHost } from './host.ts';
+import type { MainRequest } from './request.ts';
+import type { Settings } from './settings.ts';
+import { masqueradeEntry, recordedMasquerade, removeRecordedMasquerade } from './traces.ts';
+
+export interface Filtering {
+  readonly request: MainRequest;
+  readonly settings: Settings;
+  readonly node: NodeKernel;
+  readonly undo: Undo;
+  readonly log: Log;
+}
+
+/** Holds the container to its MAC. Called before its interface is up. @throws KernelError, Fault `io` */
+export function guardContainer(call: Filtering, bridge: Link, mac: Uint8Array): void {
+  const { node, request, undo } = call;
+  ensureNoLinkLocalLearning(node.route, bridge.index);
+  const guarded = guardEntry(request, mac);
+  ensureGuard(node.nft(), guarded);
+  undo.push('remove the MAC guard', () => removeGuard(node.nft(), guarded));
+  if (isGuardWhole(node.nft(), request.network)) return;
+  restoreLive(call, (records) => restoreGuard(node.nft(), request.network, records.flatMap(recordedGuard)));
+}
+
+/** @throws KernelError, Fault `io` */
+export function masqueradeAddress(call: Filtering, address: Cidr): void {
+  const { node, request, undo } = call;
+  const { backend } = call.settings;
+  const entry = masqueradeEntry(request, address);
+  masquerade(node, backend, entry);
+  undo.push('remove the masquerading', () => unmasquerade(node, backend, entry));
+  if (isWholeMasquerade(node, backend, entry)) return;
+  restoreLive(call, (records) => restoreMasquerade(node.nft(), [entry, ...records.flatMap(filteredMasquerade)]));
+}
+
+/** What iptables masquerades does not lie in our sets. */
+function filteredMasquerade(record: AttachmentRecord): Masqueraded[] {
+  return record.notes?.backend === 'iptables' ? [] : recordedMasquerade(record);
+}
+
+/** For the others: a veth dies with its netns, so an attachment whose host veth is there is alive. */
+function restoreLive({ node, request, log }: Filtering, restore: (live: readonly AttachmentRecord[]) => void): void {
+  const host = mainHost(node, log);
+  const links = new Set(findLinks(node.route).map(({ name }) => name));
+  const records = listRecords(request.dataDir, request.network, host);
+  const own = hostVethName(request);
+  const live = records.filter(({ hostVeth = '' }) => hostVeth !== own && links.has(hostVeth));
+  restore(live);
+  // Another process may have deleted one of them meanwhile, and with it what we have just brought back.
+  const gone = live.filter((record) => findRecord(request.dataDir, record, host) === undefined);
+  for (const record of gone) {
+    removeRecordedMasquerade(node, record);
+    removeRecordedGuard(node, record);
+  }
+}

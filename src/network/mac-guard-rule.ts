@@ -1,0 +1,84 @@
+/**
+ * How the MAC guard lies in nftables: one table `bridge trestle` for all networks. The set `ports` holds the host veths
+ * whose frames are looked at, `macs` each with the MAC that it may send from; so a frame costs two look-ups, however many
+ * containers there are. The chain `input` sees what `prerouting` does not: frames to the link-local group addresses
+ * (01:80:c2:00:00:0x), from which a bridge learns who is where, too.
+ */
+
+import { hashHex } from '../address/hash.ts';
+import { formatMac } from '../address/mac.ts';
+import { concat, cString } from '../netlink/bytes.ts';
+import type { Table } from '../netlink/nft/batch.ts';
+import * as nft from '../netlink/nft/constants.ts';
+import * as expression from '../netlink/nft/expression.ts';
+import type { Key, NftSet } from '../netlink/nft/set.ts';
+import type { BaseChain } from '../netlink/nft/table.ts';
+import type { Branch } from './branch.ts';
+import { ANCHOR } from './names.ts';
+
+const TABLE: Table = { family: nft.NFPROTO_BRIDGE, name: 'trestle' };
+const CHAIN = 'guard';
+/** IFNAMSIZ: a key of the type ifname, filled up with NULs. */
+const NAME_LENGTH = 16;
+/** A MAC, filled up to whole registers of four bytes. */
+const MAC_LENGTH = 8;
+const PAIR_TYPE = (nft.TYPE_IFNAME << nft.TYPE_BITS) | nft.TYPE_ETHERADDR;
+
+export const PORTS: NftSet = {
+  table: TABLE,
+  name: 'ports',
+  keyType: nft.TYPE_IFNAME,
+  keyLength: NAME_LENGTH,
+  isHostOrder: true,
+};
+export const MACS: NftSet = { table: TABLE, name: 'macs', keyType: PAIR_TYPE, keyLength: NAME_LENGTH + MAC_LENGTH };
+
+const HOOKS: readonly BaseChain[] = [
+  { name: 'prerouting', hook: nft.NF_BR_PRE_ROUTING },
+  { name: 'input', hook: nft.NF_BR_LOCAL_IN },
+].map((place) => ({ table: TABLE, type: 'filter', priority: nft.NF_BR_PRI_NAT_DST_BRIDGED, ...place }));
+
+export function portKey(port: string): Key {
+  return { bytes: filled(cString(port), NAME_LENGTH), text: port };
+}
+
+export function pairKey(port: string, mac: Uint8Array): Key {
+  const bytes = concat([portKey(port).bytes, filled(mac, MAC_LENGTH)]);
+  return { bytes, text: `${port} with ${formatMac(mac)}` };
+}
+
+/** Whether an element of `macs` is this port's. */
+export function isOfPort(port: string, key: Uint8Array): boolean {
+  return portKey(port).bytes.every((byte, at) => key[at] === byte);
+}
+
+/** The sets are everybody's, so each network has anchors of its own, under a name that no interface can have. */
+export function guardBranch(network: string): Branch {
+  const anchor = `/${hashHex('guard anchor', network).slice(0, 14)}`;
+  return {
+    chain: CHAIN,
+    sets: [PORTS, MACS],
+    anchors: [
+      { set: PORTS, key: portKey(anchor), owner: ANCHOR },
+      { set: MACS, key: pairKey(anchor, new Uint8Array(6)), owner: ANCHOR },
+    ],
+    // iifname @ports jump guard
+    entrances: HOOKS.map((base) => ({
+      base,
+      expressions: () => [expression.loadInputName(), expression.lookupIn(PORTS.name), expression.jumpTo(CHAIN)],
+    })),
+    // iifname . ether saddr != @macs drop
+    rule: () => [
+      expression.loadInputName(),
+      expression.loadSourceMac(),
+      expression.lookupNotIn(MACS.name),
+      expression.drop(),
+    ],
+  };
+}
+
+function filled(bytes: Uint8Array, length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  whole.set(bytes);
+  return whole;
+}

@@ -33,10 +33,11 @@ export const PORTS: NftSet = {
 };
 export const MACS: NftSet = { table: TABLE, name: 'macs', keyType: PAIR_TYPE, keyLength: NAME_LENGTH + MAC_LENGTH };
 
+const PLACE = { table: TABLE, type: 'filter', priority: nft.NF_BR_PRI_NAT_DST_BRIDGED } as const;
 const HOOKS: readonly BaseChain[] = [
-  { name: 'prerouting', hook: nft.NF_BR_PRE_ROUTING },
-  { name: 'input', hook: nft.NF_BR_LOCAL_IN },
-].map((place) => ({ table: TABLE, type: 'filter', priority: nft.NF_BR_PRI_NAT_DST_BRIDGED, ...place }));
+  { ...PLACE, name: 'prerouting', hook: nft.NF_BR_PRE_ROUTING },
+  { ...PLACE, name: 'input', hook: nft.NF_BR_LOCAL_IN },
+];
 
 export function portKey(port: string): Key {
   return { bytes: filled(cString(port), NAME_LENGTH), text: port };

@@ -41,7 +41,9 @@ export interface Element {
 }
 
 /** An entry of user data: u8 type, u8 length, u32. */
-const HOST_ORDER = pack([1, nft.NFTNL_UDATA_SET_KEYBYTEORDER], [1, 4], [4, nft.BYTEORDER_HOST_ENDIAN]);
+function hostOrder(): Uint8Array {
+  return pack([1, nft.NFTNL_UDATA_SET_KEYBYTEORDER], [1, 4], [4, nft.BYTEORDER_HOST_ENDIAN]);
+}
 
 /** Makes the set unless it is there. `id` is any number that no other set of the batch has. */
 export function ensureSet(set: NftSet, id: number): Request {
@@ -51,7 +53,7 @@ export function ensureSet(set: NftSet, id: number): Request {
     attrU32be(nft.NFTA_SET_KEY_TYPE, set.keyType),
     attrU32be(nft.NFTA_SET_KEY_LEN, set.keyLength),
     attrU32be(nft.NFTA_SET_ID, id),
-    ...(set.isHostOrder ? [attrBytes(nft.NFTA_SET_USERDATA, HOST_ORDER)] : []),
+    ...(set.isHostOrder ? [attrBytes(nft.NFTA_SET_USERDATA, hostOrder())] : []),
   ]);
 }
 

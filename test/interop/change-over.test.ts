@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { type Artifact, artifacts, executable } from '../support/artifacts.ts';
 import { whyNoGoModule } from '../support/go-programs.ts';
 import { cidrs } from '../support/kernel.ts';
+import { type Leftovers, leftovers } from '../support/leftovers.ts';
 import type { Netns } from '../support/netns.ts';
 import { OUTSIDE_ADDRESS } from '../support/node.ts';
 import { describeUnless } from '../support/privilege.ts';
 import { SYSTEM_PATH } from '../support/process.ts';
 import { ping, seenFrom, sourceServer } from '../support/traffic.ts';
 import { type Cnitool, cnitool } from './support/cnitool.ts';
-import { left } from './support/left.ts';
+import { STORE } from './support/left.ts';
 import { createMachine, type Machine } from './support/machine.ts';
 import { RELEASES, type Release } from './support/reference.ts';
 
@@ -40,7 +41,7 @@ async function thereAndBack(artifact: Artifact, release: Release, ipMasq: boolea
   using server = await sourceServer(machine.node.outside);
   const tool = cnitool(machine, artifact);
   machine.write('/etc/cni/net.d/10-pods.conf', configuration(release, ipMasq));
-  const before = left(machine);
+  const before = everything(machine);
   const pods = new Map<string, Netns>();
   const add = (...names: string[]) => {
     for (const name of names) pods.set(name, attach(machine, tool, name));
@@ -69,9 +70,9 @@ async function thereAndBack(artifact: Artifact, release: Release, ipMasq: boolea
   add('ours4');
   collectGarbage(machine, artifact, release, [...pods.keys()]);
   expectAllWell([...pods.values()], server.port);
-  expect(JSON.stringify(left(machine))).not.toContain(containerId('ours1'));
+  expect(JSON.stringify(everything(machine))).not.toContain(containerId('ours1'));
   remove('theirs3', 'theirs4', 'ours2', 'ours3', 'ours4');
-  expect(left(machine)).toEqual(before);
+  expect(everything(machine)).toEqual(before);
 }
 
 /** The reference does not know of our records and set elements. This is what a runtime with CNI 1.1 says to us later. */
@@ -121,4 +122,9 @@ function installOurs(machine: Machine, artifact: Artifact): void {
     if (artifact.path.endsWith('.cjs')) machine.run(['ln', '-sf', artifact.path, `${BIN}/${name}`]);
     else machine.run(['install', artifact.path, `${BIN}/${name}`]);
   }
+}
+
+/** With iptables' nat: the chains that the reference made for a container go with it, whoever deletes it. */
+function everything(machine: Machine): Leftovers {
+  return leftovers(machine.node, machine.path(STORE));
 }

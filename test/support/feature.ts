@@ -8,7 +8,7 @@ import { type Feature, lacking } from './skipped.ts';
 const PROBES: Record<Feature, string> = {
   // A kernel without it ignores the option, and knows no VLANs of the bridge.
   'vlan-filtering': 'ip link add probe type bridge vlan_filtering 1 ; bridge vlan add dev probe vid 5 self',
-  vlan: 'ip link add link lo name probe type vlan id 5',
+  vlan: 'ip link add base type veth peer name other ; ip link add link base name probe type vlan id 5',
   dummy: 'ip link add probe type dummy',
   ipvlan: 'ip link add base type veth peer name other ; ip link add link base name probe type ipvlan',
   vrf: 'ip link add probe type vrf table 10',
@@ -22,9 +22,14 @@ export function describeNeeding(feature: Feature, name: string, body: () => void
   else describeUnless(hasFeature(feature) ? undefined : lacking(feature), name, body);
 }
 
-/** The same for each artifact, whichever a run is limited to: nothing else runs these. */
-export function e2eNeeding(feature: Feature, name: string, body: Parameters<typeof eachArtifact>[0]): void {
-  describeNeeding(feature, name, () => eachArtifact(body, { all: true }));
+/** The same for each artifact; with `all`, whichever a run is limited to. */
+export function e2eNeeding(
+  feature: Feature,
+  name: string,
+  body: Parameters<typeof eachArtifact>[0],
+  options?: Parameters<typeof eachArtifact>[1],
+): void {
+  describeNeeding(feature, name, () => eachArtifact(body, options));
 }
 
 /** Tried out in a namespace of its own. */

@@ -9,6 +9,7 @@ import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKer
 import { verifyMasqueraded } from '../network/masquerade-backend.ts';
 import { hostVethName } from '../network/names.ts';
 import * as verify from '../network/verify.ts';
+import { verifyPortVlans, verifyVlanFiltering, verifyVlanGateway } from '../network/verify-vlan.ts';
 import { type Allocation, familiesOf, filteredFamilies, gatewaysOf, withGateways } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
 import { mainHost } from './host.ts';
@@ -16,6 +17,7 @@ import type { MainRequest } from './request.ts';
 import { decodeResult, type Result, type ResultInterface, type ResultIp } from './result.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { masqueradeEntry } from './traces.ts';
+import { gatewayVlan } from './vlan-settings.ts';
 
 /** @throws Fault `check` that says what was expected and what was found */
 export function check(request: MainRequest, journal: Journal): void {
@@ -80,14 +82,20 @@ function verifyLinks(
   const { ifName } = request;
   const inside = previous.interfaces.find(({ name, sandbox }) => name === ifName && sandbox === request.netns);
   const gateways = settings.isGateway ? gatewaysOf(allocation) : [];
+  const vlan = gateways.length > 0 ? gatewayVlan(settings.vlans) : undefined;
   const bridge = verify.verifyBridge(node.route, {
     name: settings.bridge,
     promiscuous: settings.promiscuous,
-    gateways,
+    gateways: vlan === undefined ? gateways : [],
   });
   const { hairpin, isolated, mtu } = settings;
   const port = { name: hostVethOf(request, previous, settings), hairpin, isolated, mtu };
   const host = verify.verifyHostVeth(node.route, bridge, port);
+  if (settings.vlans !== undefined) {
+    verifyVlanFiltering(node.route, bridge);
+    verifyPortVlans(node.route, host, settings.vlans.port);
+  }
+  if (vlan !== undefined) verifyVlanGateway(node.route, bridge, vlan, gateways);
   const link = verify.verifyContainerInterface(container.route, host, {
     name: ifName,
     up: !settings.keepDown,

@@ -5,6 +5,7 @@ import type { Backend } from '../network/masquerade-backend.ts';
 import type { MainConfig } from './config.ts';
 import { verifyInterfaceName } from './environment.ts';
 import { forwardAccept, masqueradeBackend } from './packet-filter.ts';
+import { readVlans, type VlanSettings, verifyVlanGatewayName } from './vlan-settings.ts';
 
 export interface Settings {
   readonly bridge: string;
@@ -26,6 +27,8 @@ export interface Settings {
   /** The container's interface stays down. */
   readonly keepDown: boolean;
   readonly detectDuplicates: boolean;
+  /** Undefined: the bridge knows no VLANs, or need not. */
+  readonly vlans: VlanSettings | undefined;
 }
 
 const DEFAULT_BRIDGE = 'cni0';
@@ -35,6 +38,8 @@ export function readSettings(config: MainConfig): Settings {
   const bridge = bridgeName(config);
   verifyCombinations(config);
   const isGateway = config.isGateway === true || config.isDefaultGateway === true;
+  const vlans = readVlans(config);
+  if (isGateway && vlans?.access !== undefined) verifyVlanGatewayName(bridge, vlans.access);
   return {
     bridge,
     isGateway,
@@ -49,6 +54,7 @@ export function readSettings(config: MainConfig): Settings {
     forceAddress: config.forceAddress === true,
     keepDown: config.disableContainerInterface === true,
     detectDuplicates: config.enabledad === true,
+    vlans,
   };
 }
 
@@ -70,10 +76,7 @@ function verifyCombinations(config: MainConfig): void {
       details: 'An interface that stays down can have no address: leave "ipam" out, or the other.',
     });
   }
-  // preserveDefaultVlan says nothing where no VLAN is set.
-  const asked = (['vlan', 'macspoofchk'] as const).find((key) => config[key]);
-  if (asked !== undefined) throw unsupported(`"${asked}"`);
-  if (config.vlanTrunk?.length) throw unsupported('"vlanTrunk"');
+  if (config.macspoofchk) throw unsupported('"macspoofchk"');
 }
 
 function unsupported(what: string): Fault {

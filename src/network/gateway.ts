@@ -12,8 +12,8 @@ import { findAddresses, findLinks } from './links.ts';
 import { ensureSysctl } from './sysctl.ts';
 
 /**
- * Gives the bridge each gateway address that it lacks, IPv6 without duplicate address detection. An address that would
- * contradict it gives way where `force` says so, or where nothing is plugged into the bridge that could use it, except the
+ * Gives the bridge, or a VLAN's gateway, each address that it lacks, IPv6 without duplicate address detection. An address
+ * that would contradict it gives way where `force` says so, or where there are no `users` (ports that could use it) but the
  * port that is just being made.
  * @throws Fault `conflict` when one that would contradict it must stay, KernelError
  */
@@ -23,12 +23,14 @@ export function ensureGateways(
   gateways: readonly Cidr[],
   force: boolean,
   ownPort?: Link,
+  users: () => readonly Link[] = () => findLinks(connection, bridge.index),
 ): void {
   for (const gateway of gateways) {
     const present = findAddresses(connection, bridge.index, gateway.ip.family).map(({ address }) => address);
     if (present.some((address) => sameCidr(address, gateway))) continue;
     const contradicting = present.filter((address) => contradicts(address, gateway));
-    if (contradicting.length > 0) makeWay(connection, bridge, contradicting, gateway, { force, ownPort });
+    const ports = () => (force ? [] : users().filter(({ index }) => index !== ownPort?.index));
+    if (contradicting.length > 0) makeWay(connection, bridge, contradicting, gateway, ports());
     // Nodes may have IPv6 off for new links; the gateway is asked for explicitly.
     if (gateway.ip.family === 6) ensureSysctl(`ipv6/conf/${bridge.name}/disable_ipv6`, '0');
     add(connection, bridge, gateway);
@@ -49,9 +51,8 @@ function makeWay(
   bridge: Link,
   contradicting: readonly Cidr[],
   gateway: Cidr,
-  { force, ownPort }: { readonly force: boolean; readonly ownPort: Link | undefined },
+  ports: readonly Link[],
 ): void {
-  const ports = force ? [] : findLinks(connection, bridge.index).filter(({ index }) => index !== ownPort?.index);
   if (ports.length > 0) throw otherAddress(bridge, contradicting[0] as Cidr, gateway, ports);
   for (const address of contradicting) remove(connection, bridge, address);
 }

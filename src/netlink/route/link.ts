@@ -34,7 +34,8 @@ export interface BridgePort {
 /** A link by name or by index. */
 export type LinkKey = string | number;
 
-const HEADER = 16;
+/** Bytes of struct ifinfomsg, behind which the attributes stand. */
+export const LINK_HEADER = 16;
 
 export interface LinkHeader {
   readonly family?: number;
@@ -75,7 +76,7 @@ export function listLinks(master?: number): Request {
 /** @throws Truncated */
 export function decodeLink(payload: Uint8Array): Link {
   const flags = readU32le(payload, 8);
-  const attributes = decodeAttributes(payload.subarray(HEADER));
+  const attributes = decodeAttributes(payload.subarray(LINK_HEADER));
   const info = nested(attributes, rt.IFLA_LINKINFO);
   return {
     index: readI32le(payload, 4),

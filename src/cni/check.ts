@@ -10,6 +10,7 @@ import { verifyMasqueraded } from '../network/masquerade-backend.ts';
 import { hostVethName } from '../network/names.ts';
 import * as verify from '../network/verify.ts';
 import { verifyPortVlans, verifyVlanFiltering, verifyVlanGateway } from '../network/verify-vlan.ts';
+import { type VlanGateway, vlanGatewayName } from '../network/vlan-gateway.ts';
 import { type Allocation, familiesOf, filteredFamilies, gatewaysOf, withGateways } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
 import { mainHost } from './host.ts';
@@ -57,9 +58,16 @@ function verifyAttachment(
   if (settings.ipMasq) step('verify the masquerading', () => verifyMasquerading(request, settings, ips, node));
   if (settings.isGateway) step('verify the forwarding', () => verifyForwarding(familiesOf(allocation)));
   if (settings.forward) {
-    const verifyAccept = () => verifyForwardAccept(node, settings.bridge, filteredFamilies(allocation));
-    step('verify that what is forwarded is accepted', verifyAccept);
+    const vlan = vlanGatewayOf(settings, allocation);
+    const names = [settings.bridge, ...(vlan === undefined ? [] : [vlanGatewayName(settings.bridge, vlan.vlan)])];
+    step('verify that what is forwarded is accepted', () => {
+      for (const name of names) verifyForwardAccept(node, name, filteredFamilies(allocation));
+    });
   }
+}
+
+function vlanGatewayOf({ isGateway, vlans }: Settings, { addresses }: Allocation): VlanGateway | undefined {
+  return isGateway && addresses.length > 0 ? gatewayVlan(vlans) : undefined;
 }
 
 function verifyMasquerading(
@@ -82,7 +90,7 @@ function verifyLinks(
   const { ifName } = request;
   const inside = previous.interfaces.find(({ name, sandbox }) => name === ifName && sandbox === request.netns);
   const gateways = settings.isGateway ? gatewaysOf(allocation) : [];
-  const vlan = gateways.length > 0 ? gatewayVlan(settings.vlans) : undefined;
+  const vlan = vlanGatewayOf(settings, allocation);
   const bridge = verify.verifyBridge(node.route, {
     name: settings.bridge,
     promiscuous: settings.promiscuous,

@@ -18,6 +18,8 @@ import { hostVethName } from '../network/names.ts';
 import { closeToAdvertisements, keepAdvertisedRoutes } from '../network/router-advertisements.ts';
 import { createUndo, type Undo } from '../network/undo.ts';
 import { createVethPair, type VethPair } from '../network/veth.ts';
+import { joinVlans, verifyVlanFilterable } from '../network/vlan.ts';
+import { ensureVlanGateway, vlanUsers } from '../network/vlan-gateway.ts';
 import { sameNetns } from '../sys/netns.ts';
 import {
   type Allocation,
@@ -37,6 +39,7 @@ import type { MainRequest } from './request.ts';
 import type { Result } from './result.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { backendNote, encodeNotes } from './traces.ts';
+import { gatewayVlan } from './vlan-settings.ts';
 
 interface Add extends Journal {
   readonly request: MainRequest;
@@ -70,20 +73,24 @@ function attach(call: Add): Result {
   const found = step('look at the place', () => inspectPlace(call));
   const taken = step('take addresses', () => withGateways(takeAddresses(call), call.settings));
   const mtu = call.settings.mtu ?? uplinkMtu(call.node.route);
-  const bridge = step('prepare the bridge', () => prepareBridge(call, found, taken, mtu));
+  const bridge = step('prepare the bridge', () => prepareBridge(call, found, mtu));
+  const early = step('prepare the gateways', () => prepareGateways(call, bridge, taken));
   const pair = step('plug in', () => plugIn(call, bridge, mtu));
-  const allocation = takeElsewhere(call, bridge, pair.host) ?? taken;
+  const given = takeElsewhere(call);
+  const late = given && step('prepare the gateways', () => prepareGateways(call, bridge, given, pair.host));
+  const [allocation, vlanGateway] = given === undefined ? [taken, early] : [given, late];
   const { keepDown, ipMasq, isGateway, forward } = call.settings;
   if (!keepDown) step('configure the interface', () => configure(call, pair, allocation));
   if (ipMasq) step('masquerade', () => masqueradeAddresses(call, allocation));
   if (isGateway) step('forward', () => startForwarding(call, familiesOf(allocation)));
-  if (forward) step('accept what is forwarded', () => acceptForwarding(call, bridge, allocation));
-  return resultOf(call, bridge, pair, allocation);
+  if (forward) step('accept what is forwarded', () => acceptForwarding(call, [bridge, vlanGateway], allocation));
+  return resultOf(call, bridge, pair, vlanGateway, allocation);
 }
 
 /** What can be seen to stand in the way, before anything is changed. @returns the bridge, if it is there */
 function inspectPlace({ request, settings, node, container }: Add): Link | undefined {
   if (sameNetns(node.netns, container.netns)) throw ownNetns(request.netns);
+  if (settings.vlans !== undefined) verifyVlanFilterable(node.route);
   return findBridge(node.route, settings.bridge);
 }
 
@@ -103,16 +110,14 @@ function takeAddresses({ request, plan, node, container, undo, log, settings }: 
 }
 
 /** Has another plugin give the addresses, if one is to. It may need the interface for that, as dhcp does, which sets it up. */
-function takeElsewhere({ request, settings, node, container, undo, log, step }: Add, bridge: Link, port: Link) {
+function takeElsewhere({ request, settings, node, container, undo, log, step }: Add): Allocation | undefined {
   const { delegation } = request;
   if (delegation === undefined) return undefined;
   refuseAdvertisements(container, request.ifName);
   undo.push(`have ${delegation.type} release the addresses`, () => delegateCommand(delegation, 'DEL'));
   const given = step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));
   if (settings.ipMasq) noteMasquerade(request, given, mainHost(node, log), filterNotes(request, settings));
-  const allocation = withGateways(given, settings);
-  if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation), settings.forceAddress, port);
-  return allocation;
+  return withGateways(given, settings);
 }
 
 /** DEL has no other way to know what somebody else's IPAM gave. */
@@ -127,16 +132,31 @@ function filterNotes(request: MainRequest, settings: Settings) {
   return { ...guardNote(request, settings), ...backendNote(settings.backend) };
 }
 
-function prepareBridge(
-  { node, settings }: Add,
-  found: Link | undefined,
-  allocation: Allocation,
-  mtu: number | undefined,
-): Link {
-  const bridge = ensureBridge(node.route, found, { name: settings.bridge, mtu, promiscuous: settings.promiscuous });
+function prepareBridge({ node, settings }: Add, found: Link | undefined, mtu: number | undefined): Link {
+  const { bridge: name, promiscuous, vlans } = settings;
+  const bridge = ensureBridge(node.route, found, { name, mtu, promiscuous, vlanFiltering: vlans !== undefined });
   if (settings.isGateway) closeToAdvertisements(node.route, bridge);
-  if (settings.isGateway) ensureGateways(node.route, bridge, gatewaysOf(allocation), settings.forceAddress);
   return bridge;
+}
+
+/** `ownPort` is the port that is being made, if it is there. @returns the VLAN's gateway, where the bridge cannot be it */
+function prepareGateways(
+  { node, settings }: Add,
+  bridge: Link,
+  allocation: Allocation,
+  ownPort?: Link,
+): Link | undefined {
+  const gateways = settings.isGateway ? gatewaysOf(allocation) : [];
+  if (gateways.length === 0) return undefined;
+  const vlan = gatewayVlan(settings.vlans);
+  if (vlan === undefined) {
+    ensureGateways(node.route, bridge, gateways, settings.forceAddress, ownPort);
+    return undefined;
+  }
+  const gateway = ensureVlanGateway(node, bridge, vlan);
+  const users = () => vlanUsers(node.route, bridge, gateway, vlan.vlan);
+  ensureGateways(node.route, gateway, gateways, settings.forceAddress, ownPort, users);
+  return gateway;
 }
 
 function plugIn(call: Add, bridge: Link, mtu: number | undefined): VethPair {
@@ -147,7 +167,9 @@ function plugIn(call: Add, bridge: Link, mtu: number | undefined): VethPair {
   const veth = { attachment: request, containerMac: mac, mtu, port };
   // Before the veth, since it does something only when that is gone.
   undo.push('take back what forwarding needed', () => withdrawForwardAccept(node, bridge.name, log));
-  return createVethPair(node, container, bridge, veth, undo);
+  const pair = createVethPair(node, container, bridge, veth, undo);
+  if (settings.vlans !== undefined) joinVlans(node.route, pair.host.index, settings.vlans.port);
+  return pair;
 }
 
 function configure({ container, settings }: Add, pair: VethPair, allocation: Allocation): void {
@@ -164,17 +186,29 @@ function startForwarding({ node }: Add, families: ReadonlySet<Family>): void {
   ensureForwarding(families);
 }
 
-function acceptForwarding({ node, log }: Add, bridge: Link, allocation: Allocation): void {
-  ensureForwardAccept(node, bridge.name, filteredFamilies(allocation), log);
+/** Bridged frames go by the bridge, what leaves a VLAN by its gateway. */
+function acceptForwarding({ node, log }: Add, links: readonly (Link | undefined)[], allocation: Allocation): void {
+  for (const link of links) {
+    if (link !== undefined) ensureForwardAccept(node, link.name, filteredFamilies(allocation), log);
+  }
 }
 
-/** The order of the interfaces is the reference's: bridge, host veth, container. */
-function resultOf({ request }: Add, bridge: Link, { host, container }: VethPair, allocation: Allocation): Result {
+/** The order of the interfaces is the reference's: bridge, host veth, container, the VLAN's gateway. */
+function resultOf(
+  { request }: Add,
+  bridge: Link,
+  { host, container }: VethPair,
+  vlanGateway: Link | undefined,
+  allocation: Allocation,
+): Result {
+  const identity = ({ name, mac }: Pick<Link, 'name' | 'mac'>) => ({ name, mac: formatMac(mac) });
+  const inside = { ...identity(container), mtu: container.mtu, sandbox: request.netns };
   return {
     interfaces: [
-      { name: bridge.name, mac: formatMac(bridge.mac) },
-      { name: host.name, mac: formatMac(host.mac) },
-      { name: container.name, mac: formatMac(container.mac), mtu: container.mtu, sandbox: request.netns },
+      identity(bridge),
+      identity(host),
+      inside,
+      ...(vlanGateway === undefined ? [] : [identity(vlanGateway)]),
     ],
     ips: allocation.addresses.map((address) => ({ ...address, interface: 2 })),
     routes: allocation.routes,

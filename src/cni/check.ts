@@ -10,6 +10,8 @@ import { verifyMasqueraded } from '../network/masquerade-backend.ts';
 import { hostVethName } from '../network/names.ts';
 import { verifyAdvertisementsRefused } from '../network/router-advertisements.ts';
 import * as verify from '../network/verify.ts';
+import { verifyPortVlans, verifyVlanFiltering, verifyVlanGateway } from '../network/verify-vlan.ts';
+import { type VlanGateway, vlanGatewayName } from '../network/vlan-gateway.ts';
 import { type Allocation, familiesOf, filteredFamilies, gatewaysOf, withGateways } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
 import { verifyContainerGuard } from './guard.ts';
@@ -18,6 +20,7 @@ import type { MainRequest } from './request.ts';
 import { decodeResult, type Result, type ResultInterface, type ResultIp } from './result.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { masqueradeEntry } from './traces.ts';
+import { gatewayVlan } from './vlan-settings.ts';
 
 /** @throws Fault `check` that says what was expected and what was found */
 export function check(request: MainRequest, journal: Journal): void {
@@ -58,9 +61,16 @@ function verifyAttachment(
   if (settings.guarded) step('verify the MAC guard', () => verifyContainerGuard(node, request, settings));
   if (settings.isGateway) step('verify the forwarding', () => verifyForwarding(familiesOf(allocation)));
   if (settings.forward) {
-    const verifyAccept = () => verifyForwardAccept(node, settings.bridge, filteredFamilies(allocation));
-    step('verify that what is forwarded is accepted', verifyAccept);
+    const vlan = vlanGatewayOf(settings, allocation);
+    const names = [settings.bridge, ...(vlan === undefined ? [] : [vlanGatewayName(settings.bridge, vlan.vlan)])];
+    step('verify that what is forwarded is accepted', () => {
+      for (const name of names) verifyForwardAccept(node, name, filteredFamilies(allocation));
+    });
   }
+}
+
+function vlanGatewayOf({ isGateway, vlans }: Settings, { addresses }: Allocation): VlanGateway | undefined {
+  return isGateway && addresses.length > 0 ? gatewayVlan(vlans) : undefined;
 }
 
 function verifyMasquerading(
@@ -83,15 +93,21 @@ function verifyLinks(
   const { ifName } = request;
   const inside = previous.interfaces.find(({ name, sandbox }) => name === ifName && sandbox === request.netns);
   const gateways = settings.isGateway ? gatewaysOf(allocation) : [];
+  const vlan = vlanGatewayOf(settings, allocation);
   const bridge = verify.verifyBridge(node.route, {
     name: settings.bridge,
     promiscuous: settings.promiscuous,
-    gateways,
+    gateways: vlan === undefined ? gateways : [],
   });
   verifyAdvertisementsRefused(bridge);
   const { hairpin, isolated, mtu } = settings;
   const port = { name: hostVethOf(request, previous, settings), hairpin, isolated, mtu };
   const host = verify.verifyHostVeth(node.route, bridge, port);
+  if (settings.vlans !== undefined) {
+    verifyVlanFiltering(node.route, bridge);
+    verifyPortVlans(node.route, host, settings.vlans.port);
+  }
+  if (vlan !== undefined) verifyVlanGateway(node.route, bridge, vlan, gateways);
   const link = verify.verifyContainerInterface(container.route, host, {
     name: ifName,
     up: !settings.keepDown,

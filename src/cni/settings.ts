@@ -5,6 +5,7 @@ import type { Backend } from '../network/masquerade-backend.ts';
 import type { MainConfig } from './config.ts';
 import { verifyInterfaceName } from './environment.ts';
 import { forwardAccept, masqueradeBackend } from './packet-filter.ts';
+import { readVlans, type VlanSettings, verifyVlanGatewayName } from './vlan-settings.ts';
 
 export interface Settings {
   readonly bridge: string;
@@ -28,6 +29,8 @@ export interface Settings {
   readonly detectDuplicates: boolean;
   /** Frames come from the container with its own MAC only. */
   readonly guarded: boolean;
+  /** Undefined: the bridge knows no VLANs, or need not. */
+  readonly vlans: VlanSettings | undefined;
 }
 
 const DEFAULT_BRIDGE = 'cni0';
@@ -37,6 +40,8 @@ export function readSettings(config: MainConfig): Settings {
   const bridge = bridgeName(config);
   verifyCombinations(config);
   const isGateway = config.isGateway === true || config.isDefaultGateway === true;
+  const vlans = readVlans(config);
+  if (isGateway && vlans?.access !== undefined) verifyVlanGatewayName(bridge, vlans.access);
   return {
     bridge,
     isGateway,
@@ -52,6 +57,7 @@ export function readSettings(config: MainConfig): Settings {
     keepDown: config.disableContainerInterface === true,
     detectDuplicates: config.enabledad === true,
     guarded: config.macspoofchk === true,
+    vlans,
   };
 }
 
@@ -73,13 +79,4 @@ function verifyCombinations(config: MainConfig): void {
       details: 'An interface that stays down can have no address: leave "ipam" out, or the other.',
     });
   }
-  // preserveDefaultVlan says nothing where no VLAN is set.
-  if (config.vlan) throw unsupported('"vlan"');
-  if (config.vlanTrunk?.length) throw unsupported('"vlanTrunk"');
-}
-
-function unsupported(what: string): Fault {
-  return new Fault('unsupported', `cannot use the configuration: ${what} is not supported by this version`, {
-    details: 'Leave it out, or keep the reference plugin for this network.',
-  });
 }

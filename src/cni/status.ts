@@ -9,6 +9,7 @@ import { verifyAcceptable } from '../network/forward-accept.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { verifyGuardable } from '../network/mac-guard.ts';
 import { verifyBackend } from '../network/masquerade-backend.ts';
+import { verifyVlanFilterable } from '../network/vlan.ts';
 import { planOf } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
 import { mainHost } from './host.ts';
@@ -23,6 +24,7 @@ export function status(request: MainRequest, { log, step }: Journal): void {
   try {
     const families = plannedFamilies(plan);
     step('look at the bridge', () => asUnavailable(() => findBridge(node.route, settings.bridge)));
+    if (settings.vlans !== undefined) step('try VLANs', () => asUnavailable(() => verifyVlanFilterable(node.route)));
     if (settings.forward) step('look for drops', () => verifyAcceptable(node, settings.bridge, families));
     if (settings.ipMasq)
       step('ask for the packet filter', () => asUnavailable(() => verifyBackend(node, settings.backend, families)));

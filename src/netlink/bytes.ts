@@ -52,6 +52,11 @@ export function readU8(bytes: Uint8Array, at = 0): number {
   return bytes[at] as number;
 }
 
+export function readU16le(bytes: Uint8Array, at = 0): number {
+  if (at + 2 > bytes.length) throw truncated(bytes, at, 2);
+  return (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+}
+
 export function readI32le(bytes: Uint8Array, at = 0): number {
   if (at + 4 > bytes.length) throw truncated(bytes, at, 4);
   return new DataView(bytes.buffer, bytes.byteOffset).getInt32(at, true);

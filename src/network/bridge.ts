@@ -10,12 +10,15 @@ import { EEXIST } from '../sys/errno.ts';
 import { findLink } from './links.ts';
 import { bridgeMac } from './names.ts';
 import { ensureSysctl, preferSysctl } from './sysctl.ts';
+import { ensureVlanFiltering } from './vlan.ts';
 
 export interface BridgeSettings {
   readonly name: string;
   /** Of a bridge that is created; one that exists keeps its own. */
   readonly mtu: number | undefined;
   readonly promiscuous: boolean;
+  /** Its ports are in VLANs. */
+  readonly vlanFiltering?: boolean;
 }
 
 /**
@@ -26,6 +29,7 @@ export interface BridgeSettings {
 export function ensureBridge(connection: Connection, found: Link | undefined, settings: BridgeSettings): Link {
   const bridge = found ?? create(connection, settings);
   if (!bridge.up) execute(connection, setLinkUp(bridge.index));
+  if (settings.vlanFiltering) ensureVlanFiltering(connection, bridge);
   if (settings.promiscuous && !bridge.promiscuous) execute(connection, setLinkPromiscuous(bridge.index));
   return bridge;
 }
@@ -42,9 +46,9 @@ export function isOwnBridge({ name, mac }: Link): boolean {
   return formatMac(mac) === formatMac(bridgeMac(name));
 }
 
-function create(connection: Connection, { name, mtu }: BridgeSettings): Link {
+function create(connection: Connection, { name, mtu, vlanFiltering }: BridgeSettings): Link {
   try {
-    execute(connection, createBridge({ name, mac: bridgeMac(name), mtu }));
+    execute(connection, createBridge({ name, mac: bridgeMac(name), mtu, vlanFiltering }));
   } catch (error) {
     if (!isKernelError(error, EEXIST)) throw error;
   }

@@ -13,8 +13,8 @@ import { findAddresses, findLinks } from './links.ts';
 import { ensureSysctl } from './sysctl.ts';
 
 /**
- * Gives the bridge each gateway address that it lacks, IPv6 without duplicate address detection. An address that would
- * contradict it gives way where `force` says so, or where nothing is plugged into the bridge that could use it, except the
+ * Gives the bridge, or a VLAN's gateway, each address that it lacks, IPv6 without duplicate address detection. An address
+ * that would contradict it gives way where `force` says so, or where there are no `users` (ports that could use it) but the
  * port that is just being made.
  * @throws Fault `conflict` when one that would contradict it must stay, KernelError
  */
@@ -24,12 +24,17 @@ export function ensureGateways(
   gateways: readonly Cidr[],
   force: boolean,
   ownPort?: Link,
+  users: () => readonly Link[] = () => findLinks(connection, bridge.index),
 ): void {
   for (const gateway of gateways) {
     const present = findAddresses(connection, bridge.index, gateway.ip.family).map(({ address }) => address);
     if (present.some((address) => sameCidr(address, gateway))) continue;
     const contradicting = present.filter((address) => contradicts(address, gateway));
-    if (contradicting.length > 0) makeWay(connection, bridge, contradicting, gateway, { force, ownPort });
+    if (contradicting.length > 0 && !force) {
+      const ports = users().filter(({ index }) => index !== ownPort?.index);
+      verifyMayGo(bridge, contradicting[0] as Cidr, gateway, ports);
+    }
+    for (const address of contradicting) remove(connection, bridge, address);
     // Nodes may have IPv6 off for new links; the gateway is asked for explicitly.
     if (gateway.ip.family === 6) ensureSysctl(`ipv6/conf/${bridge.name}/disable_ipv6`, '0');
     add(connection, bridge, gateway);
@@ -45,18 +50,10 @@ function contradicts(present: Cidr, gateway: Cidr): boolean {
   return gateway.ip.family === 4 || containsIp(present, gateway.ip) || containsIp(gateway, present.ip);
 }
 
-function makeWay(
-  connection: Connection,
-  bridge: Link,
-  contradicting: readonly Cidr[],
-  gateway: Cidr,
-  { force, ownPort }: { readonly force: boolean; readonly ownPort: Link | undefined },
-): void {
-  const ports = force ? [] : findLinks(connection, bridge.index).filter(({ index }) => index !== ownPort?.index);
-  const present = contradicting[0] as Cidr;
+/** An address may go where nobody uses it and it is not somebody else's. @throws Fault `conflict` */
+function verifyMayGo(bridge: Link, present: Cidr, gateway: Cidr, ports: readonly Link[]): void {
   if (ports.length > 0) throw otherAddress(bridge, present, gateway, inUseBy(bridge, ports));
-  if (!force && !isOwnBridge(bridge)) throw otherAddress(bridge, present, gateway, madeElsewhere(bridge, present));
-  for (const address of contradicting) remove(connection, bridge, address);
+  if (!isOwnBridge(bridge)) throw otherAddress(bridge, present, gateway, madeElsewhere(bridge, present));
 }
 
 function remove(connection: Connection, bridge: Link, address: Cidr): void {

@@ -37,6 +37,15 @@ export function bridgeMac(bridge: string, machine: string = machineId()): Uint8A
   return localMac(hashHex('bridge MAC', machine, bridge));
 }
 
+/** The end of a VLAN gateway that is a port of the bridge. */
+export function vlanPortName(gateway: string): string {
+  return `veth${hashHex('VLAN port', gateway).slice(0, 11)}`;
+}
+
+export function vlanPortMac(gateway: string): Uint8Array {
+  return localMac(hashHex('VLAN port MAC', gateway));
+}
+
 /**
  * Who a link or a set element belongs to. Network names and container IDs contain no `/`, and no `#`, which begins the
  * hash that stands for what would be too long.

@@ -118,6 +118,7 @@ function upText(up: boolean): string {
   return up ? 'up' : 'down';
 }
 
-function off(finding: string): Fault {
+/** What CHECK found. */
+export function off(finding: string): Fault {
   return new Fault('check', finding, { details: REMAKE });
 }

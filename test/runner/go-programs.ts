@@ -22,7 +22,7 @@ export async function buildGoPrograms(names: readonly GoModuleName[]): Promise<R
     outputs.push(built.output);
     if (built.status !== 0) skipped.push(`${module}@${version}: ${built.ending}\n${built.output.trim().slice(-1000)}`);
   }
-  return { name: 'go', ms: performance.now() - started, passed: 0, failed: [], skipped, output: outputs.join('\n') };
+  return { name: 'go', ms: performance.now() - started, passed: [], failed: [], skipped, output: outputs.join('\n') };
 }
 
 /** Go's own caches, outside the project, make this a matter of seconds in a fresh clone on a machine that built it before. */

@@ -1,6 +1,9 @@
 /** The steps of a test run, in order, and the summary. Started by test/run.mjs. */
 
+import { withoutCovered } from './covered.ts';
 import { buildGoPrograms } from './go-programs.ts';
+import { KERNEL61 } from './kernel61/name.ts';
+import { runKernel61, type Selection, select } from './kernel61/step.ts';
 import { installMissing } from './packages.ts';
 import { check, failure, type Report, skip } from './report.ts';
 import { filesOf, runSuite, SUITES, type Suite } from './suite.ts';
@@ -10,23 +13,34 @@ import { endOnSignals, runTool } from './tool.ts';
 interface Plan {
   readonly checks: ReadonlySet<string>;
   readonly suites: readonly { suite: Suite; files: readonly string[] }[];
+  readonly kernel61: Selection | undefined;
 }
 
 const CHECKS = ['build', 'typecheck', 'lint'];
+/** With kernel61: all of it. */
+const WHOLE = '--whole';
 
 const plan = parseArguments(process.argv.slice(2));
 const obstacle = whyNoKernel();
 const reports: Report[] = [];
 
 endOnSignals();
-if (plan.checks.size + plan.suites.length === 0) done(failure('files', 'no test file has these words in its path'));
-if (obstacle === undefined && plan.suites.some(({ suite }) => suite.needsKernel)) done(await installMissing());
+if (plan.checks.size + plan.suites.length === 0 && plan.kernel61 === undefined)
+  done(failure('files', 'no test file has these words in its path'));
+if (obstacle === undefined && (plan.kernel61 !== undefined || plan.suites.some(({ suite }) => suite.needsKernel)))
+  done(await installMissing(plan.kernel61 !== undefined));
 if (obstacle === undefined) done(await buildGoPrograms(plan.suites.flatMap(({ suite }) => suite.goModules ?? [])));
 const built = await runCheck('build', ['node', 'build.mjs']);
 await runCheck('typecheck', ['node_modules/.bin/tsc', '--noEmit']);
 await runCheck('lint', ['node_modules/.bin/biome', 'check', '.']);
-for (const { suite, files } of plan.suites) done(await runOrSkip(suite, files));
-process.exit(printSummary(reports, process.env.CI === 'true'));
+for (const { suite, files } of plan.suites) {
+  done(await runOrSkip(suite.name, suite, () => runSuite(suite, files)));
+}
+const { kernel61 } = plan;
+if (kernel61 !== undefined) {
+  done(await runOrSkip(KERNEL61, { needsKernel: true, needsBuild: true }, () => runKernel61(kernel61)));
+}
+process.exit(printSummary(withoutCovered(reports), process.env.CI === 'true'));
 
 function done(report: Report | undefined): void {
   if (report === undefined) return;
@@ -42,24 +56,35 @@ async function runCheck(name: string, argv: string[]): Promise<boolean> {
   return report.failed.length === 0;
 }
 
-async function runOrSkip(suite: Suite, files: readonly string[]): Promise<Report> {
-  if (suite.needsKernel && obstacle !== undefined) return skip(suite.name, `all of it: ${obstacle}`);
-  if (suite.needsBuild && !built) return failure(suite.name, 'all of it: the build failed');
-  return runSuite(suite, files);
+async function runOrSkip(
+  name: string,
+  { needsKernel, needsBuild }: Pick<Suite, 'needsKernel' | 'needsBuild'>,
+  run: () => Promise<Report>,
+): Promise<Report> {
+  if (needsKernel && obstacle !== undefined) return skip(name, `all of it: ${obstacle}`);
+  if (needsBuild && !built) return failure(name, 'all of it: the build failed');
+  return run();
 }
 
 /** Names of checks and suites choose these; other words choose test files. What needs the build gets it. */
 function parseArguments(words: readonly string[]): Plan {
   const names = SUITES.map((suite) => suite.name);
-  const inPath = words.filter((word) => ![...CHECKS, ...names].includes(word));
+  const inPath = words.filter((word) => ![...CHECKS, ...names, KERNEL61, WHOLE].includes(word));
   const checks = new Set(CHECKS.filter((name) => words.length === 0 || words.includes(name)));
-  const namesNone = !names.some((name) => words.includes(name));
+  const namesNone = ![...names, KERNEL61].some((name) => words.includes(name));
   const everySuite = namesNone && (words.length === 0 || inPath.length > 0);
   const suites = SUITES.filter((suite) => (everySuite && !suite.onDemand) || words.includes(suite.name))
     .map((suite) => ({ suite, files: filesOf(suite, inPath) }))
     .filter(({ files }) => files.length > 0 || inPath.length === 0);
-  if (suites.some(({ suite }) => suite.needsBuild)) checks.add('build');
-  return { checks, suites };
+  const kernel61 = selectionOf(words, inPath);
+  if (kernel61 !== undefined || suites.some(({ suite }) => suite.needsBuild)) checks.add('build');
+  return { checks, suites, kernel61 };
+}
+
+function selectionOf(words: readonly string[], inPath: readonly string[]): Selection | undefined {
+  if (words.length > 0 && !words.includes(KERNEL61)) return undefined;
+  const selection = select(inPath, words.includes(WHOLE));
+  return selection.files.length > 0 ? selection : undefined;
 }
 
 function whyNoKernel(): string | undefined {

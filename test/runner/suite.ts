@@ -41,7 +41,7 @@ export const SUITES: readonly Suite[] = [
   },
 ];
 
-const TEST_TIMEOUT_MS = 60_000;
+export const TEST_TIMEOUT_MS = 60_000;
 
 /** The test files of a suite, or those with one of the words in their path. */
 export function filesOf(suite: Pick<Suite, 'name'>, words: readonly string[] = []): string[] {
@@ -64,15 +64,13 @@ export async function runSuite(suite: Suite, files: readonly string[]): Promise<
 
 /** The report of a suite from what `bun test` wrote. A file that it does not mention, or an exit status that no test explains, is a failure. */
 export function count(suite: Pick<Suite, 'name'>, files: readonly string[], tool: ToolRun, cases: TestCase[]): Report {
-  const named = (state: TestCase['state']) => cases.filter((test) => test.state === state);
+  const lines = (state: TestCase['state']) =>
+    cases.filter((test) => test.state === state).map((test) => `${test.file}: ${test.name}`);
   const silent = files.filter((file) => !cases.some((test) => test.file === file));
-  const failed = [
-    ...named('failed').map((test) => `${test.file}: ${test.name}`),
-    ...silent.map((file) => `${file}: no test in it has run`),
-  ];
+  const failed = [...lines('failed'), ...silent.map((file) => `${file}: no test in it has run`)];
   if (tool.status !== 0 && failed.length === 0) failed.push(`bun test: ${tool.ending}, though no test failed`);
-  const skipped = named('skipped').map((test) => `${test.file}: ${test.name}`);
-  return { name: suite.name, ms: tool.ms, passed: named('passed').length, failed, skipped, output: tool.output };
+  const { name } = suite;
+  return { name, ms: tool.ms, passed: lines('passed'), failed, skipped: lines('skipped'), output: tool.output };
 }
 
 function command(suite: Suite, files: readonly string[], outfile: string): string[] {
@@ -81,7 +79,7 @@ function command(suite: Suite, files: readonly string[], outfile: string): strin
   return [process.execPath, 'test', ...flags, ...junit, ...files.map((file) => `./${file}`)];
 }
 
-function readIfThere(file: string): string {
+export function readIfThere(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {

@@ -18,6 +18,7 @@ export function printReport(report: Report): void {
  * @returns the exit status
  */
 export function printSummary(reports: readonly Report[], strict: boolean): number {
+  printNames('Run by kernel61 alone', 'dim', reports, (report) => report.elsewhere ?? []);
   printNames('Skipped', 'yellow', reports, (report) => report.skipped);
   printNames('Failed', 'red', reports, (report) => report.failed);
   const { passed, failed } = totals(reports, strict);
@@ -31,12 +32,12 @@ export function printSummary(reports: readonly Report[], strict: boolean): numbe
 export function totals(reports: readonly Report[], strict: boolean): { passed: number; failed: number } {
   const sum = (size: (report: Report) => number) => reports.reduce((total, report) => total + size(report), 0);
   const failed = sum((report) => report.failed.length) + (strict ? sum((report) => report.skipped.length) : 0);
-  return { passed: sum((report) => report.passed), failed };
+  return { passed: sum((report) => report.passed.length), failed };
 }
 
 function counts({ passed, failed, skipped }: Report): string {
   const parts = [
-    passed > 0 ? paint('green', `${passed} passed`) : '',
+    passed.length > 0 ? paint('green', `${passed.length} passed`) : '',
     failed.length > 0 ? paint('red', `${failed.length} failed`) : '',
     skipped.length > 0 ? paint('yellow', `${skipped.length} skipped`) : '',
   ].filter((part) => part !== '');

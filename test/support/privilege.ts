@@ -1,6 +1,7 @@
 /** Whether tests on real namespaces can run here, and skipping that cannot be overlooked. */
 
 import { describe, test } from 'bun:test';
+import { skippedName } from './skipped.ts';
 
 const reason = whyNot();
 
@@ -22,10 +23,6 @@ export function describeUnless(why: string | undefined, name: string, body: () =
 export function testUnless(why: string | undefined, name: string, body: () => void | Promise<void>): void {
   if (why === undefined) test(name, body);
   else test.skip(skippedName(name, why), () => {});
-}
-
-function skippedName(name: string, why: string): string {
-  return `${name} (skipped: ${why})`;
 }
 
 function whyNot(): string | undefined {

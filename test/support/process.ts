@@ -1,5 +1,7 @@
 /** Running another program and waiting for it, with nothing inherited that was not asked for. */
 
+import { patient } from './patience.ts';
+
 export interface Finished {
   readonly status: number | null;
   readonly stdout: string;
@@ -13,7 +15,7 @@ export interface RunOptions {
 }
 
 /** No tool of a test takes this long; the event loop stands still meanwhile, so the test's own timeout cannot help. */
-export const DEADLINE_MS = 30_000;
+export const DEADLINE_MS = patient(30_000);
 
 export const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 

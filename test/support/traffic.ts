@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { exec, type Netns, spawnIn, tryExec } from './netns.ts';
+import { patient } from './patience.ts';
 import { SYSTEM_PATH } from './process.ts';
 
 export type Protocol = 'tcp' | 'udp';
@@ -40,7 +41,7 @@ const PEER = join(import.meta.dir, 'peer.ts');
 /** Whether all echo requests were answered. */
 export function ping(from: Netns, to: string, options: PingOptions = {}): boolean {
   const { count = 1, timeout = 2, size, source } = options;
-  const flags = ['-q', '-c', String(count), '-W', String(timeout)];
+  const flags = ['-q', '-c', String(count), '-W', String(patient(timeout))];
   if (size !== undefined) flags.push('-s', String(size));
   if (source !== undefined) flags.push('-I', source);
   const { stdout } = tryExec(from, ['busybox', 'ping', to.includes(':') ? '-6' : '-4', ...flags, to]);
@@ -80,7 +81,7 @@ export async function sourceServer(ns: Netns, port = 7777): Promise<Server> {
 /** The source address that a `sourceServer` saw, or undefined when no answer came within the seconds given. */
 export function seenFrom(from: Netns, target: Target, timeout = 2): string | undefined {
   const { address, port, protocol = 'tcp' } = target;
-  const argv = [process.execPath, PEER, 'ask', protocol, address, String(port), String(timeout * 1000)];
+  const argv = [process.execPath, PEER, 'ask', protocol, address, String(port), String(patient(timeout * 1000))];
   const answer = exec(from, argv, { env: { PATH: SYSTEM_PATH } }).trim();
   return answer === '' ? undefined : answer;
 }
@@ -91,7 +92,7 @@ export async function multicastReceiver(ns: Netns, dev: string, group: string, p
   const child = await startPeer(ns, ['join', group, dev, String(port)], (line) => seen.push(line));
   const stop = () => child.kill('SIGKILL');
   const wait = async (ms = 2000) => {
-    for (const end = Date.now() + ms; seen.length === 0 && Date.now() < end; ) await Bun.sleep(10);
+    for (const end = Date.now() + patient(ms); seen.length === 0 && Date.now() < end; ) await Bun.sleep(10);
     return [...seen];
   };
   return { seen: () => [...seen], wait, [Symbol.dispose]: stop };

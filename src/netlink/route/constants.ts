@@ -38,6 +38,8 @@ export const IFLA_INFO_SLAVE_KIND = 4;
 export const IFLA_INFO_SLAVE_DATA = 5;
 export const VETH_INFO_PEER = 1;
 
+export const IFLA_BR_VLAN_FILTERING = 7;
+export const IFLA_BR_VLAN_PROTOCOL = 8;
 export const IFLA_BR_MULTI_BOOLOPT = 46;
 /** Which bit of IFLA_BR_MULTI_BOOLOPT. */
 export const BR_BOOLOPT_NO_LL_LEARN = 0;
@@ -48,6 +50,15 @@ export const IFLA_BRPORT_ISOLATED = 33;
 export const IFLA_INET6_ADDR_GEN_MODE = 8;
 export const IN6_ADDR_GEN_MODE_NONE = 1;
 
+/** In IFLA_AF_SPEC of the family AF_BRIDGE (linux/if_bridge.h). */
+export const IFLA_BRIDGE_VLAN_INFO = 2;
+export const BRIDGE_VLAN_INFO_PVID = 1 << 1;
+export const BRIDGE_VLAN_INFO_UNTAGGED = 1 << 2;
+export const BRIDGE_VLAN_INFO_RANGE_BEGIN = 1 << 3;
+export const BRIDGE_VLAN_INFO_RANGE_END = 1 << 4;
+
+/** Puts the VLANs of bridge ports in, those in a row as ranges. */
+export const RTEXT_FILTER_BRVLAN_COMPRESSED = 1 << 2;
 /** Leaves the statistics out of what is sent back. */
 export const RTEXT_FILTER_SKIP_STATS = 1 << 3;
 

@@ -20,10 +20,13 @@ export interface NewBridge {
   readonly name: string;
   readonly mac: Uint8Array;
   readonly mtu?: number | undefined;
+  /** Refused with EOPNOTSUPP by a kernel that cannot. */
+  readonly vlanFiltering?: boolean | undefined;
 }
 
 /** Creates a bridge that is down. Its MAC, being given, no longer follows its ports. */
-export function createBridge({ name, mac, mtu }: NewBridge): Request {
+export function createBridge({ name, mac, mtu, vlanFiltering }: NewBridge): Request {
+  const data = vlanFiltering ? [attrNest(rt.IFLA_INFO_DATA, attrU8(rt.IFLA_BR_VLAN_FILTERING, 1))] : [];
   return {
     operation: `create the bridge ${name}`,
     type: rt.RTM_NEWLINK,
@@ -31,7 +34,7 @@ export function createBridge({ name, mac, mtu }: NewBridge): Request {
     header: encodeLinkHeader({}),
     attributes: [
       ...endAttributes({ name, mac, mtu }),
-      attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, 'bridge')),
+      attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, 'bridge'), ...data),
     ],
   };
 }

@@ -34,7 +34,7 @@ export interface BridgePort {
 /** A link by name or by index. */
 export type LinkKey = string | number;
 
-/** sizeof(struct ifinfomsg) */
+/** Bytes of struct ifinfomsg, behind which the attributes stand. */
 export const LINK_HEADER = 16;
 
 export interface LinkHeader {

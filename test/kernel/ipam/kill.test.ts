@@ -5,6 +5,7 @@
 
 import { expect, test } from 'bun:test';
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { patient } from '../../support/patience.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { tryRun } from '../../support/process.ts';
 import { releaseAddresses } from '../../unit/ipam/api.ts';
@@ -13,6 +14,7 @@ import { files, host, NETWORK, owner, scratch } from '../../unit/ipam/support.ts
 const SUBNET = '10.1.0.0/24';
 /** Those that change something on disk. Before each of them is after the one before it. */
 const CALLS = ['openat', 'mkdir', 'write', 'utimensat', 'rename', 'link', 'unlink', 'ftruncate'];
+const DEADLINE = patient(120_000);
 const WORKER = `${import.meta.dir}/../../unit/ipam/worker.ts`;
 
 /** Runs one command of a worker, which is struck at the nth call. @returns its answer; "" where it had no time for one */
@@ -80,44 +82,60 @@ function verifyRepairable(dataDir: string, id: string): void {
 }
 
 describeOnKernel('killed at each of its system calls', () => {
-  test('the first ADD on a network leaves what DEL puts right', () => {
-    const strikes = eachInstant(scratch(), 'add c1', 'signal=SIGKILL', (dataDir) => {
-      verifyRepairable(dataDir, 'c1');
-      expect(existsSync(`${dataDir}/${NETWORK}`) ? files.leases(dataDir) : []).toEqual([]);
-    });
-    expect(strikes).toBeGreaterThan(12);
-  }, 120_000);
+  test(
+    'the first ADD on a network leaves what DEL puts right',
+    () => {
+      const strikes = eachInstant(scratch(), 'add c1', 'signal=SIGKILL', (dataDir) => {
+        verifyRepairable(dataDir, 'c1');
+        expect(existsSync(`${dataDir}/${NETWORK}`) ? files.leases(dataDir) : []).toEqual([]);
+      });
+      expect(strikes).toBeGreaterThan(12);
+    },
+    DEADLINE,
+  );
 
-  test('a later ADD leaves what DEL puts right, or the next ADD', () => {
-    const strikes = eachInstant(prepared('c1'), 'add c2', 'signal=SIGKILL', (dataDir) => {
-      const answer = struck(dataDir, 'add c2', 'mkdir', 99, 'error=EIO');
-      if (!answer.startsWith('"')) expect(JSON.parse(answer)).toMatchObject({ kind: 'conflict' });
-      verifyRepairable(dataDir, 'c2');
-      expect([files.leases(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
-    });
-    expect(strikes).toBeGreaterThan(8);
-  }, 120_000);
+  test(
+    'a later ADD leaves what DEL puts right, or the next ADD',
+    () => {
+      const strikes = eachInstant(prepared('c1'), 'add c2', 'signal=SIGKILL', (dataDir) => {
+        const answer = struck(dataDir, 'add c2', 'mkdir', 99, 'error=EIO');
+        if (!answer.startsWith('"')) expect(JSON.parse(answer)).toMatchObject({ kind: 'conflict' });
+        verifyRepairable(dataDir, 'c2');
+        expect([files.leases(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
+      });
+      expect(strikes).toBeGreaterThan(8);
+    },
+    DEADLINE,
+  );
 
-  test('a DEL leaves what the next DEL finishes', () => {
-    const strikes = eachInstant(prepared('c1', 'c2'), 'del c2', 'signal=SIGKILL', (dataDir) => {
-      verifyRepairable(dataDir, 'c2');
-      expect([files.leases(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
-    });
-    expect(strikes).toBeGreaterThan(3);
-  }, 120_000);
+  test(
+    'a DEL leaves what the next DEL finishes',
+    () => {
+      const strikes = eachInstant(prepared('c1', 'c2'), 'del c2', 'signal=SIGKILL', (dataDir) => {
+        verifyRepairable(dataDir, 'c2');
+        expect([files.leases(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
+      });
+      expect(strikes).toBeGreaterThan(3);
+    },
+    DEADLINE,
+  );
 });
 
 describeOnKernel('refused at each of its system calls', () => {
-  test('an ADD fails with nothing left, or does without', () => {
-    const strikes = eachInstant(prepared('c1'), 'add c2', 'error=ENOSPC', (dataDir, answer) => {
-      if (answer.startsWith('"')) return;
-      const { kind, message } = JSON.parse(answer) as { kind: string; message: string };
-      expect([kind, message]).toEqual(['io', expect.stringContaining('ENOSPC')]);
-      const temporary = files.own(dataDir).filter((name) => name.startsWith('.new'));
-      expect([files.leases(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
-      expect(temporary.length).toBeLessThanOrEqual(1);
-      expect(struck(dataDir, 'add c2', 'mkdir', 99, 'error=EIO')).toMatch(/^"10/);
-    });
-    expect(strikes).toBeGreaterThan(5);
-  }, 120_000);
+  test(
+    'an ADD fails with nothing left, or does without',
+    () => {
+      const strikes = eachInstant(prepared('c1'), 'add c2', 'error=ENOSPC', (dataDir, answer) => {
+        if (answer.startsWith('"')) return;
+        const { kind, message } = JSON.parse(answer) as { kind: string; message: string };
+        expect([kind, message]).toEqual(['io', expect.stringContaining('ENOSPC')]);
+        const temporary = files.own(dataDir).filter((name) => name.startsWith('.new'));
+        expect([files.leases(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
+        expect(temporary.length).toBeLessThanOrEqual(1);
+        expect(struck(dataDir, 'add c2', 'mkdir', 99, 'error=EIO')).toMatch(/^"10/);
+      });
+      expect(strikes).toBeGreaterThan(5);
+    },
+    DEADLINE,
+  );
 });

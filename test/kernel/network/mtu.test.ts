@@ -2,8 +2,10 @@
 
 import { expect, test } from 'bun:test';
 import { uplinkMtu } from '../../../src/network/mtu.ts';
+import { describeNeeding } from '../../support/feature.ts';
 import { createNetns, ipBatch, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
+import type { Feature } from '../../support/skipped.ts';
 import { withRoute } from '../support/inside.ts';
 
 /** Two uplinks that are up, with addresses: eth0 of 1400 bytes, eth1 of 9000. */
@@ -43,5 +45,35 @@ describeOnKernel('the MTU', () => {
   test('of none, in a namespace where nothing is up', () => {
     using ns = createNetns();
     expect(withRoute(ns, uplinkMtu)).toBeUndefined();
+  });
+});
+
+const UPLINKS: [Feature, string][] = [
+  ['vlan', 'link add link eth1 name up0 type vlan id 5'],
+  ['ipvlan', 'link add link eth1 name up0 type ipvlan mode l2'],
+  ['dummy', 'link add up0 type dummy'],
+];
+
+for (const [feature, command] of UPLINKS) {
+  describeNeeding(feature, `the MTU of an uplink of the kind ${feature}`, () => {
+    test('is its own', () => {
+      using ns = createUplinks();
+      ipBatch(ns, `${command}\n link set up0 mtu 1330 up\n address add 10.3.0.1/24 dev up0`);
+      ipBatch(ns, 'route add default via 10.3.0.9 dev up0');
+      expect(withRoute(ns, uplinkMtu)).toBe(1330);
+    });
+  });
+}
+
+describeNeeding('vrf', 'a default route in a VRF', () => {
+  test('is not the node’s', () => {
+    using ns = createUplinks();
+    ipBatch(
+      ns,
+      'link add red up type vrf table 10\n link set eth1 master red\n route add default via 10.2.0.9 vrf red',
+    );
+    expect(withRoute(ns, uplinkMtu)).toBeUndefined();
+    ipBatch(ns, `route add ${VIA_0}`);
+    expect(withRoute(ns, uplinkMtu)).toBe(1400);
   });
 });

@@ -24,11 +24,12 @@ const DEFAULTS: Settings = {
   keepDown: false,
   detectDuplicates: false,
   guarded: false,
+  vlans: undefined,
 };
 
 test('what is not said is as in the reference', () => {
   expect(settingsOf({})).toEqual(DEFAULTS);
-  expect(settingsOf({ bridge: '', mtu: 0, vlan: 0, ipMasqBackend: '', vlanTrunk: [], ipam: {} })).toEqual(DEFAULTS);
+  expect(settingsOf({ bridge: '', mtu: 0, vlan: 0, ipMasqBackend: '', ipam: {} })).toEqual(DEFAULTS);
 });
 
 test.each<[object, Partial<Settings>]>([
@@ -81,10 +82,6 @@ describe('what excludes each other', () => {
   });
 });
 
-test.each([{ vlan: 5 }, { vlanTrunk: [{ id: 5 }] }])('%j is never passed over in silence', (config) => {
-  expect(settingsOrRefusal(config)).not.toEqual(DEFAULTS);
-});
-
 test('"forward" that is neither "auto" nor "off" is refused', () => {
   const fault = faultOf(() => settingsOf({ forward: 'on' }));
   expect([fault.kind, fault.details]).toEqual(['config', 'It must be "auto" or "off", or be left out.']);
@@ -112,12 +109,3 @@ describe('a bridge’s name', () => {
 });
 
 /** What is made of the configuration, or that it is not supported. */
-function settingsOrRefusal(config: object): unknown {
-  try {
-    return settingsOf(config);
-  } catch (error) {
-    const fault = error as Fault;
-    expect([fault.kind, fault.message]).toEqual(['unsupported', expect.stringContaining('is not supported')]);
-    return fault.kind;
-  }
-}

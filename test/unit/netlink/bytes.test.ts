@@ -7,6 +7,7 @@ import {
   readCString,
   readI32le,
   readU8,
+  readU16le,
   readU32be,
   readU32le,
   Truncated,
@@ -16,6 +17,7 @@ const BYTES = Uint8Array.of(0x01, 0x80, 0xfe, 0xff, 0xff);
 
 test('integers are read in the order that stands in the name', () => {
   expect([readU8(BYTES), readU8(BYTES, 1)]).toEqual([0x01, 0x80]);
+  expect([readU16le(BYTES), readU16le(BYTES, 1)]).toEqual([0x8001, 0xfe80]);
   expect([readU32le(BYTES), readU32le(BYTES, 1)]).toEqual([0xfffe8001, 0xfffffe80]);
   expect([readU32be(BYTES), readU32be(BYTES, 1)]).toEqual([0x0180feff, 0x80feffff]);
   expect([readI32le(BYTES), readI32le(BYTES, 1)]).toEqual([-0x17fff, -0x180]);
@@ -24,6 +26,7 @@ test('integers are read in the order that stands in the name', () => {
 describe('reading past the end', () => {
   test.each([
     ['u8', readU8, 1],
+    ['u16', readU16le, 2],
     ['i32', readI32le, 4],
     ['u32', readU32le, 4],
     ['u32 in network order', readU32be, 4],

@@ -1,0 +1,279 @@
+/** VLANs: vlan, vlanTrunk, preserveDefaultVlan, and the gateway of a VLAN. */
+
+import { expect, test } from 'bun:test';
+import { type Artifact, reference } from '../support/artifacts.ts';
+import { failed, succeeded } from '../support/cni.ts';
+import { e2eNeeding, hasFeature } from '../support/feature.ts';
+import { cidrs, links, setSysctl, sysctl } from '../support/kernel.ts';
+import { leftovers } from '../support/leftovers.ts';
+import { exec, ipBatch } from '../support/netns.ts';
+import { type Container, createNode, OUTSIDE_ADDRESS, type ScratchNode } from '../support/node.ts';
+import { type Runtime, runtime } from '../support/runtime.ts';
+import { ping } from '../support/traffic.ts';
+import { type Config, e2e, hostVeth, ipam, mustLink, network, V4, V6 } from './support/network.ts';
+
+const NEEDED = 'vlan-filtering';
+
+/** A network of links without addresses. */
+function wire(node: ScratchNode, artifact: Artifact, keys: Config): Runtime {
+  const bare = { isDefaultGateway: false, ipMasq: false, ipam: { dataDir: node.dataDir } };
+  return runtime(node, artifact, network(node, { ...bare, ...keys }));
+}
+
+/** A network with gateway, masqueraded, in a VLAN. */
+function inVlan(node: ScratchNode, artifact: Artifact, vlan: number, keys: Config = {}): Runtime {
+  const name = `vlan${vlan}`;
+  return runtime(node, artifact, network(node, { name, vlan, ...keys }));
+}
+
+function attached(node: ScratchNode, pods: Runtime): Container {
+  const container = node.container();
+  succeeded(pods.add(container));
+  return container;
+}
+
+/** `['100 PVID,Egress Untagged', '200-210']` */
+function vlansOf(node: ScratchNode, dev: string): string[] {
+  const shown = JSON.parse(exec(node.ns, ['bridge', '-j', '-compressvlans', 'vlan', 'show', 'dev', dev]));
+  const { vlans } = shown[0] as { vlans: { vlan: number; vlanEnd?: number; flags?: string[] }[] };
+  return vlans.map(({ vlan, vlanEnd, flags = [] }) => `${vlan}${vlanEnd ? `-${vlanEnd}` : ''} ${flags}`.trim());
+}
+
+function filtering(node: ScratchNode): unknown {
+  return mustLink(node.ns, 'cni0').linkinfo?.info_data?.vlan_filtering;
+}
+
+/** What is left but for the pair of the VLAN's gateway, which stays as the bridge does. */
+function leftBehind(node: ScratchNode): unknown {
+  const { links: names, ...rest } = leftovers(node);
+  const gateways = links(node.ns, 'veth').filter(({ ifname }) => ifname.startsWith('cni0.'));
+  const standing = gateways.flatMap(({ ifname, link: port }) => [ifname, port]);
+  return { ...rest, links: names.filter((name) => !standing.includes(name)) };
+}
+
+/** Bridged frames do not go through the filter of routed packets. The machine may have it otherwise, and a fresh namespace too. */
+function withoutBridgeFilter(node: ScratchNode): void {
+  for (const name of ['iptables', 'ip6tables']) {
+    const path = `net/bridge/bridge-nf-call-${name}`;
+    if (sysctl(node.ns, path) !== undefined) setSysctl(node.ns, path, 0);
+  }
+}
+
+const ACCESS = '100 PVID,Egress Untagged';
+const NATIVE = '1 PVID,Egress Untagged';
+
+const KEYS: [Config, string[], string, string][] = [
+  [{ vlan: 100 }, [ACCESS], 'del dev PORT vid 100', 'none, expected 100 (PVID, untagged)'],
+  [
+    { vlan: 100, preserveDefaultVlan: true },
+    ['1 Egress Untagged', ACCESS],
+    'add dev PORT vid 100',
+    '1 (untagged), 100, expected 100 (PVID, untagged)',
+  ],
+  [
+    { vlanTrunk: [{ id: 101 }, { minID: 200, maxID: 210 }] },
+    [NATIVE, '101', '200-210'],
+    'del dev PORT vid 205',
+    '1 (PVID, untagged), 101, 200-204, 206-210, expected 1 (PVID, untagged), 101, 200-210',
+  ],
+  [
+    { vlan: 100, vlanTrunk: [{ minID: 100, maxID: 101 }] },
+    [ACCESS, '101'],
+    'add dev PORT vid 101 untagged',
+    '100 (PVID, untagged), 101 (untagged), expected 100 (PVID, untagged), 101',
+  ],
+];
+
+e2eNeeding(NEEDED, 'the VLANs of a port', (artifact) => {
+  test.each(KEYS)('%j: as asked for, checked, and gone with the port', (keys, expected, undoing, found) => {
+    using node = createNode();
+    const pods = wire(node, artifact, keys);
+    const container = attached(node, pods);
+    const { ifname } = hostVeth(node, container);
+    expect([filtering(node), vlansOf(node, ifname)]).toEqual([1, expected]);
+    succeeded(pods.check(container));
+    exec(node.ns, ['bridge', 'vlan', ...undoing.replace('PORT', ifname).split(' ')]);
+    const error = failed(pods.check(container));
+    expect([error.code, error.msg]).toEqual([105, expect.stringContaining(`the VLANs of ${ifname} are `)]);
+    expect(error.msg).toContain(found);
+    succeeded(pods.del(container));
+    expect(leftovers(node)).toMatchObject({ links: ['lo'], files: {} });
+  });
+
+  test('are of no use where the bridge does not filter, which CHECK tells', () => {
+    using node = createNode();
+    const pods = wire(node, artifact, { vlanTrunk: [] });
+    const container = attached(node, pods);
+    expect([filtering(node), vlansOf(node, hostVeth(node, container).ifname)]).toEqual([1, [NATIVE]]);
+    exec(node.ns, ['ip', 'link', 'set', 'cni0', 'type', 'bridge', 'vlan_filtering', '0']);
+    expect(failed(pods.check(container))).toMatchObject({
+      code: 105,
+      msg: 'VLAN filtering of the bridge cni0 is off, expected on',
+    });
+    attached(node, pods);
+    succeeded(pods.check(container));
+  });
+
+  test('are turned on at a bridge that is there, whose containers go on', () => {
+    using node = createNode();
+    const plain = runtime(node, artifact, network(node));
+    const [one, two] = [attached(node, plain), attached(node, plain)];
+    expect(filtering(node)).toBe(0);
+    attached(node, wire(node, artifact, { name: 'wire', vlan: 100 }));
+    expect(filtering(node)).toBe(1);
+    for (const container of [one, two]) succeeded(plain.check(container));
+    expect([ping(one.ns, V4.second), ping(one.ns, V6.gateway)]).toEqual([true, true]);
+  });
+});
+
+e2eNeeding(NEEDED, 'traffic', (artifact) => {
+  test('stays in its VLAN', () => {
+    using node = createNode();
+    const [red, blue] = [wire(node, artifact, { vlan: 100 }), wire(node, artifact, { name: 'blue', vlan: 200 })];
+    const [first, second, other] = [attached(node, red), attached(node, red), attached(node, blue)];
+    for (const [at, { ns }] of [first, second, other].entries()) {
+      exec(ns, ['ip', 'address', 'add', `192.0.2.${at + 1}/24`, 'dev', 'eth0']);
+    }
+    expect(ping(first.ns, '192.0.2.2')).toBe(true);
+    expect(ping(second.ns, '192.0.2.1')).toBe(true);
+    expect(ping(first.ns, '192.0.2.3', { timeout: 1 })).toBe(false);
+    expect(ping(other.ns, '192.0.2.2', { timeout: 1 })).toBe(false);
+  });
+
+  test('of a trunk is tagged', () => {
+    using node = createNode();
+    const trunk = attached(node, wire(node, artifact, { vlanTrunk: [{ minID: 100, maxID: 200 }] }));
+    const access = attached(node, wire(node, artifact, { name: 'red', vlan: 150 }));
+    ipBatch(trunk.ns, 'link add link eth0 name red up type vlan id 150\n address add 192.0.2.1/24 dev red');
+    ipBatch(access.ns, 'address add 192.0.2.2/24 dev eth0');
+    expect(ping(trunk.ns, '192.0.2.2')).toBe(true);
+    ipBatch(trunk.ns, 'link delete red\n address add 192.0.2.1/24 dev eth0');
+    expect(ping(trunk.ns, '192.0.2.2', { timeout: 1 })).toBe(false);
+  });
+
+  test('of a VLAN goes through its gateway, to the outside and to other VLANs', () => {
+    using node = createNode({ outside: true });
+    withoutBridgeFilter(node);
+    const ranges = (third: number) => ({ ipam: ipam(node, [`10.${third}.0.0/24`, `fd00:${third}::/64`]) });
+    const red = attached(node, inVlan(node, artifact, 100, ranges(100)));
+    const blue = attached(node, inVlan(node, artifact, 200, ranges(200)));
+    for (const family of [4, 6] as const) expect(ping(red.ns, OUTSIDE_ADDRESS[family])).toBe(true);
+    expect(ping(red.ns, '10.200.0.2')).toBe(true);
+    expect(ping(blue.ns, 'fd00:100::2')).toBe(true);
+    expect([cidrs(node.ns, 'cni0.100'), cidrs(node.ns, 'cni0.200'), cidrs(node.ns, 'cni0')]).toEqual([
+      ['10.100.0.1/24', 'fd00:100::1/64'],
+      ['10.200.0.1/24', 'fd00:200::1/64'],
+      [],
+    ]);
+  });
+});
+
+e2eNeeding(
+  NEEDED,
+  'a VLAN, from ADD to DEL and GC',
+  (artifact) => {
+    test('has a gateway, the last interface of the result, which stays when its containers have gone', () => {
+      using node = createNode();
+      const pods = inVlan(node, artifact, 100);
+      const container = node.container();
+      const { interfaces = [] } = succeeded(pods.add(container));
+      const { ifname } = hostVeth(node, container);
+      expect(interfaces.map(({ name }) => name)).toEqual(['cni0', ifname, 'eth0', 'cni0.100']);
+      const gateway = mustLink(node.ns, 'cni0.100');
+      expect(interfaces[3]).toEqual({ name: 'cni0.100', mac: gateway.address });
+      const port = mustLink(node.ns, gateway.link as string);
+      expect([port.master, vlansOf(node, port.ifname)]).toEqual(['cni0', [ACCESS]]);
+      succeeded(pods.check(container));
+      succeeded(pods.del(container));
+      expect(leftBehind(node)).toMatchObject({ links: ['lo'], files: {}, elements: [] });
+      expect(cidrs(node.ns, 'cni0.100')).toEqual(['10.89.0.1/24', 'fd00:89::1/64']);
+      const next = attached(node, pods);
+      expect(mustLink(node.ns, 'cni0.100').ifindex).toBe(gateway.ifindex);
+      succeeded(pods.gc([{ containerID: next.id, ifname: 'eth0' }]));
+      expect(ping(next.ns, V4.gateway)).toBe(true);
+    });
+  },
+  { all: true },
+);
+
+e2eNeeding(NEEDED, 'the gateway of a VLAN', (artifact) => {
+  test('is missed by CHECK, and made again by the next ADD', () => {
+    using node = createNode();
+    const pods = inVlan(node, artifact, 100);
+    const container = attached(node, pods);
+    exec(node.ns, ['ip', 'link', 'delete', 'cni0.100']);
+    expect(failed(pods.check(container))).toMatchObject({ code: 105, msg: 'the VLAN gateway cni0.100 is missing' });
+    attached(node, pods);
+    succeeded(pods.check(container));
+  });
+
+  test('cannot be something that is there and is none', () => {
+    using node = createNode();
+    const pods = inVlan(node, artifact, 100);
+    ipBatch(node.ns, 'link add cni0.100 type veth peer name other');
+    const before = leftovers(node);
+    const error = failed(pods.add(node.container()));
+    expect([error.code, error.msg]).toEqual([102, expect.stringContaining('cannot use cni0.100 as a gateway on cni0')]);
+    expect(error.details).toContain('"vlan"');
+    expect(leftovers(node)).toEqual(before);
+  });
+
+  test('follows a changed subnet when nobody in its VLAN is left', () => {
+    using node = createNode();
+    const config = (subnet: string) => ({ ipam: ipam(node, [subnet]) });
+    const old = inVlan(node, artifact, 100, config('10.91.0.0/24'));
+    attached(node, inVlan(node, artifact, 200, config('10.93.0.0/24')));
+    const user = attached(node, old);
+    const { ifname } = hostVeth(node, user);
+    const changed = inVlan(node, artifact, 100, config('10.92.0.0/24'));
+    const error = failed(changed.add(node.container()));
+    expect(error.msg).toContain('cannot give cni0.100 the gateway address 10.92.0.1/24: it has 10.91.0.1/24 already');
+    expect(error.details).toContain(`cni0.100 is in use by ${ifname}.`);
+    succeeded(old.del(user));
+    const container = attached(node, changed);
+    expect([cidrs(node.ns, 'cni0.100'), ping(container.ns, '10.92.0.1')]).toEqual([['10.92.0.1/24'], true]);
+  });
+});
+
+e2eNeeding(NEEDED, 'beside the reference', (artifact) => {
+  // Debian's, 1.1, has no gateway in a VLAN, and keeps its ports in the default VLAN too.
+  test.each(['reference first', 'reference second'])('%s: both are in the same VLAN', (order) => {
+    using node = createNode();
+    const config = network(node, {
+      ...{ cniVersion: '1.0.0', vlan: 100, isDefaultGateway: false, ipMasq: false },
+      ipam: { type: 'host-local', dataDir: node.dataDir, ranges: [[{ subnet: V4.subnet }]] },
+    });
+    const [theirs, ours] = [runtime(node, reference('bridge'), config), runtime(node, artifact, config)];
+    const [one, two] = [node.container(), node.container()];
+    const adds = [() => theirs.add(one), () => ours.add(two)];
+    for (const add of order === 'reference first' ? adds : adds.reverse()) succeeded(add());
+    const [first, second] = order === 'reference first' ? [one, two] : [two, one];
+    expect([ping(first.ns, V4.second), ping(second.ns, V4.first)]).toEqual([true, true]);
+    succeeded(ours.check(two));
+    for (const container of [one, two]) succeeded(ours.del(container));
+    expect(leftovers(node)).toMatchObject({ links: ['lo'], files: {} });
+  });
+});
+
+e2e('VLANs', (artifact) => {
+  test('are refused by ADD and STATUS, in words, where the kernel’s bridges know none', () => {
+    using node = createNode();
+    const pods = inVlan(node, artifact, 100);
+    const container = node.container();
+    if (hasFeature(NEEDED)) {
+      succeeded(pods.status());
+      succeeded(pods.add(container));
+      return;
+    }
+    const refused = { msg: 'cannot use VLANs: bridges of this kernel do not filter by VLAN' };
+    expect(failed(pods.status())).toMatchObject({ code: 50, ...refused });
+    const error = failed(pods.add(container));
+    expect(error).toMatchObject({
+      code: 2,
+      ...refused,
+      details: expect.stringContaining('CONFIG_BRIDGE_VLAN_FILTERING'),
+    });
+    expect(links(node.ns).map(({ ifname }) => ifname)).toEqual(['lo']);
+    expect(leftovers(node)).toMatchObject({ files: {}, containers: {} });
+  });
+});

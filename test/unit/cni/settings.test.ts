@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test';
 import { bridgeName, readSettings, type Settings } from '../../../src/cni/settings.ts';
-import type { Fault } from '../../../src/fault.ts';
 import { faultOf } from '../../support/fault.ts';
 import { requestOf } from './requests.ts';
 

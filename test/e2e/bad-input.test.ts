@@ -46,7 +46,7 @@ e2e('on stdin', (artifact) => {
   });
 
   test('an object that is nested deeper than anything', () => {
-    const deep = '{"x":'.repeat(100_000) + '1' + '}'.repeat(100_000);
+    const deep = `${'{"x":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
     const stdin = JSON.stringify({ ...config(), cniVersion: '9.9.9' }).replace(/}$/, `,"deep":${deep}}`);
     expect([1, 6]).toContain(refuse({ stdin }).code);
   });

@@ -34,7 +34,8 @@ const BRIEF_E2E = ['add', 'vlan'];
 
 /** @param whole all that there is, however long it takes; else what fits into a test run with everything else */
 export function select(words: readonly string[], whole: boolean): Selection {
-  const all = [...filesOf({ name: 'kernel' }, words), ...filesOf({ name: 'e2e' }, words)];
+  // What takes longest comes first, so that the machines end together.
+  const all = [...filesOf({ name: 'e2e' }, words), ...filesOf({ name: 'kernel' }, words)];
   if (whole)
     return { files: all, artifacts: 'all', deadlineMs: 60 * 60_000, extent: 'kernel and e2e on both artifacts' };
   return {

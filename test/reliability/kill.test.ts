@@ -26,11 +26,17 @@ const RESCUES = ['DEL', 'another ADD, DEL', 'GC'] as const;
 type Rescue = (typeof RESCUES)[number];
 type Kill = Strike & { readonly rescue: Rescue };
 
-/** In the full form each call and each rescue; else the calls that change something, and the rescues by turns. */
+/**
+ * In the full form each call, those of our own with each rescue; else the calls that change something, and the rescues by
+ * turns.
+ */
 function killsOf(verb: Verb): Kill[] {
   const calls = callsOf(verb).filter((call) => isFull || mayChange(call));
-  const rescuesAt = (at: number) => (isFull ? RESCUES : [RESCUES[at % RESCUES.length] as Rescue]);
-  return calls.flatMap((call, at) => rescuesAt(at).map((rescue) => ({ call, how: 'signal=SIGKILL', rescue })));
+  const rescues = (isOwn: boolean, at: number) =>
+    isFull && isOwn ? RESCUES : [RESCUES[at % RESCUES.length] as Rescue];
+  return calls.flatMap((call, at) =>
+    rescues(call.isOwn, at).map((rescue) => ({ call, how: 'signal=SIGKILL', rescue })),
+  );
 }
 
 /** @returns whether it was killed. @throws Error where something is lost or left */

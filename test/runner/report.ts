@@ -10,6 +10,8 @@ export interface Report {
   readonly failed: readonly string[];
   /** A line for each skipped test, or suite, with its reason. */
   readonly skipped: readonly string[];
+  /** What is shown in any case: figures, and what was left to another form of the suite. */
+  readonly notes?: readonly string[];
   /** Shown in full where something failed. */
   readonly output: string;
 }

@@ -20,7 +20,11 @@ const DEADLINE_MS = 10 * 60_000;
 const running = new Set<ChildProcess>();
 
 /** Runs to the end and keeps stdout and stderr, in the order they came. */
-export function runTool(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<ToolRun> {
+export function runTool(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  deadlineMs: number = DEADLINE_MS,
+): Promise<ToolRun> {
   const started = performance.now();
   const [file = '', ...args] = argv;
   const child = spawn(file, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
@@ -31,7 +35,7 @@ export function runTool(argv: readonly string[], env: NodeJS.ProcessEnv = proces
   const timer = setTimeout(() => {
     late = true;
     stop(child);
-  }, DEADLINE_MS);
+  }, deadlineMs);
   return new Promise((resolve) => {
     const finish = (status: number | null, ending: string) => {
       clearTimeout(timer);
@@ -44,7 +48,7 @@ export function runTool(argv: readonly string[], env: NodeJS.ProcessEnv = proces
     child.on('close', (status, signal) =>
       finish(
         status,
-        late ? `stopped after ${DEADLINE_MS / 1000} s` : signal ? `ended by ${signal}` : `exit status ${status}`,
+        late ? `stopped after ${deadlineMs / 1000} s` : signal ? `ended by ${signal}` : `exit status ${status}`,
       ),
     );
   });

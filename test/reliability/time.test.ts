@@ -59,7 +59,7 @@ function waitsWithout(verb: Verb, from: number): number {
   using place = createPlace();
   prepare(place, verb);
   const inject = `-e trace=recvfrom -e inject=recvfrom:error=EAGAIN:when=${from}+`;
-  const { artifact, lines } = traced(place.node, EXECUTABLE, inject, '');
+  const { artifact, lines } = traced(place.node, EXECUTABLE, inject, 'first');
   const outcome = verb.call(place, artifact);
   if (outcome.status !== 0) expect(oneErrorObject(outcome).msg).toContain('no answer in time (EAGAIN)');
   const { pods, victim, neighbour } = place;

@@ -7,7 +7,7 @@ import { callText, parseTrace, type SystemCall } from './calls.ts';
 import { tell } from './form.ts';
 import { createPlace, EXECUTABLE, type Place, prepare, type Verb } from './place.ts';
 
-const MAIN_THREAD_ONLY = '';
+const MAIN_THREAD_ONLY = 'first';
 
 /** The system calls of an undisturbed call. */
 export function callsOf(verb: Verb): SystemCall[] {

@@ -2,7 +2,7 @@
 
 import { runCommandLine } from './cli/command-line.ts';
 import { readInput } from './cni/input.ts';
-import { writeAll } from './cni/output.ts';
+import { writeAll, writeIfPossible } from './cni/output.ts';
 import { type Role, runPlugin } from './cni/plugin.ts';
 import { exitNow } from './sys/exit.ts';
 
@@ -23,7 +23,7 @@ function isCalledByRuntime(): boolean {
 
 function main(): number {
   const write = (text: string) => writeAll(1, text);
-  const writeError = (text: string) => writeAll(2, text);
+  const writeError = (text: string) => writeIfPossible(2, text);
   if (!isCalledByRuntime()) return runCommandLine(process.argv.slice(2), write, writeError);
   const role: Role = IPAM_NAMES.includes(programName()) ? 'ipam' : 'main';
   return runPlugin({ role, variables: process.env, readInput: () => readInput(0), write, writeError });

@@ -7,7 +7,7 @@ import { Fault } from '../fault.ts';
 import { describe } from '../schema/complaints.ts';
 import { findProgram, runProgram } from '../sys/program.ts';
 import type { Variables } from './environment.ts';
-import { writeAll } from './output.ts';
+import { writeIfPossible } from './output.ts';
 import { decodeResult, type Result } from './result.ts';
 
 /** What a call needs to run another plugin. */
@@ -59,10 +59,11 @@ function runDelegate(delegation: Delegation, command: string): string {
   const { variables, input } = delegation;
   const env = { ...variables, CNI_COMMAND: command };
   const ran = runProgram({ file: executable, args: [], env, input, deadlineMs: DEADLINE_MS });
-  if (ran.stderr !== '') writeAll(2, ran.stderr);
+  if (ran.stderr !== '') writeIfPossible(2, ran.stderr);
   if (ran.timedOut)
     throw unusable(delegation, command, `it did not end within ${DEADLINE_MS / 1000} s, and was killed`);
   if (ran.succeeded) return ran.stdout;
+  if (!ran.started) throw unusable(delegation, command, `it could not be started: ${ran.status}`);
   throw failure(delegation, command, ran.stdout, ran.status);
 }
 

@@ -34,8 +34,9 @@ export function guardContainer(call: Filtering, bridge: Link, mac: Uint8Array): 
   const { node, request, undo } = call;
   ensureNoLinkLocalLearning(node.route, bridge.index);
   const guarded = guardEntry(request, mac);
-  ensureGuard(node.nft(), guarded);
+  // Beforehand, here and below, since the answer may be lost; what is another's stays.
   undo.push('remove the MAC guard', () => removeGuard(node.nft(), guarded));
+  ensureGuard(node.nft(), guarded);
   if (isGuardWhole(node.nft(), request.network)) return;
   restoreLive(call, (records) => restoreGuard(node.nft(), request.network, records.flatMap(recordedGuard)));
 }
@@ -45,8 +46,8 @@ export function masqueradeAddress(call: Filtering, address: Cidr): void {
   const { node, request, undo } = call;
   const { backend } = call.settings;
   const entry = masqueradeEntry(request, address);
-  masquerade(node, backend, entry);
   undo.push('remove the masquerading', () => unmasquerade(node, backend, entry));
+  masquerade(node, backend, entry);
   if (isWholeMasquerade(node, backend, entry)) return;
   restoreLive(call, (records) => restoreMasquerade(node.nft(), [entry, ...records.flatMap(filteredMasquerade)]));
 }

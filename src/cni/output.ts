@@ -16,3 +16,12 @@ export function writeAll(fd: number, text: string): void {
     }
   }
 }
+
+/** The same for what is not worth failing for. */
+export function writeIfPossible(fd: number, text: string): void {
+  try {
+    writeAll(fd, text);
+  } catch {
+    // There is nobody left to tell.
+  }
+}

@@ -1,9 +1,9 @@
 /** One call of the plugin: from the environment and stdin to one JSON object on stdout and an exit status. */
 
-import { reasonOf } from '../fault.ts';
-import { createLog, type Journal } from '../log.ts';
+import { Fault, reasonOf } from '../fault.ts';
+import { createLog, type Journal, type Log } from '../log.ts';
 import { type Environment, readEnvironment, type Variables } from './environment.ts';
-import { cniErrorOf } from './error.ts';
+import { type CniError, cniErrorOf } from './error.ts';
 import { parseInput } from './input.ts';
 import { runIpamCommand } from './ipam-plugin.ts';
 import { type CallJournal, closedJournal, openJournal } from './journal.ts';
@@ -33,15 +33,43 @@ export function runPlugin(call: Call): number {
     const text = call.readInput();
     const json = parseInput(text);
     cniVersion = versionOf(json).cniVersion;
-    journal = openJournal(environment, json, log);
-    const result = dispatch(call.role, environment, { text, json }, journal);
-    journal.succeeded(result);
-    return result === undefined ? 0 : answer(call, result);
+    const opened = openJournal(environment, json, log);
+    journal = opened;
+    const run = (asked: Environment) => dispatch(call.role, asked, { text, json }, opened);
+    const result = run(environment);
+    if (result !== undefined) handOver(call, result, opened.log, () => run({ ...environment, command: 'DEL' }));
+    opened.succeeded(result);
+    return 0;
   } catch (error) {
     if (call.variables.TRESTLE_STACK) call.writeError(`${error instanceof Error ? error.stack : reasonOf(error)}\n`);
     const told = cniErrorOf(error, cniVersion);
     journal.failed(told);
-    return answer(call, told, 1);
+    return refuse(call, told);
+  }
+}
+
+/** An ADD whose result cannot be written has failed, and leaves nothing: what it did is taken back, as a runtime would. */
+function handOver(call: Call, result: object, log: Log, takeBack: () => void): void {
+  try {
+    answer(call, result);
+  } catch (cause) {
+    try {
+      takeBack();
+    } catch (error) {
+      log('error', `cannot take the attachment back: ${reasonOf(error)}`);
+    }
+    const details = 'The attachment was taken back. See what the runtime gave the plugin as standard output.';
+    throw new Fault('io', `cannot write the result: ${reasonOf(cause)}`, { cause, details });
+  }
+}
+
+/** Where not even that can be written, standard error is all there is. */
+function refuse(call: Call, error: CniError): number {
+  try {
+    return answer(call, error, 1);
+  } catch (failure) {
+    call.writeError(`trestle: error: ${error.msg}; cannot write that to standard output: ${reasonOf(failure)}\n`);
+    return 1;
   }
 }
 

@@ -6,7 +6,7 @@ import { tolerate } from './failures.ts';
 import { ensureDirectory, readIfThere, removeFile, replaceFile } from './files.ts';
 import type { Host } from './host.ts';
 import { isWrittenBefore, leasedIps } from './leases.ts';
-import { leasePath, type Store, temporaryPath } from './paths.ts';
+import { leasePath, type Store } from './paths.ts';
 import { type AttachmentRecord, recordedIps } from './record.ts';
 import { readRecords, removeBrokenRecords } from './records.ts';
 import { removeDead } from './removal.ts';
@@ -29,7 +29,7 @@ export function sweepAfterBoot(store: Store, host: Host): void {
     tolerate(host, () => removeAborted(store, leasedIps(store), host)),
   ];
   tell(store, host, old.length, unrecorded.length);
-  if (outcomes.every(Boolean)) replaceFile(store.boot, `${host.bootId}\n`, temporaryPath(store, 'boot'));
+  if (outcomes.every(Boolean)) replaceFile(store.boot, `${host.bootId}\n`, store.temporary);
 }
 
 /** The lease files without a record that were last written before `bootedAtMs`. */

@@ -64,12 +64,10 @@ function createMissing(path: string): void {
 export function overwriteFile(path: string, text: string): void {
   doing('write', path, () => {
     const fd = file.openFile(path, file.O_WRONLY | file.O_CREAT, FILE_MODE);
-    try {
+    writeAndClose(fd, () => {
       const length = file.writeText(fd, text);
       if (statFile(fd).size > length) file.truncateFile(fd, length);
-    } finally {
-      file.closeFile(fd);
-    }
+    });
   });
 }
 
@@ -94,7 +92,10 @@ export function createFile(path: string, text: string, mtimeMs?: number): void {
   doing('write', path, () => {
     const fd = openExclusively(path);
     try {
-      writeAndClose(fd, text, mtimeMs);
+      writeAndClose(fd, () => {
+        file.writeText(fd, text);
+        if (mtimeMs !== undefined) file.setFileTime(fd, mtimeMs);
+      });
     } catch (error) {
       discardFile(path);
       throw error;
@@ -102,13 +103,14 @@ export function createFile(path: string, text: string, mtimeMs?: number): void {
   });
 }
 
-function writeAndClose(fd: number, text: string, mtimeMs?: number): void {
+function writeAndClose(fd: number, write: () => void): void {
   try {
-    file.writeText(fd, text);
-    if (mtimeMs !== undefined) file.setFileTime(fd, mtimeMs);
-  } finally {
+    write();
+  } catch (error) {
     file.closeFile(fd);
+    throw error;
   }
+  file.closeWritten(fd);
 }
 
 function openExclusively(path: string): number {

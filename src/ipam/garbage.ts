@@ -8,7 +8,7 @@ import { removeAborted } from './aborted.ts';
 import type { Attachment } from './attachment.ts';
 import { leasesBefore, sweepAfterBoot } from './boot.ts';
 import { failuresOf } from './failures.ts';
-import { namesIn } from './files.ts';
+import { namesIn, removeFile } from './files.ts';
 import type { Host } from './host.ts';
 import { decodeLease } from './lease.ts';
 import { isWrittenBefore, leasedIps, readLease, removeLease } from './leases.ts';
@@ -64,6 +64,7 @@ export function releaseGarbage(dataDir: string, network: string, doomed: readonl
     withLock(store, host, () => {
       for (const one of doomed) step(() => release(store, one, host) && released.push(one));
       step(() => sweepAfterBoot(store, host));
+      step(() => removeFile(store.temporary));
       step(() => removeBrokenRecords(store));
       step(() => removeAborted(store, leasedIps(store), host));
     });

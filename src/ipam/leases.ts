@@ -7,7 +7,7 @@ import { statLink } from '../sys/stat.ts';
 import type { Attachment } from './attachment.ts';
 import { createFile, discardFile, doing, ioFault, namesIn, readIfThere, removeFile } from './files.ts';
 import { decodeLease, encodeLease, isHeldBy } from './lease.ts';
-import { leasePath, type Store, temporaryPath } from './paths.ts';
+import { leasePath, type Store } from './paths.ts';
 
 export type LeaseState = 'free' | 'taken' | 'empty';
 
@@ -35,12 +35,11 @@ export function readLease(store: Store, ip: Ip): string | undefined {
  * @returns the address that was taken by somebody else after all, or undefined. @throws Fault `io`
  */
 export function createLeases(store: Store, ips: readonly Ip[], owner: Attachment, createdAtMs: number): Ip | undefined {
-  const temporary = temporaryPath(store, 'lease');
-  createFile(temporary, encodeLease(owner), createdAtMs);
+  createFile(store.temporary, encodeLease(owner), createdAtMs);
   try {
-    return ips.find((ip) => !linkLease(temporary, leasePath(store, ip)));
+    return ips.find((ip) => !linkLease(store.temporary, leasePath(store, ip)));
   } finally {
-    discardFile(temporary);
+    discardFile(store.temporary);
   }
 }
 

@@ -17,6 +17,11 @@ export interface Store {
   readonly lock: string;
   /** Holds the ID of the boot in which leases of earlier boots were last removed. */
   readonly boot: string;
+  /**
+   * A file that is being written and has not got its name yet: one for all of them, since there is one writer at a time,
+   * who holds the lock. So a killed process leaves one at most.
+   */
+  readonly temporary: string;
 }
 
 /** Directory under the data directory for all that is ours. */
@@ -26,7 +31,7 @@ const OWN = '.trestle';
 export function storeOf(dataDir: string, network: string): Store {
   const leases = `${dataDir}/${safeName(network, 'network name')}`;
   const own = `${dataDir}/${OWN}/${network}`;
-  return { network, leases, own, lock: `${leases}/lock`, boot: `${own}/boot` };
+  return { network, leases, own, lock: `${leases}/lock`, boot: `${own}/boot`, temporary: `${own}/.new` };
 }
 
 /** The directory whose entries are the networks that this program ever leased on. */
@@ -52,11 +57,6 @@ export function recordPath(store: Store, { containerId, ifName }: Attachment): s
   if (name.length <= LONGEST_NAME) return `${store.own}/${name}`;
   const hash = hashHex(containerId);
   return `${store.own}/${containerId.slice(0, 200)}~${hash}:${ifName}`;
-}
-
-/** For a record, and for a lease, before they get their names: one writer at a time, since it holds the lock. */
-export function temporaryPath(store: Store, what: 'record' | 'lease' | 'boot' | 'probe'): string {
-  return `${store.own}/.new-${what}`;
 }
 
 /** The last gate before a name becomes part of a path; the request is checked against the specification long before. */

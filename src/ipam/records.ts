@@ -4,7 +4,7 @@ import { errorCode, Fault, reasonOf } from '../fault.ts';
 import type { Attachment } from './attachment.ts';
 import { namesIn, readIfThere, removeFile, replaceFile } from './files.ts';
 import type { Host } from './host.ts';
-import { ownRoot, recordPath, type Store, storeOf, temporaryPath } from './paths.ts';
+import { ownRoot, recordPath, type Store, storeOf } from './paths.ts';
 import { type AttachmentRecord, decodeRecord, encodeRecord } from './record.ts';
 
 /** The record of an attachment, found by name; undefined where there is none. Takes no lock. @throws Fault `io` */
@@ -34,7 +34,7 @@ export function readRecords(store: Store, host: Host): AttachmentRecord[] {
 
 /** Writes it, in place of one that is there. The caller holds the lock. @throws Fault `io` */
 export function replaceRecord(store: Store, record: AttachmentRecord): void {
-  replaceFile(recordPath(store, record), encodeRecord(record), temporaryPath(store, 'record'));
+  replaceFile(recordPath(store, record), encodeRecord(record), store.temporary);
 }
 
 /** The caller holds the lock. @throws Fault `io` */

@@ -6,7 +6,7 @@ import { createFile, removeFile } from './files.ts';
 import type { Host } from './host.ts';
 import { leasedIps } from './leases.ts';
 import { withLock } from './lock.ts';
-import { type Store, storeOf, temporaryPath } from './paths.ts';
+import { type Store, storeOf } from './paths.ts';
 import { countIn, sizeOfSet } from './pick.ts';
 import type { IpamPlan, RangeSet } from './plan.ts';
 import { reclaimDead } from './reclaim.ts';
@@ -39,11 +39,10 @@ export function statusOf(plan: IpamPlan, host: Host): readonly RangeSetStatus[] 
 
 /** By writing: neither permission bits nor free blocks tell the whole truth to root. */
 function verifyWritable(store: Store, host: Host): void {
-  const probe = temporaryPath(store, 'probe');
   withLock(store, host, () => {
     sweepAfterBoot(store, host);
-    createFile(probe, 'x');
-    removeFile(probe);
+    createFile(store.temporary, 'x');
+    removeFile(store.temporary);
   });
 }
 

@@ -165,11 +165,12 @@ function receiveMessages(connection: Connection, answers: readonly Answer[]): Me
     return decodeMessages(connection.transport.receive());
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
+    const waiting = answers.filter(({ verdict }) => verdict === undefined);
+    connection.lost += waiting.length;
     if (error.errno !== ENOBUFS) throw new KernelError(unanswered(answers), error.errno);
-    for (const answer of answers.filter(({ verdict }) => verdict === undefined)) {
+    for (const answer of waiting) {
       answer.verdict = UNKNOWN;
       answer.lost = true;
-      connection.lost++;
     }
     return [];
   }

@@ -23,12 +23,12 @@ export interface BridgeSettings {
 
 /**
  * Makes sure that the bridge is there and up. `found` is what a look beforehand found; another process may create it at
- * the same time.
+ * the same time, or may have been killed after it did.
  * @throws Fault `conflict` when the name belongs to something that is no bridge, KernelError
  */
 export function ensureBridge(connection: Connection, found: Link | undefined, settings: BridgeSettings): Link {
   const bridge = found ?? create(connection, settings);
-  if (!bridge.up) execute(connection, setLinkUp(bridge.index));
+  if (!bridge.up) bringUp(connection, bridge);
   if (settings.vlanFiltering) ensureVlanFiltering(connection, bridge);
   if (settings.promiscuous && !bridge.promiscuous) execute(connection, setLinkPromiscuous(bridge.index));
   return bridge;
@@ -52,14 +52,19 @@ function create(connection: Connection, { name, mtu, vlanFiltering }: BridgeSett
   } catch (error) {
     if (!isKernelError(error, EEXIST)) throw error;
   }
-  // Router advertisements of a container must not configure the node. Said before the bridge is up.
-  ensureSysctl(`ipv6/conf/${name}/accept_ra`, '0');
-  // Its link-local address asks for the neighbours of whoever is routed to a container: it must not be tentative then.
-  preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
   const created = findBridge(connection, name);
   if (created === undefined)
     throw new Fault('busy', `cannot use the bridge ${name}: it was removed as soon as it was made`);
   return created;
+}
+
+/** What must be said before the bridge is up; so one that is up has been told, by whoever made it so. */
+function bringUp(connection: Connection, { name, index }: Link): void {
+  // Router advertisements of a container must not configure the node.
+  ensureSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+  // Its link-local address asks for the neighbours of whoever is routed to a container: it must not be tentative then.
+  preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
+  execute(connection, setLinkUp(index));
 }
 
 function notABridge({ name, kind, mac }: Link): Fault {

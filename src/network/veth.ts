@@ -13,7 +13,7 @@ import {
   type VethEnd,
   withoutLinkLocal,
 } from '../netlink/route/link-change.ts';
-import { EAFNOSUPPORT, EAGAIN, EEXIST, ENOBUFS, ENODEV } from '../sys/errno.ts';
+import { EAFNOSUPPORT, EEXIST, ENODEV } from '../sys/errno.ts';
 import type { ContainerKernel, NodeKernel } from './kernel.ts';
 import { findLink } from './links.ts';
 import { type AttachmentKey, hostVethAlias, hostVethMac, hostVethName } from './names.ts';
@@ -51,8 +51,7 @@ export function createVethPair(
     execute(node.route, createVeth({ host, container: inside }));
   } catch (error) {
     if (isKernelError(error, EEXIST)) throw nameTaken(container, attachment);
-    if (isKernelError(error, EAGAIN, ENOBUFS))
-      undo.push(`remove ${name}`, () => removeIfNew(node, container, attachment));
+    if (node.route.lost > lost) undo.push(`remove ${name}`, () => removeIfNew(node, container, attachment));
     throw error;
   }
   if (node.route.lost > lost && !isNew(node, container, attachment)) throw nameTaken(container, attachment);

@@ -27,7 +27,17 @@ export function openFile(path: string, flags: number, mode = 0): number {
   return again(() => libc('open', cPath(path), flags | O_CLOEXEC, mode));
 }
 
+/** Closes what was read, asked or locked. Linux lets go of it whatever close(2) says, so there is nothing to tell. */
 export function closeFile(fd: number): void {
+  try {
+    closeWritten(fd);
+  } catch {
+    // What was wanted of it is done.
+  }
+}
+
+/** Closes what was written: only now do some file systems (NFS, quotas) say that they could not keep it. */
+export function closeWritten(fd: number): void {
   libc('close', fd);
 }
 

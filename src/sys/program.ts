@@ -14,6 +14,7 @@ export interface ProgramCall {
 
 export interface Ended {
   readonly succeeded: boolean;
+  readonly started: boolean;
   /** It did not end in time, and was killed. */
   readonly timedOut: boolean;
   /** The exit status, or the signal that ended it, or why it did not start. */
@@ -37,6 +38,7 @@ export function runProgram({ file, args, env, input, deadlineMs }: ProgramCall):
   });
   return {
     succeeded: !ran.failed,
+    started: ran.signal !== undefined || ran.exitCode !== undefined,
     timedOut: ran.timedOut,
     status: ran.signal ?? ran.exitCode ?? ran.code ?? 'an unknown cause',
     stdout: ran.stdout ?? '',

@@ -98,6 +98,18 @@ e2e('a delegated plugin', (artifact) => {
     expect(callsOf(node).map((line) => line.split(' ')[0])).toEqual(['ADD', 'CHECK', 'STATUS', 'GC', 'DEL']);
   });
 
+  test('that cannot be started fails the ADD, and says why', () => {
+    using node = createNode();
+    const path = fakeIpam(node, 'exit 0');
+    chmodSync(join(path, 'fake'), 0o644);
+    const config = network(node, { ipam: { type: 'fake', dataDir: node.dataDir } });
+    const error = failed(runtime(node, artifact, config).add(node.container(), { path }));
+    expect(error).toMatchObject({
+      code: 106,
+      msg: expect.stringMatching(/fake do ADD: it could not be started: .*EACCES/),
+    });
+  });
+
   test.each([
     ['prints nothing', 'exit 0', 'printed nothing'],
     ['prints garbage', 'echo no json', 'no json'],

@@ -11,6 +11,7 @@ import { oneErrorObject } from './support/refusal.ts';
 import { traced } from './support/strace.ts';
 
 const REFUSED = 'error=EPERM';
+const UNANSWERED = 'error=ENOMEM';
 const KILLED = 'signal=SIGKILL';
 /** No ADD sends that many messages. */
 const MOST = 60;
@@ -23,18 +24,22 @@ interface Place {
   readonly interrupted: Runtime;
 }
 
-/** Does `act` on a fresh node, stopped at the first message, at the second and so on, until it is no longer stopped. */
+/**
+ * Does `act` on a fresh node, stopped at the first message, at the second and so on, until it is no longer stopped. `call` is
+ * sendto for what the kernel is told, recvfrom for what it answers.
+ */
 function atEachMessage(
   artifact: Artifact,
   how: string,
   act: (place: Place) => Outcome,
   then: (place: Place, outcome: Outcome) => void,
+  call = 'sendto',
 ): number {
   // One artifact stopped at every message tells where; that the other one does the same is seen at every fourth.
   const step = artifact.name === 'dist/trestle' ? 1 : 4;
   for (let at = 1; at < MOST; at += step) {
     using node = createNode();
-    const plugin = traced(node, artifact, `-e trace=sendto -e inject=sendto:${how}:when=${at}`);
+    const plugin = traced(node, artifact, `-e trace=${call} -e inject=${call}:${how}:when=${at}`);
     const container = node.container();
     const pods = runtime(node, artifact, network(node, { hairpinMode: true, macspoofchk: true }));
     const place = { node, container, pods, interrupted: runtime(node, plugin.artifact, pods.config) };
@@ -45,6 +50,16 @@ function atEachMessage(
   throw new Error(`after ${MOST} messages it was still not done`);
 }
 
+/** Of an ADD. */
+function verifyAllOrNothing({ node, pods, container }: Place, outcome: Outcome, reason: string): void {
+  if (outcome.status === 0) {
+    succeeded(pods.check(container, { prevResult: succeeded(outcome) }));
+    return;
+  }
+  expect(oneErrorObject(outcome).msg).toContain(reason);
+  expect(leftovers(node)).toEqual(EMPTY);
+}
+
 const EMPTY = { links: ['lo'], files: {}, elements: [], nat: [], containers: {} };
 
 e2e('stopped at each message to the kernel', (artifact) => {
@@ -53,17 +68,21 @@ e2e('stopped at each message to the kernel', (artifact) => {
       artifact,
       REFUSED,
       ({ interrupted, container }) => interrupted.add(container),
-      ({ node, pods, container }, outcome) => {
-        if (outcome.status === 0) {
-          succeeded(pods.check(container, { prevResult: succeeded(outcome) }));
-          return;
-        }
-        expect(oneErrorObject(outcome).msg).toContain('EPERM');
-        expect(leftovers(node)).toEqual(EMPTY);
-      },
+      (place, outcome) => verifyAllOrNothing(place, outcome, 'EPERM'),
     );
     expect(messages).toBeGreaterThan(8);
   });
+
+  test('an ADD that does not get an answer leaves nothing, or succeeds all the same', () => {
+    const answers = atEachMessage(
+      artifact,
+      UNANSWERED,
+      ({ interrupted, container }) => interrupted.add(container),
+      (place, outcome) => verifyAllOrNothing(place, outcome, 'ENOMEM'),
+      'recvfrom',
+    );
+    expect(answers).toBeGreaterThan(20);
+  }, 120_000);
 
   test('an ADD that is killed leaves nothing that DEL does not take, and can be done again', () => {
     const messages = atEachMessage(

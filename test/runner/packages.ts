@@ -21,6 +21,7 @@ const PACKAGES: readonly SystemPackage[] = [
   { name: 'busybox-static', program: 'busybox', reason: 'ping, and the programs of a container image' },
   { name: 'strace', program: 'strace', reason: 'shows that the plugin starts no process' },
   { name: 'dnsmasq-base', program: 'dnsmasq', reason: 'a DHCP server for the reference IPAM plugin dhcp' },
+  { name: 'faketime', program: 'faketime', reason: 'a wall clock that jumps, for one program alone' },
   {
     name: 'containernetworking-plugins',
     program: '/usr/lib/cni/bridge',

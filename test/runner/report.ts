@@ -13,6 +13,8 @@ export interface Report {
   readonly skipped: readonly string[];
   /** A line for each that was skipped here and ran on the second kernel instead, in the same run. */
   readonly elsewhere?: readonly string[];
+  /** What is shown in any case: figures, and what was left to another form of the suite. */
+  readonly notes?: readonly string[];
   /** Shown in full where something failed. */
   readonly output: string;
 }

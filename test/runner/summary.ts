@@ -9,6 +9,7 @@ const coloured = process.stdout.isTTY === true && !process.env.NO_COLOR;
 export function printReport(report: Report): void {
   const duration = `${(report.ms / 1000).toFixed(1)} s`.padStart(8);
   console.log(`${report.name.padEnd(10)} ${paint('dim', duration)}  ${counts(report)}`);
+  for (const note of report.notes ?? []) console.log(paint('dim', `           ${note}`));
   if (report.failed.length > 0 && report.output !== '') console.log(`\n${report.output.trim()}\n`);
 }
 

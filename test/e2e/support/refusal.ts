@@ -49,6 +49,8 @@ export function oneErrorObject(outcome: Outcome): CniError {
     expect(text.length).toBeLessThan(1000);
     expect(text).not.toMatch(/[\r\n]/);
   }
-  expect(outcome.stdout + outcome.stderr).not.toMatch(/\bat \S+ \(|\bat (file|node|bun|\/)\S*:\d+|\.(ts|cjs|js):\d+/);
+  expect(outcome.stdout + outcome.stderr).not.toMatch(
+    /\bat \S+ \(|\bat (file|node|bun|\/)\S*:\d+:\d+|\.(ts|cjs|js):\d+/,
+  );
   return error;
 }

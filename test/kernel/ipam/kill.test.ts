@@ -27,9 +27,7 @@ function struck(dataDir: string, command: string, call: string, nth: number, str
     NETWORK,
     '.trestle',
   ];
-  const own = ['', '/boot', '/.new-boot', '/.new-record', '/.new-lease', '/c1:eth0', '/c2:eth0'].map(
-    (name) => `.trestle/${NETWORK}${name}`,
-  );
+  const own = ['', '/boot', '/.new', '/c1:eth0', '/c2:eth0'].map((name) => `.trestle/${NETWORK}${name}`);
   const paths = [...store, ...own].flatMap((path) => ['-P', `${dataDir}/${path}`]);
   const inject = ['-e', `trace=${CALLS}`, '-e', `inject=${call}:${strike}:when=${nth}`];
   const worker = [process.execPath, WORKER, dataDir, SUBNET];

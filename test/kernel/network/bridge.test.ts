@@ -48,6 +48,15 @@ describeOnKernel('a bridge', () => {
     expect(sysctl(ns, 'net/ipv6/conf/cni0/accept_dad')).toBe('0');
   });
 
+  test('that is down, as one who was killed leaves it, is told the same before it is up', () => {
+    using ns = createNetns();
+    ipBatch(ns, 'link add cni0 type bridge');
+    withRoute(ns, ensure(CNI0));
+    expect(link(ns, 'cni0')?.flags).toContain('UP');
+    expect(sysctl(ns, 'net/ipv6/conf/cni0/accept_ra')).toBe('0');
+    expect(sysctl(ns, 'net/ipv6/conf/cni0/accept_dad')).toBe('0');
+  });
+
   test('keeps its MAC when ports come and go', () => {
     using ns = createNetns();
     withRoute(ns, ensure(CNI0));

@@ -18,6 +18,7 @@ import { type Kernels, withKernels, withRoute } from '../support/inside.ts';
 import { before, type Look, spyOnNode } from '../support/spy.ts';
 
 const NAME = hostVethName(ATTACHMENT);
+const ENOMEM = 12;
 
 const veths = (ns: Netns) => links(ns, 'veth').map(({ ifname }) => ifname);
 
@@ -237,14 +238,17 @@ describeOnKernel('a creation that is not answered', () => {
     expect([...veths(node), ...veths(container)]).toEqual([NAME, 'eth0']);
   });
 
-  test('in time is an error, after which nothing is left', () => {
+  test.each([
+    [EAGAIN, 'no answer in time (EAGAIN)'],
+    [ENOMEM, 'out of memory (ENOMEM)'],
+  ])('in time, or at all (%d), is an error, after which nothing is left', (errno, reason) => {
     using node = createNetns();
     using container = createNetns();
     withKernels(node, container, (kernels) => {
       bridgeOf(kernels);
       const undo = strictUndo();
-      const make = () => plugIn(unanswered(kernels, EAGAIN), {}, undo);
-      expect(make).toThrow(`cannot create the veth pair ${NAME} and eth0: no answer in time (EAGAIN)`);
+      const make = () => plugIn(unanswered(kernels, errno), {}, undo);
+      expect(make).toThrow(`cannot create the veth pair ${NAME} and eth0: ${reason}`);
       expect(veths(node)).toEqual([NAME]);
       undo.unwind();
     });

@@ -1,6 +1,7 @@
 /** A call from environment and stdin to one object on stdout and an exit status, as far as the kernel is not needed. */
 
 import { describe, expect, test } from 'bun:test';
+import { readdirSync } from 'node:fs';
 import type { Variables } from '../../../src/cni/environment.ts';
 import { type Role, runPlugin } from '../../../src/cni/plugin.ts';
 import { VERSIONS } from '../../../src/cni/versions.ts';
@@ -15,8 +16,11 @@ interface Outcome {
   readonly said: string;
 }
 
-/** One call. `input` is text, an object to be sent as JSON, or what reading fails with. */
-function call(variables: Variables, input: string | object, role: Role = 'main'): Outcome {
+/**
+ * One call. `input` is text, an object to be sent as JSON, or what reading fails with. The first `lost` pieces that it writes
+ * cannot be written.
+ */
+function call(variables: Variables, input: string | object, role: Role = 'main', lost = 0): Outcome {
   const written: string[] = [];
   let said = '';
   const status = runPlugin({
@@ -26,7 +30,10 @@ function call(variables: Variables, input: string | object, role: Role = 'main')
       if (input instanceof Error) throw input;
       return typeof input === 'string' ? input : JSON.stringify(input);
     },
-    write: (text) => void written.push(text),
+    write(text) {
+      if (lost-- > 0) throw new Error('the disk is full');
+      written.push(text);
+    },
     writeError: (text) => {
       said += text;
     },
@@ -109,5 +116,20 @@ describe('the IPAM plugin', () => {
     const others = [run('CHECK', { prevResult: added.object }), run('STATUS'), run('GC'), run('DEL'), run('DEL')];
     expect(others.map(({ status, written }) => [status, written])).toEqual(Array.from({ length: 5 }, () => [0, []]));
     expectError(run('CHECK', { prevResult: added.object }), { code: 105, cniVersion: '1.1.0' });
+  });
+
+  test('takes an address back whose result cannot be written', () => {
+    const dataDir = scratchDirectory();
+    const ipam = { type: 'trestle-ipam', dataDir, ranges: [[{ subnet: '10.1.0.0/24' }]] };
+    const add = (lost: number) => call(ADD, { cniVersion: '1.1.0', name: 'x', ipam }, 'ipam', lost);
+    expectError(add(1), { code: 5, msg: 'cannot write the result: the disk is full' });
+    expect(readdirSync(`${dataDir}/x`).sort()).toEqual(['last_reserved_ip.0', 'lock']);
+    const silent = add(2);
+    expect([silent.status, silent.written]).toEqual([1, []]);
+    expect(silent.said).toBe(
+      'trestle: error: cannot write the result: the disk is full; cannot write that to standard output: the disk is full\n',
+    );
+    expect(readdirSync(`${dataDir}/x`).sort()).toEqual(['last_reserved_ip.0', 'lock']);
+    expect(add(0).status).toBe(0);
   });
 });

@@ -274,11 +274,10 @@ describe('what stands in the way of a lease', () => {
     const dataDir = scratch();
     const network = plan(dataDir, ['10.1.0.0/29']);
     leaseAddresses(network, owner('c1'), host());
-    for (const name of ['.new-record', '.new-lease', '.new-boot'])
-      writeFileSync(`${dataDir}/.trestle/${NETWORK}/${name}`, 'half');
+    writeFileSync(`${dataDir}/.trestle/${NETWORK}/.new`, 'half');
     leaseAddresses(network, owner('c2'), host());
     expect(files.text(dataDir, '10.1.0.3')).toBe('c2\r\neth0');
-    expect(files.own(dataDir)).toEqual(['.new-boot', 'boot', 'c1:eth0', 'c2:eth0']);
+    expect(files.own(dataDir)).toEqual(['boot', 'c1:eth0', 'c2:eth0']);
   });
 });
 

@@ -28,7 +28,7 @@ describe('a file where a directory belongs', () => {
 });
 
 describe('a directory where a file belongs', () => {
-  test.each(['c1:eth0', '.new-record', '.new-lease'])('at %s is said so, and nothing is left', (name) => {
+  test.each(['c1:eth0', '.new'])('at %s is said so, and nothing is left', (name) => {
     const dataDir = scratch();
     leaseAddresses(plan(dataDir, SETS), owner('c0'), host());
     const path = `${dataDir}/.trestle/${NETWORK}/${name}`;

@@ -45,8 +45,9 @@ describe('GC with a list', () => {
     expect(files.own(dataDir)).toEqual(['b:eth0', 'boot']);
   });
 
-  test('that is empty releases everything', () => {
+  test('that is empty releases everything, and what a killed process was writing', () => {
     const dataDir = populated();
+    writeFileSync(`${dataDir}/.trestle/${NETWORK}/.new`, 'half');
     expect(idsOf(collect(dataDir, []).released)).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
     expect([files.leases(dataDir), files.own(dataDir)]).toEqual([[], ['boot']]);
   });

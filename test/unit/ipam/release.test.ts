@@ -101,11 +101,19 @@ describe('after a kill at any instant of an ADD or a DEL, DEL leaves nothing', (
     if (!record) rmSync(`${dataDir}/.trestle/${NETWORK}/c1:eth0`);
     if (!first) rmSync(`${dataDir}/${NETWORK}/10.1.0.2`);
     if (!second) rmSync(`${dataDir}/${NETWORK}/fd00::2`);
-    writeFileSync(`${dataDir}/.trestle/${NETWORK}/.new-lease`, 'c1\r\neth0');
+    writeFileSync(`${dataDir}/.trestle/${NETWORK}/.new`, 'c1\r\neth0');
     releaseAddresses(dataDir, owner('c1'), host());
     expect(files.leases(dataDir)).toEqual(['10.1.0.3', 'fd00::3']);
-    expect(files.own(dataDir).filter((name) => name.includes(':'))).toEqual(['c2:eth0']);
+    expect(files.own(dataDir)).toEqual(['boot', 'c2:eth0']);
     expect(texts(leaseAddresses(plan(dataDir, SETS), owner('c1'), host()))).toEqual(['10.1.0.4/24', 'fd00::4/64']);
+  });
+
+  test('nothing is made yet but the file that was to become the record', () => {
+    const dataDir = scratch();
+    leaseAddresses(plan(dataDir, SETS), owner('c2'), host());
+    writeFileSync(`${dataDir}/.trestle/${NETWORK}/.new`, '{"version":1');
+    expect(releaseAddresses(dataDir, owner('c1'), host())).toEqual([]);
+    expect(files.own(dataDir)).toEqual(['boot', 'c2:eth0']);
   });
 
   test.each(['', '{"version":1', '\0\0\0', '[]'])('the record is broken: %j', (text) => {

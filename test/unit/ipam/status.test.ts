@@ -48,9 +48,9 @@ describe('STATUS', () => {
     expect(details).toBeString();
     const other = scratch();
     statusOf(plan(other, ['10.1.0.0/30']), host());
-    mkdirSync(`${other}/.trestle/${NETWORK}/.new-probe`);
+    mkdirSync(`${other}/.trestle/${NETWORK}/.new`);
     expect(faultOf(() => statusOf(plan(other, ['10.1.0.0/30']), host())).message).toMatch(
-      /^cannot write .*\.new-probe: it is a directory/,
+      /^cannot write .*\.new: it is a directory/,
     );
   });
 });

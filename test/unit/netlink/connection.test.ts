@@ -221,6 +221,15 @@ describe('a passing reason', () => {
     expect(kernelErrorOf(() => ask(kernel, request('create a', 0x600))).errno).toBe(EPERM);
   });
 
+  test.each([EAGAIN, 12])(
+    'an answer that cannot be received (%d) is an error, and each request’s counts as lost',
+    (errno) => {
+      const connection = connect(fakeKernel(() => [new SystemError('recv', errno)]));
+      const error = kernelErrorOf(() => execute(connection, request('do a'), request('do b')));
+      expect([error.message.slice(0, 11), error.errno, connection.lost]).toEqual(['cannot do a', errno, 2]);
+    },
+  );
+
   test('a receive buffer that overruns every time is given up', () => {
     const kernel = fakeKernel(() => [new SystemError('recv', ENOBUFS)]);
     expect(kernelErrorOf(() => ask(kernel, request('do a'))).errno).toBe(ENOBUFS);

@@ -58,6 +58,12 @@ describe('a suite', () => {
     expect(report.failed).toEqual([`${FILES[0]}: outer "q" > inner > a <b>`, `${FILES[1]}: (worker crashed)`]);
   });
 
+  test('says what it is, and the figures that its tests print', () => {
+    const tool = { ...ended(0), output: 'bun test\n» 3 strikes\nx » y\n' };
+    const { notes } = count({ name: 'unit', note: 'short form' }, FILES.slice(0, 1), tool, parseJunit(XML));
+    expect(notes).toEqual(['short form', '» 3 strikes']);
+  });
+
   test('with a file that the report does not know has failed', () => {
     const { failed } = count({ name: 'unit' }, [...FILES, 'test/unit/c.test.ts'], ended(1), parseJunit(XML));
     expect(failed).toContain('test/unit/c.test.ts: no test in it has run');

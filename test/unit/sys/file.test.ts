@@ -163,3 +163,12 @@ describe('what is missing', () => {
     expect(() => file.unlessMissing(() => expect.unreachable())).toThrow();
   });
 });
+
+describe('closing', () => {
+  test('what was written says whether it could be kept; what was only read has nothing to say', () => {
+    const fd = file.openFile('/proc/self/comm', file.O_RDONLY);
+    file.closeFile(fd);
+    expect(() => file.closeFile(fd)).not.toThrow();
+    expect(codeOf(() => file.closeWritten(fd))).toBe('EBADF');
+  });
+});

@@ -21,14 +21,21 @@ test('what it is given arrives, and nothing else does', () => {
     input: 'in\n',
     env: { PATH: '/bin', A: 'b' },
   });
-  expect(ran).toEqual({ succeeded: true, timedOut: false, status: 0, stdout: 'in\n-x|b|\n', stderr: 'no\n' });
+  expect(ran).toEqual({
+    succeeded: true,
+    started: true,
+    timedOut: false,
+    status: 0,
+    stdout: 'in\n-x|b|\n',
+    stderr: 'no\n',
+  });
 });
 
 test.each([
   ['exit 3', 3],
   ['kill -SEGV $$', 'SIGSEGV'],
 ])('how it ends is told: %s', (text, status) => {
-  expect(script(text)).toMatchObject({ succeeded: false, timedOut: false, status });
+  expect(script(text)).toMatchObject({ succeeded: false, started: true, timedOut: false, status });
 });
 
 test('what does not end in time is killed', () => {
@@ -38,7 +45,11 @@ test('what does not end in time is killed', () => {
 });
 
 test('what does not start is no success', () => {
-  expect(script('', { file: '/nonexistent/program' })).toMatchObject({ succeeded: false, status: 'ENOENT' });
+  expect(script('', { file: '/nonexistent/program' })).toMatchObject({
+    succeeded: false,
+    started: false,
+    status: 'ENOENT',
+  });
 });
 
 test('the first directory that has the file is taken; other things of that name are not', () => {

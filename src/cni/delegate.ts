@@ -81,11 +81,15 @@ function findExecutable({ type, path }: Delegation): string {
 /** A plugin that fails says so in an error object; one that crashes does not get to it. */
 function failure(delegation: Delegation, command: string, stdout: string, status: string | number): Error {
   const error = parseObject(stdout);
-  if (typeof error?.code !== 'number' || typeof error.msg !== 'string') {
+  if (!Number.isSafeInteger(error?.code) || typeof error?.msg !== 'string') {
     const ended = typeof status === 'number' ? `it ended with status ${status}` : `it ended by ${status}`;
     return unusable(delegation, command, `${ended} and without an error object`);
   }
-  return new DelegateError(error.code, error.msg, typeof error.details === 'string' ? error.details : undefined);
+  return new DelegateError(
+    error.code as number,
+    error.msg,
+    typeof error.details === 'string' ? error.details : undefined,
+  );
 }
 
 function parseAnswer(delegation: Delegation, command: string, stdout: string): Record<string, unknown> {

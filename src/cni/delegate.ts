@@ -5,6 +5,9 @@
 
 import { Fault } from '../fault.ts';
 import { describe } from '../schema/complaints.ts';
+import { describe } from '../schema/complaints.ts';
+import { parseJson } from '../schema/json.ts';
+import { isObject } from '../schema/shape.ts';
 import { findProgram, runProgram } from '../sys/program.ts';
 import type { Variables } from './environment.ts';
 import { writeAll } from './output.ts';
@@ -101,8 +104,8 @@ function parseAnswer(delegation: Delegation, command: string, stdout: string): R
 
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text, (_, entry) => entry ?? undefined);
-    return typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    const value: unknown = parseJson(text);
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

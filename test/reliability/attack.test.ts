@@ -81,7 +81,7 @@ e2e('a plugin to be run', (artifact) => {
     const [trace, plugins] = [join(node.directory, 'trace'), join(node.directory, 'plugins')];
     mkdirSync(plugins);
     for (const name of ['trap', 'plugins/trap', 'plugins/-x']) trap(join(node.directory, name), trace, 'shell');
-    const config = network(node, { ipam: { type } });
+    const config = network(node, { ipam: { type, dataDir: node.dataDir } });
     const error = failed(runtime(node, artifact, config).add(node.container(), { path: plugins }));
     expect([error.code, existsSync(trace)]).toEqual([7, false]);
   });
@@ -91,7 +91,11 @@ e2e('a plugin to be run', (artifact) => {
     const [trace, here] = [join(node.directory, 'trace'), join(node.directory, 'here')];
     mkdirSync(here);
     trap(join(here, 'trap'), trace, 'shell');
-    const pods = runtime(node, startedIn(node, artifact, here), network(node, { ipam: { type: 'trap' } }));
+    const pods = runtime(
+      node,
+      startedIn(node, artifact, here),
+      network(node, { ipam: { type: 'trap', dataDir: node.dataDir } }),
+    );
     expect([failed(pods.add(node.container(), { path })).code, existsSync(trace)]).toEqual([106, false]);
   });
 
@@ -100,7 +104,7 @@ e2e('a plugin to be run', (artifact) => {
     const plugins = join(node.directory, 'plugins');
     mkdirSync(plugins);
     writeFileSync(join(plugins, 'loud'), '#!/bin/sh\nexec /usr/bin/yes\n', { mode: 0o755 });
-    const pods = runtime(node, artifact, network(node, { ipam: { type: 'loud' } }));
+    const pods = runtime(node, artifact, network(node, { ipam: { type: 'loud', dataDir: node.dataDir } }));
     const error = failed(pods.add(node.container(), { path: plugins }));
     expect([error.code, error.msg]).toEqual([106, expect.stringContaining('it said more than 4194304 bytes')]);
   });

@@ -19,7 +19,17 @@ import { garbled, nearly, nearlyText } from './support/rubbish.ts';
 const SEED = chooseFuzzSeed();
 const RUNS = isFull ? 500 : 40;
 /** What the loader, the engine and the kernel's own files are. */
-const SYSTEM = ['/etc/ld.so.', '/lib', '/usr/lib', '/proc/', '/sys/', '/dev/null', '/dev/urandom', '/etc/localtime'];
+const SYSTEM = [
+  '/etc/ld.so.',
+  '/lib',
+  '/usr/lib',
+  '/proc/',
+  '/sys/',
+  '/dev/null',
+  '/dev/urandom',
+  '/etc/localtime',
+  '/etc/machine-id',
+];
 
 const commands = fc.constantFrom('ADD', 'ADD', 'DEL', 'CHECK', 'GC', 'STATUS');
 const args = fc.oneof(fc.constant(''), garbled(fc.constant('IgnoreUnknown=1;K8S_POD_NAME=web;IP=10.1.0.9')));

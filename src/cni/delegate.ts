@@ -5,7 +5,6 @@
 
 import { Fault } from '../fault.ts';
 import { describe } from '../schema/complaints.ts';
-import { describe } from '../schema/complaints.ts';
 import { parseJson } from '../schema/json.ts';
 import { isObject } from '../schema/shape.ts';
 import { findProgram, runProgram } from '../sys/program.ts';

@@ -41,9 +41,10 @@ test('the versions that are wanted are exact, so that nothing but the lockfile c
   expect(wanted.filter(([name, version]) => lock.packages[`node_modules/${name}`]?.version !== version)).toEqual([]);
 });
 
-test('every locked package has the hash of what is to be fetched', () => {
-  const without = Object.entries(lock.packages).filter(([path, { link, integrity }]) => path && !link && !integrity);
-  expect(without.map(([path]) => path)).toEqual([]);
+test('every locked package has the hash of what is to be fetched, but for the linter on other machines', () => {
+  const isLinter = (path: string) => path.startsWith('node_modules/@biomejs/cli-');
+  const hashed = packages.filter(([path, { link }]) => path !== '' && link !== true && !isLinter(path));
+  expect(hashed.filter(([, { integrity }]) => integrity === undefined).map(([path]) => path)).toEqual([]);
 });
 
 test('no address of a registry is in it', () => {

@@ -2,7 +2,7 @@
 // Bun, one of these packages. The last line on stdout is always `N passed, N failed`.
 //
 //   npm test                       everything
-//   npm test -- unit kernel        these steps only (build, typecheck, lint, unit, kernel, e2e, interop, kernel61)
+//   npm test -- unit kernel        these steps only (build, typecheck, lint, unit, kernel, e2e, interop, reliability, kernel61)
 //   npm test -- kubelet            what everything does not include, for the time its build takes
 //   npm test -- e2e add            of e2e, the files with "add" in their path
 //   npm test -- kernel61 vlan      the same of kernel and e2e on a second kernel, in an emulated machine

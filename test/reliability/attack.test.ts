@@ -106,7 +106,10 @@ e2e('a plugin to be run', (artifact) => {
     writeFileSync(join(plugins, 'loud'), '#!/bin/sh\nexec /usr/bin/yes\n', { mode: 0o755 });
     const pods = runtime(node, artifact, network(node, { ipam: { type: 'loud', dataDir: node.dataDir } }));
     const error = failed(pods.add(node.container(), { path: plugins }));
-    expect([error.code, error.msg]).toEqual([106, expect.stringContaining('it ended by saying more than 4194304 bytes')]);
+    expect([error.code, error.msg]).toEqual([
+      106,
+      expect.stringContaining('it ended by saying more than 4194304 bytes'),
+    ]);
   });
 });
 

@@ -39,6 +39,7 @@ export const SUITES: readonly Suite[] = [
     onDemand: true,
     workers: 1,
   },
+  { name: 'reliability', needsKernel: true, needsBuild: true, workers: 2 },
 ];
 
 export const TEST_TIMEOUT_MS = 60_000;

@@ -36,6 +36,8 @@ const SCALE = isFull ? 25 : 1;
 /** The object as it is printed: a screen has 25 lines of 80. */
 const SCREEN = 2_000;
 const MOST_CPU_SECONDS = 1;
+/** For 4 MiB on stdin, of which reading alone takes a third; a busy machine counts more. */
+const MOST_CPU_SECONDS_LARGE = 3;
 let inputs = 0;
 
 /** A property of so many thousandths of all inputs. */
@@ -126,6 +128,40 @@ describe('whole calls of the IPAM plugin', () => {
     if (status === 0) expect(object).not.toHaveProperty('code');
     else expectError(object as CniError);
     for (const line of said.split('\n')) expect(line.length).toBeLessThan(SCREEN);
+  });
+});
+
+describe('as much as may be', () => {
+  const many = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
+  const subnet = (at: number) => ({ subnet: `10.${at >> 14}.${(at >> 6) & 255}.${(at & 63) * 4}/30` });
+  const base = { cniVersion: '1.1.0', name: 'pods' };
+  const section = (more: object) => ({ ...base, ipam: { type: 'trestle-ipam', ranges: [[subnet(0)]], ...more } });
+  const large: Record<string, object | string> = {
+    'range sets': section({ ranges: many(50_000, (at) => [subnet(at)]) }),
+    'pools of one set': section({ ranges: [many(50_000, subnet)] }),
+    'as many ranges and exclusions as are allowed': section({
+      ranges: many(1000, (at) => [subnet(at)]),
+      exclude: many(1000, (at) => subnet(at * 7).subnet.replace('/30', '/32')),
+    }),
+    exclusions: section({ exclude: many(100_000, (at) => subnet(at).subnet) }),
+    routes: section({ routes: many(100_000, () => ({ dst: '10.0.0.0/8' })) }),
+    'routes that are none': section({ routes: many(100_000, () => ({ dst: 'x' })) }),
+    'numbers for texts': { ...section({}), dns: { search: many(500_000, () => 1) } },
+    'requested addresses': { ...section({}), runtimeConfig: { ips: many(100_000, () => '10.0.0.2') } },
+    'keys that are nearly known': { ...section({}), ...Object.fromEntries(many(100_000, (at) => [`mtu${at}`, 1])) },
+    'one text': section({ subnet: '1'.repeat(4_000_000) }),
+    'one address of colons': section({ subnet: ':'.repeat(4_000_000) }),
+    brackets: '['.repeat(4_000_000),
+    'a list': `[${'1,'.repeat(1_900_000)}1]`,
+    'white space': ' '.repeat(4_000_000),
+  };
+
+  test.each(Object.entries(large))('%s', (_, config) => {
+    const text = typeof config === 'string' ? config : JSON.stringify(config);
+    const before = process.cpuUsage();
+    told(() => planOf(readMainRequest(readEnvironment(FUZZED_ADD), { text, json: parseInput(text) }, silentLog)));
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1e6).toBeLessThan(MOST_CPU_SECONDS_LARGE);
   });
 });
 

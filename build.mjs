@@ -2,16 +2,27 @@
 //   trestle.cjs    one CommonJS bundle (esbuild), for Node >= 20 with the koffi package beside it
 //   trestle        the same compiled into one executable (Bun), for x86-64 Linux
 //   trestle-ipam   a link to it: the IPAM plugin is the same program under another name
+//   trestle.sbom.json   what is in them: packages, versions, hashes (CycloneDX)
 //
 //   node build.mjs                 for this machine
 //   node build.mjs --arch=arm64    the executable for arm64, as dist/trestle-arm64
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { billOfMaterials } from './sbom.mjs';
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const DIST = join(ROOT, 'dist');
@@ -20,8 +31,9 @@ const BUNDLE = join(DIST, 'trestle.cjs');
 const pkg = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 mkdirSync(DIST, { recursive: true });
-await bundle('src/main.ts', BUNDLE, {});
+const { metafile } = await bundle('src/main.ts', BUNDLE, {});
 chmodSync(BUNDLE, 0o755);
+writeFileSync(join(DIST, 'trestle.sbom.json'), `${JSON.stringify(billOfMaterials(ROOT, metafile), null, 2)}\n`);
 const arch = argument('arch') ?? 'x64';
 const scratch = mkdtempSync(join(tmpdir(), 'trestle-build-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
@@ -31,11 +43,12 @@ else fail(`cannot build for --arch=${arch}: it is neither x64 nor arm64`);
 
 /** One file; FFI comes from the runtime (`bun:ffi`) or from beside the bundle (`koffi`). */
 async function bundle(entry, outfile, { alias = {}, external = [] }) {
-  await build({
+  return await build({
     absWorkingDir: ROOT,
     entryPoints: [entry],
     outfile,
     bundle: true,
+    metafile: true,
     platform: 'node',
     format: 'cjs',
     target: 'node20',

@@ -40,8 +40,21 @@ export class Fault extends Error {
 
 /** The reason part of any thrown value, on one line. */
 export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\s+/g, ' ').trim();
+  return plainText(error instanceof Error ? error.message : String(error));
+}
+
+/** Paths have up to 4,096 characters, and what others say any number; whoever reads it has one screen. */
+const MOST_CHARACTERS = 900;
+
+/** Cut where it would not fit a screen. */
+export function onScreen(text: string): string {
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text;
+}
+
+/** What people read: on one line that fits a screen, without what a terminal would take for a command. */
+export function plainText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return onScreen(text.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim());
 }
 
 /** The `code` of a Node system error (`ENOENT`, …), or undefined. */

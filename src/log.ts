@@ -1,5 +1,7 @@
 /** What the program says beside its result: a line to standard error, and a log of its steps where one is kept. */
 
+import { plainText } from './fault.ts';
+
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -21,7 +23,7 @@ export function isAtLeast(level: LogLevel, threshold: LogLevel): boolean {
 /** A log that writes one line a message through `write`, from `threshold` up. */
 export function createLog(write: (line: string) => void, threshold: LogLevel = 'warn'): Log {
   return (level, message) => {
-    if (isAtLeast(level, threshold)) write(`trestle: ${level}: ${message}\n`);
+    if (isAtLeast(level, threshold)) write(`trestle: ${level}: ${plainText(message)}\n`);
   };
 }
 

@@ -4,7 +4,7 @@ import { parseCidr } from '../address/cidr.ts';
 import { type Ip, parseIp } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import type { Pod } from '../ipam/attachment.ts';
-import { describe } from '../schema/complaints.ts';
+import { describe, shortened } from '../schema/complaints.ts';
 import { parseMacAddress } from '../schema/net.ts';
 
 export interface CniArgs {
@@ -55,14 +55,14 @@ function parsePairs(text: string): Map<string, string> {
 function parseRequestedIp(text: string | undefined): Ip | undefined {
   if (!text) return undefined;
   const ip = parseIp(text) ?? parseCidr(text)?.ip;
-  if (ip === undefined) throw malformed(`IP=${text} is not an IP address`);
+  if (ip === undefined) throw malformed(`IP=${shortened(text)} is not an IP address`);
   return ip;
 }
 
 function parseMac(text: string | undefined): Uint8Array | undefined {
   if (!text) return undefined;
   const mac = parseMacAddress(text);
-  if (mac === undefined) throw malformed(`MAC=${text} is not a MAC address that an interface may have`);
+  if (mac === undefined) throw malformed(`MAC=${shortened(text)} is not a MAC address that an interface may have`);
   return mac;
 }
 
@@ -77,9 +77,13 @@ function podOf(pairs: ReadonlyMap<string, string>): Pod | undefined {
 }
 
 function unknownKeys(keys: readonly string[]): Fault {
-  return new Fault('environment', `CNI_ARGS has keys that are not known here: ${keys.map(describe).join(', ')}`, {
-    details: `Known are ${KNOWN_ARGS.join(', ')}; with IgnoreUnknown=1 the others are passed over.`,
-  });
+  return new Fault(
+    'environment',
+    `CNI_ARGS has keys that are not known here: ${keys.slice(0, 5).map(describe).join(', ')}`,
+    {
+      details: `Known are ${KNOWN_ARGS.join(', ')}; with IgnoreUnknown=1 the others are passed over.`,
+    },
+  );
 }
 
 function malformed(reason: string): Fault {

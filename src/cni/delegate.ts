@@ -5,6 +5,8 @@
 
 import { Fault } from '../fault.ts';
 import { describe } from '../schema/complaints.ts';
+import { parseJson } from '../schema/json.ts';
+import { isObject } from '../schema/shape.ts';
 import { findProgram, runProgram } from '../sys/program.ts';
 import type { Variables } from './environment.ts';
 import { writeIfPossible } from './output.ts';
@@ -82,11 +84,15 @@ function findExecutable({ type, path }: Delegation): string {
 /** A plugin that fails says so in an error object; one that crashes does not get to it. */
 function failure(delegation: Delegation, command: string, stdout: string, status: string | number): Error {
   const error = parseObject(stdout);
-  if (typeof error?.code !== 'number' || typeof error.msg !== 'string') {
+  if (!Number.isSafeInteger(error?.code) || typeof error?.msg !== 'string') {
     const ended = typeof status === 'number' ? `it ended with status ${status}` : `it ended by ${status}`;
     return unusable(delegation, command, `${ended} and without an error object`);
   }
-  return new DelegateError(error.code, error.msg, typeof error.details === 'string' ? error.details : undefined);
+  return new DelegateError(
+    error.code as number,
+    error.msg,
+    typeof error.details === 'string' ? error.details : undefined,
+  );
 }
 
 function parseAnswer(delegation: Delegation, command: string, stdout: string): Record<string, unknown> {
@@ -98,8 +104,8 @@ function parseAnswer(delegation: Delegation, command: string, stdout: string): R
 
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text, (_, entry) => entry ?? undefined);
-    return typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    const value: unknown = parseJson(text);
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 /** The door: every failure becomes one CNI error object (CNI spec 1.1, section 5; our codes in docs/errors.md). */
 
-import { Fault, type FaultKind, reasonOf } from '../fault.ts';
+import { Fault, type FaultKind, onScreen, plainText, reasonOf } from '../fault.ts';
 import { KernelError } from '../netlink/error.ts';
 import { SystemError } from '../sys/libc.ts';
 import { DelegateError } from './delegate.ts';
@@ -37,11 +37,11 @@ const DENIED = ['EPERM', 'EACCES'];
 export function cniErrorOf(error: unknown, cniVersion: string): CniError {
   if (error instanceof DelegateError) return present(cniVersion, error.code, error.message, error.details);
   const { kind, details } = classify(error);
-  return present(cniVersion, CODES[kind], reasonOf(error), details);
+  return present(cniVersion, CODES[kind], reasonOf(error), details === undefined ? undefined : plainText(details));
 }
 
 function present(cniVersion: string, code: number, msg: string, details: string | undefined): CniError {
-  return { cniVersion, code, msg, ...(details === undefined ? {} : { details }) };
+  return { cniVersion, code, msg: onScreen(msg), ...(details === undefined ? {} : { details: onScreen(details) }) };
 }
 
 function classify(error: unknown): { kind: FaultKind; details?: string | undefined } {

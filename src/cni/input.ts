@@ -2,6 +2,7 @@
 
 import { errorCode, Fault, reasonOf } from '../fault.ts';
 import { describe } from '../schema/complaints.ts';
+import { parseJson } from '../schema/json.ts';
 import { sleepMs } from '../sys/clock.ts';
 import { readInto } from '../sys/file.ts';
 import { scratch } from '../sys/scratch.ts';
@@ -25,16 +26,12 @@ export function readInput(fd: number): string {
   return text + decoder.decode();
 }
 
-/**
- * Keys whose value is null are dropped, at whatever depth: to Go, whose programs write and read configurations, a null
- * says nothing.
- * @throws Fault `decode` unless the text is one JSON object
- */
+/** The configuration. @throws Fault `decode` unless the text is one JSON object */
 export function parseInput(text: string): Record<string, unknown> {
   if (text.trim() === '') throw new Fault('decode', 'cannot read the configuration: stdin is empty');
   let value: unknown;
   try {
-    value = JSON.parse(text, (_, entry) => entry ?? undefined);
+    value = parseJson(text);
   } catch (cause) {
     throw new Fault('decode', `cannot read the configuration: stdin is not JSON: ${shortened(reasonOf(cause))}`, {
       cause,

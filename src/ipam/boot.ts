@@ -3,7 +3,7 @@
 import { formatIp, type Ip } from '../address/ip.ts';
 import { removeAborted } from './aborted.ts';
 import { tolerate } from './failures.ts';
-import { ensureDirectory, readIfThere, removeFile, replaceFile } from './files.ts';
+import { ensureDirectory, isNoFile, readIfThere, removeFile, replaceFile } from './files.ts';
 import type { Host } from './host.ts';
 import { isWrittenBefore, leasedIps } from './leases.ts';
 import { leasePath, type Store } from './paths.ts';
@@ -17,7 +17,7 @@ import { removeDead } from './removal.ts';
  * tried again at the next call. @throws Fault `io` where the store cannot be read or written at all
  */
 export function sweepAfterBoot(store: Store, host: Host): void {
-  if (readIfThere(store.boot)?.trim() === host.bootId) return;
+  if (sweptIn(store) === host.bootId) return;
   ensureDirectory(store.own);
   const records = readRecords(store, host);
   const old = records.filter((record) => record.bootId !== host.bootId);
@@ -30,6 +30,16 @@ export function sweepAfterBoot(store: Store, host: Host): void {
   ];
   tell(store, host, old.length, unrecorded.length);
   if (outcomes.every(Boolean)) replaceFile(store.boot, `${host.bootId}\n`, store.temporary);
+}
+
+/** The boot in which that was done last; what stands there and is no file of ours says nothing, and is replaced. */
+function sweptIn(store: Store): string | undefined {
+  try {
+    return readIfThere(store.boot)?.trim();
+  } catch (error) {
+    if (isNoFile(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The lease files without a record that were last written before `bootedAtMs`. */

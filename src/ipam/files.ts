@@ -10,10 +10,26 @@ import { statFile, statLink, statPath } from '../sys/stat.ts';
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
-/** The text of a file; undefined where there is none. @throws Fault `io` */
+/** A record has some hundred bytes; CNI_ARGS, of which it keeps what names the pod, at most 128 KiB. */
+const MOST_BYTES = 1024 * 1024;
+
+/** The text of a file of ours, which is no link; undefined where there is none. @throws Fault `io` */
 export function readIfThere(path: string): string | undefined {
-  return absentWhenMissing('read', path, () => file.readWholeText(path));
+  return absentWhenMissing('read', path, () => file.readAtMost(path, MOST_BYTES, file.O_NOFOLLOW));
 }
+
+/** The text of a file that somebody named, which may be a link; undefined where there is none. @throws Fault `io` */
+export function readNamed(path: string): string | undefined {
+  return absentWhenMissing('read', path, () => file.readAtMost(path, MOST_BYTES));
+}
+
+/** Whether reading failed because there is something else than a file of ours in its place. */
+export function isNoFile(error: unknown): boolean {
+  return error instanceof Fault && NO_FILE.includes(errorCode(error.cause) ?? '');
+}
+
+/** A directory, a link, a socket, a FIFO that somebody holds open, a device, a file that was never ours. */
+const NO_FILE = ['EISDIR', 'ELOOP', 'ENXIO', 'EAGAIN', 'ENODEV', 'EFBIG'];
 
 /** The names in a directory, in no order; none where it is missing. @throws Fault `io` */
 export function namesIn(path: string): readonly string[] {
@@ -59,16 +75,37 @@ function createMissing(path: string): void {
 
 /**
  * Writes a file in place; for what may be lost. It is cut afterwards and only where it was longer: truncating it first
- * would have ext4 write it to the disk when it is closed (auto_da_alloc), which takes 0.3 ms. @throws Fault `io`
+ * would have ext4 write it to the disk when it is closed (auto_da_alloc), which takes 0.3 ms. What is no file, or has
+ * another name as well, is not written to but replaced. @throws Fault `io`
  */
 export function overwriteFile(path: string, text: string): void {
-  doing('write', path, () => {
-    const fd = file.openFile(path, file.O_WRONLY | file.O_CREAT, FILE_MODE);
-    writeAndClose(fd, () => {
-      const length = file.writeText(fd, text);
-      if (statFile(fd).size > length) file.truncateFile(fd, length);
-    });
-  });
+  if (!doing('write', path, () => writeInPlace(path, text))) createFile(path, text);
+}
+
+/** @returns false where something else stands there, which is left as it is */
+function writeInPlace(path: string, text: string): boolean {
+  const fd = openPlain(path);
+  if (fd === undefined) return false;
+  try {
+    const { isFile, names, size } = statFile(fd);
+    if (!isFile || names > 1) return false;
+    const length = file.writeText(fd, text);
+    if (size > length) file.truncateFile(fd, length);
+    return true;
+  } finally {
+    file.closeFile(fd);
+  }
+}
+
+/** @returns undefined for a link (ELOOP), and for a FIFO that nobody reads or a socket (ENXIO) */
+function openPlain(path: string): number | undefined {
+  const flags = file.O_WRONLY | file.O_CREAT | file.O_NOFOLLOW | file.O_NONBLOCK;
+  try {
+    return file.openFile(path, flags, FILE_MODE);
+  } catch (error) {
+    if (errorCode(error) === 'ELOOP' || errorCode(error) === 'ENXIO') return undefined;
+    throw error;
+  }
 }
 
 /** Puts a text in place at once: whoever looks sees the old file or the new one. @throws Fault `io` */
@@ -174,5 +211,7 @@ const REASONS: Record<string, readonly [reason: string, details: string]> = {
   ],
   ENAMETOOLONG: ['the name is too long (ENAMETOOLONG)', 'Shorten ipam.dataDir or the name of the network.'],
   EXDEV: ['the data directory spans two file systems (EXDEV)', 'Mount a file system at ipam.dataDir, not below it.'],
+  ELOOP: ['a symbolic link is in its place (ELOOP)', 'Find out who put it there, and remove it.'],
+  EFBIG: ['it is too large to be one of ours (EFBIG)', 'Find out who put it there, and remove it.'],
   EEXIST: ['something else is in its place (EEXIST)', 'Move it away, or correct ipam.dataDir.'],
 };

@@ -1,11 +1,11 @@
 /** The leases on disk: one file an address, named by it. */
 
 import { formatIp, type Ip, parseIp } from '../address/ip.ts';
-import { errorCode, Fault } from '../fault.ts';
+import { errorCode } from '../fault.ts';
 import { linkFile } from '../sys/file.ts';
 import { statLink } from '../sys/stat.ts';
 import type { Attachment } from './attachment.ts';
-import { createFile, discardFile, doing, ioFault, namesIn, readIfThere, removeFile } from './files.ts';
+import { createFile, discardFile, doing, ioFault, isNoFile, namesIn, readIfThere, removeFile } from './files.ts';
 import { decodeLease, encodeLease, isHeldBy } from './lease.ts';
 import { leasePath, type Store } from './paths.ts';
 
@@ -19,12 +19,12 @@ export function leaseState(store: Store, ip: Ip): LeaseState {
   return found.isFile && found.size === 0 ? 'empty' : 'taken';
 }
 
-/** The text of a lease; undefined where there is none, empty where it is no file. @throws Fault `io` */
+/** The text of a lease; undefined where there is none, empty where something else is in its place. @throws Fault `io` */
 export function readLease(store: Store, ip: Ip): string | undefined {
   try {
     return readIfThere(leasePath(store, ip));
   } catch (error) {
-    if (error instanceof Fault && errorCode(error.cause) === 'EISDIR') return '';
+    if (isNoFile(error)) return '';
     throw error;
   }
 }

@@ -2,13 +2,14 @@
 
 import { errorCode, Fault } from '../fault.ts';
 import { monotonicMs, sleepMs } from '../sys/clock.ts';
-import { closeFile, O_CREAT, O_RDONLY, openFile } from '../sys/file.ts';
+import { closeFile, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openFile } from '../sys/file.ts';
 import { tryFlock } from '../sys/flock.ts';
 import { lockHolder } from '../sys/lockHolder.ts';
 import { type FileStatus, statFile, statPath } from '../sys/stat.ts';
 import { doing, ensureDirectory, ioFault } from './files.ts';
 import type { Host } from './host.ts';
 import type { Store } from './paths.ts';
+import { verifyTrusted } from './trust.ts';
 
 const DEFAULT_DEADLINE_MS = 10_000;
 const SHORTEST_SLEEP_MS = 0.3;
@@ -28,6 +29,7 @@ export function withLock<T>(store: Store, host: Host, act: () => T): T {
 }
 
 function acquire(store: Store, deadlineMs: number): number {
+  verifyTrusted(store);
   const giveUpAt = monotonicMs() + deadlineMs;
   for (;;) {
     const file = openLock(store);
@@ -43,7 +45,7 @@ function acquire(store: Store, deadlineMs: number): number {
 }
 
 function openLock(store: Store): number {
-  const flags = O_RDONLY | O_CREAT;
+  const flags = O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
   try {
     return openFile(store.lock, flags, 0o600);
   } catch (error) {

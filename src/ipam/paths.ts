@@ -10,6 +10,7 @@ import type { Attachment } from './attachment.ts';
 
 export interface Store {
   readonly network: string;
+  readonly dataDir: string;
   /** `<dataDir>/<network>`: host-local's. */
   readonly leases: string;
   /** `<dataDir>/.trestle/<network>`: ours. No network's name starts with a dot. */
@@ -31,7 +32,7 @@ const OWN = '.trestle';
 export function storeOf(dataDir: string, network: string): Store {
   const leases = `${dataDir}/${safeName(network, 'network name')}`;
   const own = `${dataDir}/${OWN}/${network}`;
-  return { network, leases, own, lock: `${leases}/lock`, boot: `${own}/boot`, temporary: `${own}/.new` };
+  return { network, dataDir, leases, own, lock: `${leases}/lock`, boot: `${own}/boot`, temporary: `${own}/.new` };
 }
 
 /** The directory whose entries are the networks that this program ever leased on. */

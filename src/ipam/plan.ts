@@ -42,7 +42,9 @@ export interface IpamPlan {
  */
 export function planIpam(inputs: IpamInputs): IpamPlan {
   const { section } = inputs;
-  const filled = labelledSets(inputs).map((set) => set.map(([range, label]) => planRange(range, label)));
+  const labelled = labelledSets(inputs);
+  verifyNumbers(labelled.flat().length, excluded(inputs).length);
+  const filled = labelled.map((set) => set.map(([range, label]) => planRange(range, label)));
   verifySets(filled);
   verifyFamilies(filled, inputs.cniVersion);
   const rangeSets = filled.map((ranges, index) => usableSet(ranges, index, filled.flat(), excluded(inputs)));
@@ -71,6 +73,16 @@ function label(sets: readonly (readonly RangeSection[])[] = [], at: string): Lab
     if (set.length === 0) refuseRanges(`${at}[${i}] is empty: a range set holds at least one range`);
     return set.map((range, j) => [range, `${at}[${i}][${j}]`] as const);
   });
+}
+
+/** Each range is compared with each other one and with what is excluded; no network has as many. */
+const MOST_RANGES = 1_000;
+const MOST_EXCLUDED = 1_000;
+
+function verifyNumbers(ranges: number, exclusions: number): void {
+  if (ranges > MOST_RANGES) refuseRanges(`there are ${ranges} ranges, and ${MOST_RANGES} can be used`);
+  if (exclusions > MOST_EXCLUDED)
+    refuseRanges(`exclude has ${exclusions} entries in all, and ${MOST_EXCLUDED} can be used; join neighbours`);
 }
 
 function verifySets(sets: readonly (readonly Range[])[]): void {

@@ -2,7 +2,7 @@
 
 import { errorCode, Fault, reasonOf } from '../fault.ts';
 import type { Attachment } from './attachment.ts';
-import { namesIn, readIfThere, removeFile, replaceFile } from './files.ts';
+import { isNoFile, namesIn, readIfThere, removeFile, replaceFile } from './files.ts';
 import type { Host } from './host.ts';
 import { ownRoot, recordPath, type Store, storeOf } from './paths.ts';
 import { type AttachmentRecord, decodeRecord, encodeRecord } from './record.ts';
@@ -72,9 +72,14 @@ function loadRecord(store: Store, path: string): Loaded | undefined {
   } catch (error) {
     const complaint = reasonOf(error);
     if (error instanceof Fault && error.kind === 'decode') return { complaint, isBroken: true };
-    if (error instanceof Fault && errorCode(error.cause) === 'EISDIR') return { complaint, isBroken: false };
+    if (isNoFile(error)) return { complaint, isBroken: !isDirectory(error) };
     throw error;
   }
+}
+
+/** A directory cannot be removed as a file can, so it is left to whoever made it. */
+function isDirectory(error: unknown): boolean {
+  return error instanceof Fault && errorCode(error.cause) === 'EISDIR';
 }
 
 function told(loaded: Loaded | undefined, host: Host): AttachmentRecord | undefined {

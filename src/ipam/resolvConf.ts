@@ -2,11 +2,11 @@
 
 import { Fault } from '../fault.ts';
 import type { Dns } from '../schema/net.ts';
-import { readIfThere } from './files.ts';
+import { readNamed } from './files.ts';
 
 /** Reads a file. @throws Fault `io` where there is none or it cannot be read */
 export function readResolvConf(path: string): Dns {
-  const text = readIfThere(path);
+  const text = readNamed(path);
   if (text === undefined) {
     const details = 'ipam.resolvConf must be the path of a file in the format of /etc/resolv.conf.';
     throw new Fault('io', `cannot read ipam.resolvConf ${path}: no such file`, { details });

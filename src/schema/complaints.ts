@@ -75,8 +75,17 @@ export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
-  const text = JSON.stringify(value) ?? String(value);
-  return `${typeof value === 'string' ? 'the string ' : ''}${text.length > 60 ? `${text.slice(0, 57)}…` : text}`;
+  return typeof value === 'string' ? `the string ${quoted(value)}` : shortened(JSON.stringify(value) ?? String(value));
+}
+
+/** A text in quotation marks, cut where it is long. */
+export function quoted(text: string): string {
+  return shortened(JSON.stringify(text.length > 100 ? text.slice(0, 100) : text));
+}
+
+/** Cut where it is long. */
+export function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
 function pathText(path: readonly PropertyKey[]): string {

@@ -4,7 +4,7 @@
  * the keys that there are. zod itself is evaluated when a value needs more than a look at its type.
  */
 
-import type { Complaints } from './complaints.ts';
+import { type Complaints, describe, quoted } from './complaints.ts';
 import type * as Zod from './zod.ts';
 
 export interface Shape<T = unknown> {
@@ -26,6 +26,9 @@ export type ValueOf<S> = S extends Shape<infer T> ? T : never;
 export type ObjectOf<S extends Shapes, Required extends keyof S> = {
   readonly [Key in Exclude<keyof S, Required>]?: ValueOf<S[Key]> | undefined;
 } & { readonly [Key in Required]: ValueOf<S[Key]> };
+
+/** More of what is wrong with one value is not told: a long list may be wrong throughout. */
+const ENOUGH = 20;
 
 /** Stands for the value of something that has been complained about. */
 const NOTHING = undefined as never;
@@ -49,7 +52,7 @@ export function leaf<T>(
     schema ??= make(zod());
     const result = zod().safeParse(schema, value);
     if (result.success) return result.data;
-    for (const issue of result.error.issues) complaints.addIssue(issue, value);
+    for (const issue of result.error.issues.slice(0, ENOUGH)) complaints.addIssue(issue, value);
     return NOTHING;
   };
   return { read };
@@ -63,7 +66,7 @@ export function parsed<S, T>(shape: Shape<S>, what: string, parse: (value: S) =>
     if (complaints.count() > before) return NOTHING;
     const result = parse(source);
     if (result !== undefined) return result;
-    complaints.add(`${JSON.stringify(source)} is not ${what}`);
+    complaints.add(`${typeof source === 'string' ? quoted(source) : describe(source)} is not ${what}`);
     return NOTHING;
   };
   return { read };

@@ -10,6 +10,7 @@ export const EEXIST = 17;
 export const ENODEV = 19;
 export const ENOTDIR = 20;
 export const EINVAL = 22;
+export const EFBIG = 27;
 export const ENOSPC = 28;
 export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;

@@ -3,7 +3,7 @@
  * executable's bytecode three times as large; what is wanted of it is this. Everything throws SystemError.
  */
 
-import { EINTR, EINVAL, ENOENT, ENOTDIR } from './errno.ts';
+import { EFBIG, EINTR, EINVAL, ENOENT, ENOTDIR } from './errno.ts';
 import { libc, SystemError } from './libc.ts';
 import { scratch } from './scratch.ts';
 
@@ -12,6 +12,7 @@ export const O_RDONLY = 0;
 export const O_WRONLY = 0o1;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
+const O_NOCTTY = 0o400;
 export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
 const IS_ARM = process.arch === 'arm64'; // which has numbers of its own (asm/fcntl.h)
@@ -67,7 +68,7 @@ export function truncateFile(fd: number, length: number): void {
 export function readText(path: string): string {
   const fd = openFile(path, O_RDONLY);
   try {
-    return readToEnd(fd);
+    return readOn(fd, readInto(fd, scratch()), Number.POSITIVE_INFINITY);
   } finally {
     closeFile(fd);
   }
@@ -75,25 +76,37 @@ export function readText(path: string): string {
 
 /** The same for an ordinary file or a kernel parameter, which come whole: what does not fill the buffer is all there is. */
 export function readWholeText(path: string): string {
-  const fd = openFile(path, O_RDONLY);
+  return readAtMost(path, Number.POSITIVE_INFINITY);
+}
+
+/**
+ * The same for what may have been planted: a FIFO, or whatever else has nothing to say, holds nobody up, and what is longer
+ * than `most` bytes is refused with EFBIG. `flags` are further ones of open(2): O_NOFOLLOW, mostly.
+ */
+export function readAtMost(path: string, most: number, flags = 0): string {
+  const fd = openFile(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | flags);
   try {
     const buffer = scratch();
     const length = readInto(fd, buffer);
-    const text = decoder.decode(buffer.subarray(0, length));
-    return length < buffer.length ? text : readText(path);
+    if (length < buffer.length) return decoder.decode(buffer.subarray(0, length));
+    return readOn(fd, length, most);
   } finally {
     closeFile(fd);
   }
 }
 
-function readToEnd(fd: number): string {
+/** To the end, of which the first `length` bytes are in the buffer already. */
+function readOn(fd: number, length: number, most: number): string {
   const buffer = scratch();
-  let text = '';
   const streaming = new TextDecoder();
-  for (let length = readInto(fd, buffer); length > 0; length = readInto(fd, buffer)) {
-    text += streaming.decode(buffer.subarray(0, length), { stream: true });
+  let text = '';
+  let total = 0;
+  for (let got = length; got > 0; got = readInto(fd, buffer)) {
+    total += got;
+    if (total > most) throw new SystemError('read', EFBIG);
+    text += streaming.decode(buffer.subarray(0, got), { stream: true });
   }
-  return text;
+  return text + streaming.decode();
 }
 
 export function renameFile(from: string, to: string): void {

@@ -3,7 +3,7 @@
 import { ENOSPC } from './errno.ts';
 import { closeFile, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, openFile, writeSome } from './file.ts';
 import { SystemError } from './libc.ts';
-import { statFile, statLink } from './stat.ts';
+import { type FileStatus, statFile, statLink } from './stat.ts';
 
 /** Many programs that collect logs run as a group of their own; nobody else has a business with it. */
 const MODE = 0o640;
@@ -32,6 +32,9 @@ export function appendLine(fd: number, line: string): void {
   if (writeSome(fd, bytes) < bytes.length) throw new SystemError('write', ENOSPC);
 }
 
-function verifyFile(found: { readonly isFile: boolean } | undefined): void {
-  if (found !== undefined && !found.isFile) throw new Error('it is not an ordinary file');
+/** Where links to the files of others may be made, a second name may be what somebody else's file was given. */
+function verifyFile(found: FileStatus | undefined): void {
+  if (found === undefined) return;
+  if (!found.isFile) throw new Error('it is not an ordinary file');
+  if (found.names > 1) throw new Error("it has another name as well (a hard link), so it may be somebody else's file");
 }

@@ -12,12 +12,15 @@ export interface ProgramCall {
   readonly deadlineMs: number;
 }
 
+/** As much as is read on stdin; a result has a few hundred. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
 export interface Ended {
   readonly succeeded: boolean;
   readonly started: boolean;
   /** It did not end in time, and was killed. */
   readonly timedOut: boolean;
-  /** The exit status, or the signal that ended it, or why it did not start. */
+  /** The exit status, or what ended it (a signal, or saying too much), or why it did not start. */
   readonly status: number | string;
   readonly stdout: string;
   readonly stderr: string;
@@ -33,6 +36,7 @@ export function runProgram({ file, args, env, input, deadlineMs }: ProgramCall):
     input,
     stripFinalNewline: false,
     timeout: deadlineMs,
+    maxBuffer: MOST_BYTES,
     killSignal: 'SIGKILL',
     reject: false,
   });
@@ -40,7 +44,9 @@ export function runProgram({ file, args, env, input, deadlineMs }: ProgramCall):
     succeeded: !ran.failed,
     started: ran.signal !== undefined || ran.exitCode !== undefined,
     timedOut: ran.timedOut,
-    status: ran.signal ?? ran.exitCode ?? ran.code ?? 'an unknown cause',
+    status: ran.isMaxBuffer
+      ? `saying more than ${MOST_BYTES} bytes`
+      : (ran.signal ?? ran.exitCode ?? ran.code ?? 'an unknown cause'),
     stdout: ran.stdout ?? '',
     stderr: ran.stderr ?? '',
   };

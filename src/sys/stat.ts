@@ -10,6 +10,12 @@ export interface FileStatus {
   /** An ordinary file: no directory, link, device or pipe. */
   readonly isFile: boolean;
   readonly isDirectory: boolean;
+  /** Permission bits, with the sticky bit and its like. */
+  readonly mode: number;
+  /** User ID. */
+  readonly owner: number;
+  /** How many names it has: hard links. */
+  readonly names: number;
   readonly size: number;
   readonly mtimeMs: number;
 }
@@ -19,11 +25,22 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 const S_IFMT = 0o170000;
+const S_MODE = 0o7777;
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
 /** struct statx (linux/stat.h): its size, and where the fields stand. */
 const SIZE = 256;
-const AT = { mode: 28, inode: 32, size: 40, mtime: 112, mtimeNs: 120, major: 136, minor: 140 } as const;
+const AT = {
+  names: 16,
+  owner: 20,
+  mode: 28,
+  inode: 32,
+  size: 40,
+  mtime: 112,
+  mtimeNs: 120,
+  major: 136,
+  minor: 140,
+} as const;
 
 /** Of the file at a path, through links. @returns undefined where there is none. @throws SystemError */
 export function statPath(path: string): FileStatus | undefined {
@@ -44,13 +61,17 @@ function statx(fd: number, path: string, flags: number): FileStatus {
   const bytes = new Uint8Array(SIZE);
   libc('statx', fd, new TextEncoder().encode(`${path}\0`), flags, STATX_BASIC_STATS, bytes);
   const view = new DataView(bytes.buffer);
-  const kind = view.getUint16(AT.mode, true) & S_IFMT;
+  const mode = view.getUint16(AT.mode, true);
+  const kind = mode & S_IFMT;
   const seconds = Number(view.getBigInt64(AT.mtime, true));
   return {
     device: deviceNumber(view.getUint32(AT.major, true), view.getUint32(AT.minor, true)),
     inode: Number(view.getBigUint64(AT.inode, true)),
     isFile: kind === S_IFREG,
     isDirectory: kind === S_IFDIR,
+    mode: mode & S_MODE,
+    owner: view.getUint32(AT.owner, true),
+    names: view.getUint32(AT.names, true),
     size: Number(view.getBigUint64(AT.size, true)),
     mtimeMs: seconds * 1000 + view.getUint32(AT.mtimeNs, true) / 1e6,
   };

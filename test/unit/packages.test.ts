@@ -7,6 +7,7 @@ import { join } from 'node:path';
 interface LockedPackage {
   version?: string;
   resolved?: string;
+  integrity?: string;
   link?: boolean;
   dependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
@@ -29,6 +30,21 @@ test('every package that another wants is locked, those for other platforms too'
 
 test('every locked package has its version', () => {
   expect(packages.filter(([path, { version }]) => path !== '' && version === undefined)).toEqual([]);
+});
+
+test('the versions that are wanted are exact, so that nothing but the lockfile changes what is shipped', () => {
+  const { dependencies, devDependencies } = JSON.parse(
+    readFileSync(join(import.meta.dir, '../../package.json'), 'utf8'),
+  );
+  const wanted = Object.entries({ ...dependencies, ...devDependencies } as Record<string, string>);
+  expect(wanted.length).toBeGreaterThan(5);
+  expect(wanted.filter(([name, version]) => lock.packages[`node_modules/${name}`]?.version !== version)).toEqual([]);
+});
+
+test('every locked package has the hash of what is to be fetched, but for the linter on other machines', () => {
+  const isLinter = (path: string) => path.startsWith('node_modules/@biomejs/cli-');
+  const hashed = packages.filter(([path, { link }]) => path !== '' && link !== true && !isLinter(path));
+  expect(hashed.filter(([, { integrity }]) => integrity === undefined).map(([path]) => path)).toEqual([]);
 });
 
 test('no address of a registry is in it', () => {

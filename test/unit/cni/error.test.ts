@@ -31,6 +31,13 @@ test('the message is one line, whatever is in it', () => {
   expect(cniErrorOf(fault, '1.1.0').msg).toBe('cannot do a: reason more');
 });
 
+test('no message is longer than a screen, or has what a terminal obeys', () => {
+  const fault = new Fault('io', `cannot \u001b[2J\u009b do ${'x'.repeat(5000)}`, { details: `\n${'y'.repeat(5000)}` });
+  const { msg, details } = cniErrorOf(fault, '1.1.0');
+  expect([msg, details]).toEqual([`cannot [2J do ${'x'.repeat(886)}…`, `${'y'.repeat(900)}…`]);
+  expect(cniErrorOf(new DelegateError(100, 'z'.repeat(5000), undefined), '1.1.0').msg).toBe(`${'z'.repeat(900)}…`);
+});
+
 test('what another plugin said is handed on to the letter', () => {
   const said = { code: 117, msg: 'no lease\nfor you', details: 'ask somebody else' };
   expect(cniErrorOf(new DelegateError(said.code, said.msg, said.details), '1.0.0')).toEqual({

@@ -90,6 +90,10 @@ describe('parsing', () => {
     expect(value).toStrictEqual({ ipam: { type: 'x' }, list: [{ b: 0 }], text: '' });
   });
 
+  test('a null in a list stays, for an entry that is missing would be taken for one that is right', () => {
+    expect(parseInput('{"a":[null,{"b":null}],"c":[[null]]}')).toStrictEqual({ a: [null, {}], c: [[null]] });
+  });
+
   test('names that every object has are keys like others', () => {
     const value = parseInput('{"__proto__":{"bridge":"evil"},"constructor":1}');
     expect(Object.keys(value)).toEqual(['__proto__', 'constructor']);

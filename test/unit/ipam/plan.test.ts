@@ -161,6 +161,14 @@ describe('requested addresses', () => {
   });
 });
 
+test('what no network has so many of is refused at once', () => {
+  const ranges = Array.from({ length: 1001 }, (_, at) => [{ subnet: `10.${at >> 8}.${at & 255}.0/24` }]);
+  expect(planned({ ranges: ranges.slice(1) }).rangeSets).toHaveLength(1000);
+  expect(faultOf(() => planned({ ranges })).message).toContain('there are 1001 ranges, and 1000 can be used');
+  const exclude = Array.from({ length: 1001 }, (_, at) => `10.1.${at >> 8}.${at & 255}/32`);
+  expect(faultOf(() => planned({ subnet: '10.1.0.0/16', exclude })).message).toContain('exclude has 1001 entries');
+});
+
 test('the rest is handed on', () => {
   const { routes, resolvConf, dataDir, network } = planned({
     subnet: '10.1.0.0/24',

@@ -59,13 +59,13 @@ test('what a link leads to is not touched', () => {
   expect(readFileSync(path, 'utf8')).toBe('precious');
 });
 
-test('another name of the same file will do', () => {
+test('another name of somebody’s file is refused, and that is not touched', () => {
   const path = inDirectory('trestle.log', (at, directory) => {
     writeFileSync(join(directory, 'other'), 'x\n');
     linkSync(join(directory, 'other'), at);
   });
-  append(path, 'y');
-  expect(readFileSync(path, 'utf8')).toBe('x\ny\n');
+  expect(() => openLogFile(path)).toThrow('hard link');
+  expect(readFileSync(path, 'utf8')).toBe('x\n');
 });
 
 test('a missing directory is told as the system tells it', () => {

@@ -44,6 +44,11 @@ test('what does not end in time is killed', () => {
   expect(performance.now() - started).toBeLessThan(5000);
 });
 
+test('what says more than anybody wants to know is killed', () => {
+  const ran = script('exec yes', { deadlineMs: 30_000 });
+  expect(ran).toMatchObject({ succeeded: false, timedOut: false, status: 'saying more than 4194304 bytes' });
+});
+
 test('what does not start is no success', () => {
   expect(script('', { file: '/nonexistent/program' })).toMatchObject({
     succeeded: false,

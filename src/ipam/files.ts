@@ -86,15 +86,13 @@ export function overwriteFile(path: string, text: string): void {
 function writeInPlace(path: string, text: string): boolean {
   const fd = openPlain(path);
   if (fd === undefined) return false;
-  try {
+  return writeAndClose(fd, () => {
     const { isFile, names, size } = statFile(fd);
     if (!isFile || names > 1) return false;
     const length = file.writeText(fd, text);
     if (size > length) file.truncateFile(fd, length);
     return true;
-  } finally {
-    file.closeFile(fd);
-  }
+  });
 }
 
 /** @returns undefined for a link (ELOOP), and for a FIFO that nobody reads or a socket (ENXIO) */
@@ -140,14 +138,19 @@ export function createFile(path: string, text: string, mtimeMs?: number): void {
   });
 }
 
-function writeAndClose(fd: number, write: () => void): void {
+function writeAndClose<T>(fd: number, write: () => T): T {
+  const result = closingOnFailure(fd, write);
+  file.closeWritten(fd);
+  return result;
+}
+
+function closingOnFailure<T>(fd: number, write: () => T): T {
   try {
-    write();
+    return write();
   } catch (error) {
     file.closeFile(fd);
     throw error;
   }
-  file.closeWritten(fd);
 }
 
 function openExclusively(path: string): number {

@@ -32,7 +32,10 @@ const SYSTEM = [
 ];
 
 const commands = fc.constantFrom('ADD', 'ADD', 'DEL', 'CHECK', 'GC', 'STATUS');
-const args = fc.oneof(fc.constant(''), garbled(fc.constant('IgnoreUnknown=1;K8S_POD_NAME=web;IP=10.1.0.9')));
+/** No environment can hold a NUL. */
+const args = fc
+  .oneof(fc.constant(''), garbled(fc.constant('IgnoreUnknown=1;K8S_POD_NAME=web;IP=10.1.0.9')))
+  .map((text) => text.replaceAll('\0', ''));
 const configurations = nearly({ ...FUZZED_CONFIG, prevResult: FUZZED_RESULT });
 
 describeOnKernel('the executable', () => {

@@ -16,7 +16,17 @@ import {
 import { readResolvConf } from '../../../src/ipam/resolvConf.ts';
 import { testUnless } from '../../support/privilege.ts';
 import { run } from '../../support/process.ts';
-import { findRecord, leaseAddresses, planGarbage, releaseAddresses, releaseGarbage, statusOf } from './api.ts';
+import {
+  createRecord,
+  encodeLease,
+  encodeRecord,
+  findRecord,
+  leaseAddresses,
+  planGarbage,
+  releaseAddresses,
+  releaseGarbage,
+  statusOf,
+} from './api.ts';
 import { faultOf, files, host, NETWORK, owner, plan, scratch, texts } from './support.ts';
 
 const SETS = ['10.1.0.0/24'];
@@ -109,6 +119,28 @@ test('a cursor that was a link to another file is a file of its own afterwards',
   symlinkSync(victim, path);
   leaseAddresses(plan(dataDir, SETS), owner('c1'), host());
   expect([readFileSync(path, 'utf8'), readFileSync(victim, 'utf8')]).toEqual(['10.1.0.3', PRECIOUS]);
+});
+
+describe('a link to what would be right', () => {
+  test('in the place of a lease is nobody’s lease', () => {
+    const { dataDir, victim } = place();
+    writeFileSync(victim, encodeLease(owner('c1')));
+    symlinkSync(victim, `${dataDir}/${NETWORK}/10.1.0.3`);
+    expect(releaseAddresses(dataDir, owner('c1'), host())).toEqual([]);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.2', '10.1.0.3']);
+  });
+
+  test('in the place of a record is no record, and GC removes it', () => {
+    const { dataDir, victim } = place();
+    writeFileSync(victim, encodeRecord(createRecord(owner('c1'), ['10.1.0.2/24'], 'boot-1', 0)));
+    symlinkSync(victim, `${dataDir}/.trestle/${NETWORK}/c1:eth0`);
+    const machine = host();
+    expect(findRecord(dataDir, owner('c1'), machine)).toBeUndefined();
+    expect(machine.lines).toEqual([expect.stringContaining('a symbolic link is in its place (ELOOP)')]);
+    const doomed = planGarbage(dataDir, NETWORK, [owner('c0')], machine);
+    releaseGarbage(dataDir, NETWORK, doomed, machine);
+    expect(files.own(dataDir)).toEqual(['boot', 'c0:eth0']);
+  });
 });
 
 describe('a data directory', () => {

@@ -75,7 +75,7 @@ function fileForDataDir({ dataDir, directory }: ScratchNode): void {
 
 function readOnly(node: ScratchNode, artifact: Artifact): Artifact {
   mkdirSync(node.dataDir, { recursive: true });
-  return withMounts(node, artifact, [`mount -t tmpfs -o ro tmpfs ${node.dataDir}`]);
+  return withMounts(node, artifact, [`mount -t tmpfs -o ro,mode=700 tmpfs ${node.dataDir}`]);
 }
 
 const ADDRESSES: Failure[] = [

@@ -64,7 +64,7 @@ e2e('STATUS says 50', (artifact) => {
   test('when the data directory is read-only', () => {
     using node = createNode();
     mkdirSync(node.dataDir);
-    const plugin = withMounts(node, artifact, [`mount -t tmpfs -o ro tmpfs ${node.dataDir}`]);
+    const plugin = withMounts(node, artifact, [`mount -t tmpfs -o ro,mode=700 tmpfs ${node.dataDir}`]);
     const error = failed(runtime(node, plugin, network(node)).status());
     expect(error.code).toBe(50);
     expect(error.msg).toContain(node.dataDir);
@@ -82,7 +82,10 @@ e2e('STATUS says 50', (artifact) => {
   test('when the data directory is full', () => {
     using node = createNode();
     mkdirSync(node.dataDir);
-    const mounts = [`mount -t tmpfs -o size=4k,nr_inodes=2 tmpfs ${node.dataDir}`, `mkdir ${node.dataDir}/full`];
+    const mounts = [
+      `mount -t tmpfs -o size=4k,nr_inodes=2,mode=700 tmpfs ${node.dataDir}`,
+      `mkdir ${node.dataDir}/full`,
+    ];
     const error = failed(runtime(node, withMounts(node, artifact, mounts), network(node)).status());
     expect(error.code).toBe(50);
     expect(error.msg).toMatch(/ENOSPC|no space/i);

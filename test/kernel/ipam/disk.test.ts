@@ -1,7 +1,7 @@
 /** The store on file systems that refuse: full, read-only, forbidden. Each in a mount namespace of its own. */
 
 import { afterAll, expect, test } from 'bun:test';
-import { chmodSync, chownSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { run } from '../../support/process.ts';
 import { NETWORK, scratch } from '../../unit/ipam/support.ts';
@@ -20,7 +20,7 @@ interface Refusal {
 
 /** A worker that sees a small tmpfs in place of the directory. */
 function onTmpfs(dataDir: string): Worker {
-  const script = 'mount -t tmpfs -o size=128k tmpfs "$0" && exec "$@"';
+  const script = 'mount -t tmpfs -o size=128k,mode=700 tmpfs "$0" && exec "$@"';
   const worker = startWorker(dataDir, SUBNET, ['unshare', '--mount', 'sh', '-c', script, dataDir]);
   started.push(worker);
   return worker;
@@ -83,8 +83,7 @@ describeOnKernel('a data directory', () => {
     // Still root, so that it can read the sources wherever they are, but without the power to pass over permission bits.
     const worker = startWorker(dataDir, SUBNET, ['setpriv', '--bounding-set=-dac_override,-dac_read_search']);
     started.push(worker);
-    chownSync(dataDir, 65_534, 65_534);
-    chmodSync(dataDir, 0o755);
+    chmodSync(dataDir, 0o555);
     for (const [command, kind] of [
       ['add c1', 'io'],
       ['status', 'unavailable'],
@@ -93,7 +92,7 @@ describeOnKernel('a data directory', () => {
       expect([refusal.kind, refusal.message]).toEqual([kind, expect.stringContaining('permission denied (EACCES)')]);
     }
     expect(readdirSync(dataDir)).toEqual([]);
-    chmodSync(dataDir, 0o777);
+    chmodSync(dataDir, 0o755);
     expect(await worker.ask<string>('add c1')).toBe('10.1.0.2');
   });
 });

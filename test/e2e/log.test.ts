@@ -60,10 +60,12 @@ e2e('with a log', (artifact) => {
       'look at the place',
       'take addresses',
       'prepare the bridge',
+      'prepare the gateways',
       'plug in',
       'configure the interface',
       'masquerade',
       'forward',
+      'accept what is forwarded',
       'done',
     ]);
     for (const command of ['CHECK', 'STATUS', 'GC', 'DEL']) {

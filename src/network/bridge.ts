@@ -58,13 +58,17 @@ function create(connection: Connection, { name, mtu, vlanFiltering }: BridgeSett
   return created;
 }
 
-/** What must be said before the bridge is up; so one that is up has been told, by whoever made it so. */
-function bringUp(connection: Connection, { name, index }: Link): void {
+/** One that is ours and up has been told what must be said before. Others' may have been set up otherwise on purpose. */
+function bringUp(connection: Connection, bridge: Link): void {
+  if (isOwnBridge(bridge)) prepareOwn(bridge);
+  execute(connection, setLinkUp(bridge.index));
+}
+
+function prepareOwn({ name }: Link): void {
   // Router advertisements of a container must not configure the node.
   ensureSysctl(`ipv6/conf/${name}/accept_ra`, '0');
   // Its link-local address asks for the neighbours of whoever is routed to a container: it must not be tentative then.
   preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
-  execute(connection, setLinkUp(index));
 }
 
 function notABridge({ name, kind, mac }: Link): Fault {

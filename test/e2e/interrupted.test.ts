@@ -14,7 +14,7 @@ const REFUSED = 'error=EPERM';
 const UNANSWERED = 'error=ENOMEM';
 const KILLED = 'signal=SIGKILL';
 /** No ADD sends that many messages. */
-const MOST = 60;
+const MOST = 150;
 
 interface Place {
   readonly node: ScratchNode;

@@ -50,7 +50,7 @@ describeOnKernel('a bridge', () => {
 
   test('that is down, as one who was killed leaves it, is told the same before it is up', () => {
     using ns = createNetns();
-    ipBatch(ns, 'link add cni0 type bridge');
+    ipBatch(ns, `link add cni0 address ${formatMac(bridgeMac('cni0'))} type bridge`);
     withRoute(ns, ensure(CNI0));
     expect(link(ns, 'cni0')?.flags).toContain('UP');
     expect(sysctl(ns, 'net/ipv6/conf/cni0/accept_ra')).toBe('0');

@@ -1,6 +1,7 @@
 // What one container costs: ADD, CHECK, DEL with a gateway and masquerading, IPv4, one container at a time.
 
 import { currentIptables, currentNftables, debian, referencesHere, trestle, trestleOnNode } from '../contenders.mjs';
+import { CHANGES, MASQUERADED } from '../curves.mjs';
 import { floorNode } from '../floor.mjs';
 import { openInstruments } from '../instruments.mjs';
 import { openNode } from '../node.mjs';
@@ -11,16 +12,6 @@ import { target } from '../targets.mjs';
 const PAIRS = 60;
 const PAIRS_ON_NODE = 10;
 const COMMANDS = ['ADD', 'CHECK', 'DEL', 'VERSION'];
-/** What changes something. */
-const CHANGES = ['ADD', 'DEL'];
-
-const NETWORK = {
-  isGateway: true,
-  isDefaultGateway: true,
-  ipMasq: true,
-  ipam: { ranges: [[{ subnet: '10.22.0.0/16' }]] },
-};
-
 /** The most that ours may take, as a share of a reference's median. */
 const LIMITS = [
   { reference: debian, ADD: 0.45, DEL: 0.5 },
@@ -32,7 +23,7 @@ const LIMITS = [
 export async function measure({ scratch, options, print }) {
   const pairs = options.pairs ?? PAIRS;
   const open = (contender, rounds) =>
-    openNode(scratch, { contender, containers: containersFor(rounds), network: NETWORK });
+    openNode(scratch, { contender, containers: containersFor(rounds), network: MASQUERADED });
   const nodes = [...referencesHere(), trestle].map((contender) => open(contender, pairs));
   const onNode = open(trestleOnNode, PAIRS_ON_NODE);
   const title = 'One container at a time';
@@ -50,7 +41,7 @@ ${title}: ${how}`);
   for (const node of all) node.close();
   const tables = [timeTable(samples, [...all, floor]), costTable(samples, seen, [...all, floor])];
   const worse = worseOf(samples);
-  return { title, how, tables, worse, network: NETWORK, samples, seen, targets: targetsOf(samples, seen) };
+  return { title, how, tables, worse, network: MASQUERADED, samples, seen, targets: targetsOf(samples, seen) };
 }
 
 function timeTable(samples, nodes) {

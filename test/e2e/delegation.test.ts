@@ -118,6 +118,7 @@ e2e('a delegated plugin', (artifact) => {
     ['is killed', 'kill -KILL $$', 'SIGKILL'],
     ['fails without a word', 'exit 3', 'status 3'],
     ['prints a result and fails all the same', `echo '${RESULT}'; exit 4`, 'status 4'],
+    ['fails with a code that is none', `echo '{"code":1.5,"msg":"no"}'; exit 1`, 'without an error object'],
     ['prints half a result', `echo '${RESULT.slice(0, 40)}'`, 'expected a result'],
     ['prints an error object and says that it succeeded', `echo '{"code":7,"msg":"no"}'`, 'without giving an address'],
   ])('that %s fails the ADD, and nothing is left', (_, script, reason) => {

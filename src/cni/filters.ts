@@ -5,32 +5,20 @@
 
 import type { Cidr } from '../address/cidr.ts';
 import { type AttachmentRecord, findRecord, listRecords } from '../ipam/index.ts';
-import type { Log } from '../log.ts';
 import type { Link } from '../netlink/route/link.ts';
-import type { NodeKernel } from '../network/kernel.ts';
 import { ensureNoLinkLocalLearning } from '../network/link-local-learning.ts';
 import { findLinks } from '../network/links.ts';
 import { ensureGuard, isGuardWhole, removeGuard, restoreGuard } from '../network/mac-guard.ts';
 import { type Masqueraded, restoreMasquerade } from '../network/masquerade.ts';
 import { isWholeMasquerade, masquerade, unmasquerade } from '../network/masquerade-backend.ts';
 import { hostVethName } from '../network/names.ts';
-import type { Undo } from '../network/undo.ts';
+import type { AddCall } from './add-call.ts';
 import { guardEntry, recordedGuard, removeRecordedGuard } from './guard.ts';
 import { mainHost } from './host.ts';
-import type { MainRequest } from './request.ts';
-import type { Settings } from './settings.ts';
 import { masqueradeEntry, recordedMasquerade, removeRecordedMasquerade } from './traces.ts';
 
-export interface Filtering {
-  readonly request: MainRequest;
-  readonly settings: Settings;
-  readonly node: NodeKernel;
-  readonly undo: Undo;
-  readonly log: Log;
-}
-
 /** Holds the container to its MAC. Called before its interface is up. @throws KernelError, Fault `io` */
-export function guardContainer(call: Filtering, bridge: Link, mac: Uint8Array): void {
+export function guardContainer(call: AddCall, bridge: Link, mac: Uint8Array): void {
   const { node, request, undo } = call;
   ensureNoLinkLocalLearning(node.route, bridge.index);
   const guarded = guardEntry(request, mac);
@@ -42,7 +30,7 @@ export function guardContainer(call: Filtering, bridge: Link, mac: Uint8Array): 
 }
 
 /** @throws KernelError, Fault `io` */
-export function masqueradeAddress(call: Filtering, address: Cidr): void {
+export function masqueradeAddress(call: AddCall, address: Cidr): void {
   const { node, request, undo } = call;
   const { backend } = call.settings;
   const entry = masqueradeEntry(request, address);
@@ -58,7 +46,7 @@ function filteredMasquerade(record: AttachmentRecord): Masqueraded[] {
 }
 
 /** For the others: a veth dies with its netns, so an attachment whose host veth is there is alive. */
-function restoreLive({ node, request, log }: Filtering, restore: (live: readonly AttachmentRecord[]) => void): void {
+function restoreLive({ node, request, log }: AddCall, restore: (live: readonly AttachmentRecord[]) => void): void {
   const host = mainHost(node, log);
   const links = new Set(findLinks(node.route).map(({ name }) => name));
   const records = listRecords(request.dataDir, request.network, host);

@@ -27,7 +27,6 @@ export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
 /** Verdicts of nf_tables beside the packet filter's own, as 32 bits without sign. */
 export const NFT_JUMP = 0xffff_fffd;
-export const NFT_GOTO = 0xffff_fffc;
 export const NFT_RETURN = 0xffff_fffb;
 /** nft's `srcnat`. */
 export const NF_IP_PRI_NAT_SRC = 100;

@@ -80,7 +80,7 @@ function masqueradeAddresses(call: AddCall, { addresses }: Allocation): void {
 
 function startForwarding({ node }: AddCall, families: ReadonlySet<Family>): void {
   if (families.has(6)) keepAdvertisedRoutes(node.route);
-  ensureForwarding(families);
+  ensureForwarding(node.route, families);
 }
 
 /** Bridged frames go by the bridge, what leaves a VLAN by its gateway. */

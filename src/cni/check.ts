@@ -59,7 +59,7 @@ function verifyAttachment(
   if (delegation !== undefined) step(`have ${delegation.type} do CHECK`, () => delegateCommand(delegation, 'CHECK'));
   if (settings.ipMasq) step('verify the masquerading', () => verifyMasquerading(request, settings, ips, node));
   if (settings.guarded) step('verify the MAC guard', () => verifyContainerGuard(node, request, settings));
-  if (settings.isGateway) step('verify the forwarding', () => verifyForwarding(familiesOf(allocation)));
+  if (settings.isGateway) step('verify the forwarding', () => verifyForwarding(node.route, familiesOf(allocation)));
   if (settings.forward) {
     const vlan = vlanGatewayOf(settings, allocation);
     const names = [settings.bridge, ...(vlan === undefined ? [] : [vlanGatewayName(settings.bridge, vlan.vlan)])];

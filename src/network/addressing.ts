@@ -7,7 +7,7 @@ import { execute, type Request } from '../netlink/connection.ts';
 import { isKernelError, type KernelError } from '../netlink/error.ts';
 import { addAddress } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
-import { setLinkUp } from '../netlink/route/link-change.ts';
+import { setArpNotify, setLinkUp } from '../netlink/route/link-change.ts';
 import { addRoute, type LinkRoute } from '../netlink/route/route.ts';
 import type { Route } from '../schema/net.ts';
 import { EHOSTUNREACH, ENETUNREACH } from '../sys/errno.ts';
@@ -70,23 +70,26 @@ function gatewayOf(addresses: readonly ContainerAddress[], family: Family): Ip |
 /** Runs in the container's netns, before the interface is up: later would be too late for each of these. */
 function prepareInterface(name: string, { addresses, detectDuplicates }: Addressing): void {
   ensureNoAdvertisements(name);
-  // Neighbours learn the MAC that an address has now, in case it had another container before.
-  preferSysctl(`ipv4/conf/${name}/arp_notify`, '1');
   if (!addresses.some(({ address }) => address.ip.family === 6)) return;
+  // Neighbours learn the MAC that an address has now, in case it had another container before.
   preferSysctl(`ipv6/conf/${name}/ndisc_notify`, '1');
   if (!detectDuplicates) preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
   for (const device of ['lo', name]) ensureSysctl(`ipv6/conf/${device}/disable_ipv6`, '0');
 }
 
-/** IPv4 addresses before the interface is up (arp_notify tells of those), IPv6 ones after. */
+/** IPv4 addresses before the interface is up (arp_notify, ndisc_notify for IPv4, tells of those), IPv6 ones after. */
 function requestsFor(link: Pick<Link, 'index'>, addressing: Addressing): Request[] {
   const { addresses, detectDuplicates } = addressing;
-  const add = ({ address }: ContainerAddress) => addAddress(link.index, address, detectDuplicates);
+  const addressesOf = (family: Family) =>
+    addresses
+      .filter(({ address }) => address.ip.family === family)
+      .map(({ address }) => addAddress(link.index, address, detectDuplicates));
+  const v4 = addressesOf(4);
   return [
     setLinkUp('lo'),
-    ...addresses.filter(({ address }) => address.ip.family === 4).map(add),
+    ...(v4.length === 0 ? [] : [setArpNotify(link.index), ...v4]),
     setLinkUp(link.index),
-    ...addresses.filter(({ address }) => address.ip.family === 6).map(add),
+    ...addressesOf(6),
     ...linkRoutes(link.index, addressing).map(addRoute),
   ];
 }

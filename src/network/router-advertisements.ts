@@ -6,13 +6,13 @@
 import { Fault } from '../fault.ts';
 import { type Connection, execute } from '../netlink/connection.ts';
 import { RT_TABLE_UNSPEC, RTPROT_RA } from '../netlink/route/constants.ts';
-import type { Link } from '../netlink/route/link.ts';
+import { acceptRaOf, type Link } from '../netlink/route/link.ts';
 import { decodeRoute, decodeRouteProtocol, listRoutes } from '../netlink/route/route.ts';
 import { isOwnBridge } from './bridge.ts';
+import { isForwarding } from './forwarding.ts';
 import { findLink, findLinks } from './links.ts';
 import { ensureSysctl, readSysctl } from './sysctl.ts';
 
-const FORWARDING = 'ipv6/conf/all/forwarding';
 const ACCEPT_RA = (name: string) => `ipv6/conf/${name}/accept_ra`;
 
 /**
@@ -25,8 +25,8 @@ export function closeToAdvertisements(connection: Connection, bridge: Link): voi
 
 /** @throws Fault `check` where a bridge that we made accepts advertisements; others' are seen to by ADD */
 export function verifyAdvertisementsRefused(bridge: Link): void {
-  const found = readSysctl(ACCEPT_RA(bridge.name)) ?? '0';
-  if (found === '0' || !isOwnBridge(bridge)) return;
+  const found = acceptRaOf(bridge) ?? 0;
+  if (found === 0 || !isOwnBridge(bridge)) return;
   const name = `net.${ACCEPT_RA(bridge.name).replaceAll('/', '.')}`;
   throw new Fault('check', `the bridge ${bridge.name} accepts router advertisements: ${name} is ${found}, expected 0`, {
     details: `Any container could change the node's routes. "sysctl -w ${name}=0" puts an end to it, and so does the next ADD.`,
@@ -39,7 +39,7 @@ export function verifyAdvertisementsRefused(bridge: Link): void {
  * spite of forwarding, where such a route is. Called before forwarding is turned on. @throws Fault `io`, KernelError
  */
 export function keepAdvertisedRoutes(connection: Connection): void {
-  if (readSysctl(FORWARDING) !== '0') return;
+  if (isForwarding(connection, 6)) return;
   for (const index of advertisedUplinks(connection)) {
     const name = findLink(connection, index)?.name;
     if (name !== undefined && readSysctl(ACCEPT_RA(name)) === '1') ensureSysctl(ACCEPT_RA(name), '2');
@@ -47,9 +47,10 @@ export function keepAdvertisedRoutes(connection: Connection): void {
 }
 
 /** Ports other than veths, as network cards and tunnels are, lead to where a router may be. */
-function acceptsStrayAdvertisements(connection: Connection, { name, index }: Link): boolean {
-  // Ours says 0, so that nothing more is asked at each ADD.
-  if ((readSysctl(ACCEPT_RA(name)) ?? '0') === '0') return false;
+function acceptsStrayAdvertisements(connection: Connection, bridge: Link): boolean {
+  const { name, index } = bridge;
+  // Ours has 0, so that nothing more is asked at each ADD; one that was just made has become 0 since it was looked at.
+  if ((acceptRaOf(bridge) ?? 0) === 0 || readSysctl(ACCEPT_RA(name)) === '0') return false;
   const leadsOutside = findLinks(connection, index).some(({ kind }) => kind !== 'veth');
   return !leadsOutside && !advertisedUplinks(connection).has(index);
 }

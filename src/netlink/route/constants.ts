@@ -9,6 +9,7 @@ export const RTM_DELADDR = 21;
 export const RTM_GETADDR = 22;
 export const RTM_NEWROUTE = 24;
 export const RTM_GETROUTE = 26;
+export const RTM_GETNETCONF = 82;
 
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
@@ -47,6 +48,12 @@ export const BR_BOOLOPT_NO_LL_LEARN = 0;
 export const IFLA_BRPORT_MODE = 4;
 export const IFLA_BRPORT_ISOLATED = 33;
 
+/** In IFLA_AF_SPEC of the family AF_INET, and which of the parameters in it (linux/if_link.h, linux/ip.h). */
+export const IFLA_INET_CONF = 1;
+export const IPV4_DEVCONF_ARP_NOTIFY = 22;
+/** In IFLA_AF_SPEC of the family AF_INET6: s32 each, at these places (linux/if_link.h, linux/ipv6.h). */
+export const IFLA_INET6_CONF = 2;
+export const DEVCONF_ACCEPT_RA = 3;
 export const IFLA_INET6_ADDR_GEN_MODE = 8;
 export const IN6_ADDR_GEN_MODE_NONE = 1;
 
@@ -61,6 +68,12 @@ export const BRIDGE_VLAN_INFO_RANGE_END = 1 << 4;
 export const RTEXT_FILTER_BRVLAN_COMPRESSED = 1 << 2;
 /** Leaves the statistics out of what is sent back. */
 export const RTEXT_FILTER_SKIP_STATS = 1 << 3;
+
+/** linux/netconf.h */
+export const NETCONFA_IFINDEX = 1;
+export const NETCONFA_FORWARDING = 2;
+/** What stands for an interface's index where the parameters of all of them (`conf/all`) are meant. */
+export const NETCONFA_IFINDEX_ALL = -1;
 
 export const IFA_ADDRESS = 1;
 export const IFA_LOCAL = 2;

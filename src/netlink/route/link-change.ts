@@ -104,6 +104,17 @@ export function withoutLinkLocal(name: string): Request {
   return { operation, type: rt.RTM_SETLINK, flags: 0, header, attributes };
 }
 
+/**
+ * The link tells its neighbours of its IPv4 addresses by ARP as it comes up, as sysctl arp_notify does. Refused with
+ * EAFNOSUPPORT where it has no IPv4, as with an MTU below 68.
+ */
+export function setArpNotify(index: number): Request {
+  const conf = attrNest(rt.IFLA_INET_CONF, attrU32(rt.IPV4_DEVCONF_ARP_NOTIFY, 1));
+  const { header } = selectLink(index);
+  const attributes = [attrNest(rt.IFLA_AF_SPEC, attrNest(rt.AF_INET, conf))];
+  return { operation: `set arp_notify of link ${index}`, type: rt.RTM_SETLINK, flags: 0, header, attributes };
+}
+
 /** The link takes every frame, whoever it is for. */
 export function setLinkPromiscuous(index: number): Request {
   const header = encodeLinkHeader({ index, flags: rt.IFF_PROMISC, change: rt.IFF_PROMISC });

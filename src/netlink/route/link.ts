@@ -24,6 +24,8 @@ export interface Link {
   readonly peerElsewhere: boolean;
   readonly alias: string | undefined;
   readonly port: BridgePort | undefined;
+  /** What each family says of it (IFLA_AF_SPEC), for the few that look into it. */
+  readonly families: Uint8Array | undefined;
 }
 
 export interface BridgePort {
@@ -92,10 +94,21 @@ export function decodeLink(payload: Uint8Array): Link {
     peerElsewhere: attributes.has(rt.IFLA_LINK_NETNSID),
     alias: textAt(attributes, rt.IFLA_IFALIAS),
     port: textAt(info, rt.IFLA_INFO_SLAVE_KIND) === 'bridge' ? decodePort(info) : undefined,
+    families: attributes.get(rt.IFLA_AF_SPEC),
   };
 }
 
 function decodePort(info: Attributes): BridgePort {
   const data = nested(info, rt.IFLA_INFO_SLAVE_DATA);
   return { hairpin: flagAt(data, rt.IFLA_BRPORT_MODE), isolated: flagAt(data, rt.IFLA_BRPORT_ISOLATED) };
+}
+
+/**
+ * Whether the link takes router advertisements, as sysctl accept_ra has it: 0 not, 1 unless it forwards, 2 in any case.
+ * @returns undefined where it has no IPv6. @throws Truncated
+ */
+export function acceptRaOf({ families }: Pick<Link, 'families'>): number | undefined {
+  if (families === undefined) return undefined;
+  const conf = nested(decodeAttributes(families), rt.AF_INET6).get(rt.IFLA_INET6_CONF);
+  return conf && readI32le(conf, rt.DEVCONF_ACCEPT_RA * 4);
 }

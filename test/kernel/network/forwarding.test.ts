@@ -5,7 +5,7 @@ import { faultOf } from '../../support/fault.ts';
 import { setSysctl, sysctl } from '../../support/kernel.ts';
 import { createNetns, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
-import { currentNetns, inside } from '../support/inside.ts';
+import { currentNetns, withRoute } from '../support/inside.ts';
 
 const V4 = 'net/ipv4/ip_forward';
 const V6 = 'net/ipv6/conf/all/forwarding';
@@ -27,16 +27,16 @@ describeOnKernel('forwarding', () => {
   ] as const)('is turned on for the families that are used: %j', (list, v4, v6) => {
     using ns = createQuiet();
     const machine = sysctlHere(V4);
-    inside(ns, () => ensureForwarding(families(...list)));
+    withRoute(ns, (route) => ensureForwarding(route, families(...list)));
     expect([sysctl(ns, V4), sysctl(ns, V6)]).toEqual([v4, v6]);
     expect(sysctlHere(V4)).toBe(machine);
   });
 
   test('that is on stays on', () => {
     using ns = createQuiet();
-    for (let times = 0; times < 2; times++) inside(ns, () => ensureForwarding(families(4, 6)));
+    for (let times = 0; times < 2; times++) withRoute(ns, (route) => ensureForwarding(route, families(4, 6)));
     expect([sysctl(ns, V4), sysctl(ns, V6)]).toEqual(['1', '1']);
-    inside(ns, () => verifyForwarding(families(4, 6)));
+    withRoute(ns, (route) => verifyForwarding(route, families(4, 6)));
   });
 
   test.each([
@@ -44,12 +44,12 @@ describeOnKernel('forwarding', () => {
     [6, V6, 'net.ipv6.conf.all.forwarding'],
   ] as const)('that is off is found, family %d', (family, path, name) => {
     using ns = createQuiet();
-    inside(ns, () => ensureForwarding(families(4, 6)));
+    withRoute(ns, (route) => ensureForwarding(route, families(4, 6)));
     setSysctl(ns, path, 0);
-    const fault = inside(ns, () => faultOf(() => verifyForwarding(families(4, 6))));
+    const fault = withRoute(ns, (route) => faultOf(() => verifyForwarding(route, families(4, 6))));
     expect([fault.kind, fault.message]).toEqual(['check', `forwarding is off: ${name} is 0, expected 1`]);
     expect(fault.details).toContain(`sysctl -w ${name}=1`);
-    inside(ns, () => verifyForwarding(families(family === 4 ? 6 : 4)));
+    withRoute(ns, (route) => verifyForwarding(route, families(family === 4 ? 6 : 4)));
   });
 });
 

@@ -17,6 +17,7 @@ describe('the bytes of', () => {
     ['set up by index', change.setLinkUp(3)],
     ['alias', change.setLinkAlias('vhost', 'trestle:pods/abc/eth0')],
     ['no link-local address', change.withoutLinkLocal('vhost')],
+    ['arp_notify', change.setArpNotify(3)],
     ['delete by name', change.deleteLink('vhost')],
     ['promiscuous', change.setLinkPromiscuous(3)],
     ['hairpin, by bridge', change.setBridgePort(5, { hairpin: true, isolated: false })],

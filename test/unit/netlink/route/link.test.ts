@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { formatMac } from '../../../../src/address/mac.ts';
-import { decodeLink, encodeLinkHeader, getLink, listLinks } from '../../../../src/netlink/route/link.ts';
+import { acceptRaOf, decodeLink, encodeLinkHeader, getLink, listLinks } from '../../../../src/netlink/route/link.ts';
 import { bytesOf, payloadOf, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 
@@ -29,7 +29,7 @@ describe('a link', () => {
     ],
     ['link-lo', { index: 1, name: 'lo', up: false, mac: '00:00:00:00:00:00', mtu: 65536, peerElsewhere: false }],
   ])('%s', (file, expected) => {
-    const { mac, ...link } = decodeLink(payloadOf(file));
+    const { mac, families, ...link } = decodeLink(payloadOf(file));
     const absent = { kind: undefined, master: undefined, peer: undefined, alias: undefined, port: undefined };
     expect({ ...link, mac: formatMac(mac) }).toEqual({
       ...absent,
@@ -76,8 +76,32 @@ describe('a link', () => {
   });
 });
 
+describe('whether a link takes router advertisements', () => {
+  const bridge = payloadOf('link-bridge');
+
+  test('is what the kernel has of accept_ra', () => {
+    const values = [0, 1, 2].map((value) => {
+      const payload = bridge.slice();
+      payload[acceptRaAt(payload)] = value;
+      return acceptRaOf(decodeLink(payload));
+    });
+    expect([acceptRaOf(decodeLink(bridge)), ...values]).toEqual([1, 0, 1, 2]);
+  });
+
+  test('is not known of one without IPv6, or without any family', () => {
+    const families = Uint8Array.from([4, 0, 2, 0]);
+    expect([acceptRaOf({ families }), acceptRaOf({ families: undefined })]).toEqual([undefined, undefined]);
+  });
+});
+
+/** Behind IFLA_INET6_CONF's header, forwarding, hop_limit and mtu. */
+function acceptRaAt(payload: Uint8Array): number {
+  return Buffer.from(payload).indexOf(Buffer.from([0xf4, 0, 2, 0])) + 4 + 3 * 4;
+}
+
 describe('decoding stands', () => {
   testHardiness(decodeLink, payloadOf('link-port'), 16, 12);
+  testHardiness((payload) => acceptRaOf(decodeLink(payload)), payloadOf('link-port'), 16, 12);
 });
 
 test.each([

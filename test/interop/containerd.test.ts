@@ -4,14 +4,14 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { executable } from '../support/artifacts.ts';
-import { cidrs } from '../support/kernel.ts';
+import { cidrs, links } from '../support/kernel.ts';
 import type { Netns } from '../support/netns.ts';
 import { NODE_ADDRESS, OUTSIDE_ADDRESS } from '../support/node.ts';
 import { describeUnless } from '../support/privilege.ts';
 import { ping, seenFrom, sourceServer } from '../support/traffic.ts';
 import { ourPlugins } from './support/cnitool.ts';
 import { type Containerd, type ContainerdRelease, CURRENT, DEBIAN, startContainerd } from './support/containerd.ts';
-import type { PortMapping } from './support/cri.ts';
+import type { SandboxOptions } from './support/cri.ts';
 import { fetchPage, GREETING } from './support/image.ts';
 import { left } from './support/left.ts';
 import { createMachine, installPlugins, type Machine, referencePlugins } from './support/machine.ts';
@@ -49,8 +49,8 @@ function suite(release: ContainerdRelease): void {
     machine?.delete();
   });
 
-  const run = async (name: string, ports?: readonly PortMapping[]): Promise<Pod> => {
-    const id = await containerd.cri.run(name, ports);
+  const run = async (name: string, options?: SandboxOptions): Promise<Pod> => {
+    const id = await containerd.cri.run(name, options);
     const { addresses, pid, state } = await containerd.cri.status(id);
     expect(state).toBe('SANDBOX_READY');
     return { id, addresses, ns: machine.netns(`/proc/${pid}/ns/net`) };
@@ -98,12 +98,21 @@ function suite(release: ContainerdRelease): void {
   });
 
   test('a hostPort is reached from outside, from the node, and from the pod itself', async () => {
-    const web = await run('web', [{ protocol: 'TCP', container_port: 80, host_port: 8080 }]);
+    const web = await run('web', { ports: [{ protocol: 'TCP', container_port: 80, host_port: 8080 }] });
     for (const ns of [machine.node.outside, machine.node.ns, web.ns]) {
       expect(fetchPage(ns, `${NODE_ADDRESS[4]}:8080`)).toBe(`${GREETING}\n`);
     }
     await remove(web);
     expect(() => fetchPage(machine.node.outside, `${NODE_ADDRESS[4]}:8080`, 1)).toThrow();
+    expect(left(machine)).toEqual(before);
+  });
+
+  test("a sandbox on the node's network is none of the plugin's business", async () => {
+    const agent = await run('agent', { network: 'NODE' });
+    expect(agent.addresses).toEqual([]);
+    expect(links(agent.ns)).toEqual(links(machine.node.ns));
+    expect(left(machine)).toEqual(before);
+    await remove(agent);
     expect(left(machine)).toEqual(before);
   });
 

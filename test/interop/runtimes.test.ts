@@ -26,7 +26,7 @@ interface Step {
 const PREPARED: Record<string, (machine: Machine) => Promise<void> | void> = {
   cnitool: () => {},
   containerd: async (machine) => {
-    (await startContainerd(machine, DEBIAN, executable, [])).cri.close();
+    (await startContainerd(machine, DEBIAN, executable, { namespaces: [] })).cri.close();
     wrap(machine, 'ctr', `case $1 in run) shift; set -- run --cgroup=${machine.cgroup}/doc "$@" ;; esac`);
   },
   podman: (machine) => {

@@ -58,12 +58,19 @@ export const CURRENT: ContainerdRelease = {
 
 const SOCKET = '/run/containerd/containerd.sock';
 
-/** Starts containerd, and gives it the image in the namespaces of kubelet and of ctr, or in those named. */
+export interface ContainerdOptions {
+  /** Namespaces of containerd that get the image. Default: those of kubelet and of ctr. */
+  readonly namespaces?: readonly string[];
+  /** What the image's containers run. Default: its web server. */
+  readonly command?: readonly string[];
+}
+
+/** Starts containerd, and gives it the image. */
 export async function startContainerd(
   machine: Machine,
   release: ContainerdRelease,
   artifact: Artifact,
-  namespaces: readonly string[] = ['k8s.io', 'default'],
+  { namespaces = ['k8s.io', 'default'], command }: ContainerdOptions = {},
 ): Promise<Containerd> {
   const environment = { PATH: `${release.directory}:${artifact.searchPath}:${SYSTEM_PATH}` };
   machine.write('/etc/containerd/config.toml', release.config);
@@ -77,7 +84,7 @@ export async function startContainerd(
     start: () => start(machine, release, environment),
   };
   await containerd.start();
-  for (const namespace of namespaces) ctr('-n', namespace, 'images', 'import', imageArchive(machine));
+  for (const namespace of namespaces) ctr('-n', namespace, 'images', 'import', imageArchive(machine, command));
   return containerd;
 }
 

@@ -16,6 +16,12 @@ export interface PortMapping {
   readonly host_port: number;
 }
 
+export interface SandboxOptions {
+  readonly ports?: readonly PortMapping[];
+  /** Whose network namespace it has: one of its own, or the node's, which no plugin is called for. Default: POD. */
+  readonly network?: 'POD' | 'NODE';
+}
+
 export interface SandboxStatus {
   readonly id: string;
   readonly state: 'SANDBOX_READY' | 'SANDBOX_NOTREADY';
@@ -31,7 +37,7 @@ export interface Cri {
   /** The text of the network configuration that is in use now, as the runtime read it. */
   configuration(): Promise<string | undefined>;
   /** Starts a sandbox and returns its ID. @throws Error with what the runtime said */
-  run(name: string, ports?: readonly PortMapping[]): Promise<string>;
+  run(name: string, options?: SandboxOptions): Promise<string>;
   status(id: string): Promise<SandboxStatus>;
   stop(id: string): Promise<void>;
   remove(id: string): Promise<void>;
@@ -83,9 +89,11 @@ export function connectCri(socket: string, cgroup: string): Cri {
       const { Networks = [] } = JSON.parse(info.cniconfig ?? '{}') as { Networks?: LoadedNetwork[] };
       return Networks.find(({ IFName }) => IFName === 'eth0')?.Config.Source;
     },
-    async run(name, ports = []) {
+    async run(name, { ports = [], network = 'POD' } = {}) {
       const metadata = { name, uid: name, namespace: 'default' };
-      const config = { metadata, hostname: name, port_mappings: ports, linux: { cgroup_parent: cgroup } };
+      const linux = { cgroup_parent: cgroup, security_context: { namespace_options: { network } } };
+      const hostname = network === 'POD' ? name : '';
+      const config = { metadata, hostname, port_mappings: ports, linux };
       return (await call('RunPodSandbox', { config })).pod_sandbox_id;
     },
     status: async (id) => sandboxStatus(await call('PodSandboxStatus', { pod_sandbox_id: id, verbose: true })),

@@ -12,15 +12,16 @@ export const IMAGE = 'localhost/web:1';
 /** What its server answers. */
 export const GREETING = 'hello from a container';
 
+const SERVE = ['httpd', '-f', '-p', '80', '-h', '/www'];
 const ARCHIVE = 'web.tar';
 const APPLETS = ['sh', 'httpd', 'wget', 'ping', 'sleep', 'ip', 'cat', 'grep'];
 const OCI = 'application/vnd.oci.image';
 
-/** The archive's path; it is made when it is first asked for. */
-export function imageArchive({ node }: Machine): string {
+/** The archive's path; it is made when it is first asked for, with `command` as what its containers run. */
+export function imageArchive({ node }: Machine, command: readonly string[] = SERVE): string {
   const directory = join(node.directory, 'image');
   const isNew = mkdirSync(directory, { recursive: true }) !== undefined;
-  return isNew ? makeImage(directory) : join(directory, ARCHIVE);
+  return isNew ? makeImage(directory, command) : join(directory, ARCHIVE);
 }
 
 /**
@@ -33,11 +34,11 @@ export function fetchPage(from: Netns, host: string | undefined, tries = 50): st
   return exec(from, ['sh', '-c', script, 'sh', host ?? 'nobody', String(tries)]);
 }
 
-function makeImage(directory: string): string {
+function makeImage(directory: string, command: readonly string[]): string {
   const layout = join(directory, 'layout');
   const layer = makeLayer(join(directory, 'files'), join(directory, 'layer.tar'));
   const blob = (mediaType: string, content: Buffer) => writeBlob(layout, mediaType, content);
-  const config = blob(`${OCI}.config.v1+json`, json(configuration(digest(layer))));
+  const config = blob(`${OCI}.config.v1+json`, json(configuration(digest(layer), command)));
   const layers = [blob(`${OCI}.layer.v1.tar`, layer)];
   const manifest = blob(`${OCI}.manifest.v1+json`, json({ schemaVersion: 2, config, layers }));
   const annotations = { 'io.containerd.image.name': IMAGE, 'org.opencontainers.image.ref.name': IMAGE };
@@ -58,9 +59,8 @@ function makeLayer(files: string, archive: string): Buffer {
   return readFileSync(archive);
 }
 
-function configuration(diffId: string): object {
-  const Cmd = ['httpd', '-f', '-p', '80', '-h', '/www'];
-  const config = { Env: ['PATH=/bin'], Cmd, WorkingDir: '/' };
+function configuration(diffId: string, command: readonly string[]): object {
+  const config = { Env: ['PATH=/bin'], Cmd: command, WorkingDir: '/' };
   return { architecture: 'amd64', os: 'linux', config, rootfs: { type: 'layers', diff_ids: [diffId] } };
 }
 

@@ -36,7 +36,8 @@ export function openNode(scratch, { contender, label = contender.id, containers,
   return { contender, label, config, pods, call, callMany, close: runtime.close };
 }
 
-function configuration({ type, settings }, dataDir, { ipam, ...rest }) {
+/** A contender's network: what the scenario wants of it, with a bridge, and leases in `dataDir`. */
+export function configuration({ type, settings }, dataDir, { ipam, ...rest }) {
   return {
     cniVersion: '1.0.0',
     name: 'bench',

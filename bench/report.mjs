@@ -31,9 +31,9 @@ Written by \`npm run bench -- all --markdown docs/benchmarks.md\`; nothing here 
 ${trestle} beside containernetworking-plugins, Debian's ${debian} and ${current}; Node ${node}.
 ${cpu}, ${cores} cores, ${memoryGiB} GiB; Linux ${kernel}, ${distribution}.
 
-A plugin is started by a small C program as container runtimes start it (vfork, execve), with its configuration waiting on
-stdin; a time is that of the whole process, until it has been waited for. All contenders take turns in one run, each on a node
-(a network namespace) of its own.
+Where no container runtime is named, a plugin is started by a small C program as container runtimes start it (vfork, execve),
+with its configuration waiting on stdin; a time is that of the whole process, until it has been waited for. All contenders take
+turns in one run, each on a node (a network namespace) of its own.
 `;
   return [head, ...all.map(section)].join('\n');
 }

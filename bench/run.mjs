@@ -18,7 +18,7 @@ import { linesOf, markdownOf } from './report.mjs';
 
 const SCENARIOS = new URL('scenarios/', import.meta.url);
 /** In the order of a reader's interest. */
-const ALL = ['speed', 'crowd', 'neighbours', 'scale', 'networks'];
+const ALL = ['speed', 'crowd', 'pods', 'neighbours', 'scale', 'networks'];
 
 const OPTIONS = {
   pairs: { type: 'string' },
@@ -45,7 +45,7 @@ try {
 
 async function main() {
   const { scenarios, options } = await readArguments();
-  await setUp();
+  await setUp(scenarios);
   const about = { machine: describeMachine(), versions: versions() };
   printAbout(about);
   const all = [];
@@ -90,11 +90,12 @@ function parsed() {
   }
 }
 
-async function setUp() {
+async function setUp(scenarios) {
   requireLinuxRoot();
   const say = (text) => console.log(paint('dim', `… ${text}`));
   await ensureNpmPackages(say);
-  await ensureDebianPackages(DEBIAN_PACKAGES, say);
+  const packages = [...DEBIAN_PACKAGES, ...scenarios.flatMap((scenario) => scenario.packages ?? [])];
+  await ensureDebianPackages(packages, say);
   await ensureBuild(say);
   await ensureCurrentRelease(say);
 }

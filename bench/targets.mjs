@@ -14,7 +14,7 @@ export function targetLines(targets) {
     paint('bold', `${formatted(value)}${unit}`),
     `at most ${formatted(limit)}${unit}`,
   ]);
-  return table(rows, 3);
+  return rows.length === 0 ? [] : table(rows, 3);
 }
 
 function formatted(value) {

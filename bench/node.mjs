@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ipBatch } from '../tools/netns.mjs';
 import { complaint } from '../tools/run.mjs';
 import { failureOf, startRuntime } from '../tools/runtime.mjs';
+import { installed } from './installed.mjs';
 import { openStopwatch } from './stopwatch.mjs';
 
 /**
@@ -13,7 +14,8 @@ import { openStopwatch } from './stopwatch.mjs';
  * @returns `call(command, i, options)` on the i-th container, `callMany(command, first, count)` on so many at once, both
  *   promises of the reply and what the stopwatch noted, which throw a complaint if a call fails; and `close()`
  */
-export function openNode(scratch, { contender, label = contender.id, containers, network }) {
+export function openNode(scratch, { contender: wanted, label = wanted.id, containers, network }) {
+  const contender = installed(scratch, wanted);
   const [netns, ...pods] = scratch.netnsAll([label, ...Array.from({ length: containers }, (_, i) => `${label}-${i}`)]);
   ipBatch(netns, 'link set lo up\n');
   const runtime = startRuntime(netns);

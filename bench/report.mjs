@@ -33,7 +33,7 @@ ${cpu}, ${cores} cores, ${memoryGiB} GiB; Linux ${kernel}, ${distribution}.
 
 Where no container runtime is named, a plugin is started by a small C program as container runtimes start it (vfork, execve),
 with its configuration waiting on stdin; a time is that of the whole process, until it has been waited for. All contenders take
-turns in one run, each on a node (a network namespace) of its own.
+turns in one run, each on a node (a network namespace) of its own, with their plugins copied there first, as an installation does.
 `;
   return [head, ...all.map(section)].join('\n');
 }

@@ -7,6 +7,7 @@ import { run, runLong } from '../../tools/run.mjs';
 import { ROOT } from '../../tools/setup.mjs';
 import { debian, referencesHere, trestle } from '../contenders.mjs';
 import { MASQUERADED } from '../curves.mjs';
+import { installed } from '../installed.mjs';
 import { configuration } from '../node.mjs';
 import { median, quantile } from '../statistics.mjs';
 
@@ -44,7 +45,10 @@ export async function measure({ scratch, options, print }) {
   const title = 'Whole pods';
   const how = `${crowds.map(inWords).join(' and ')}, in turn, through the CRI of containerd ${versionOfContainerd()}, each contender with a containerd of its own, with a gateway and masquerading, IPv4; from before the first call until the last has been answered`;
   print(`\n${title}: ${how}`);
-  const samples = await runSandboxes(scratch, { nodes: contenders.map(nodeOf), crowds });
+  const samples = await runSandboxes(scratch, {
+    nodes: contenders.map((one) => nodeOf(installed(scratch, one))),
+    crowds,
+  });
   const tables = crowds.map(({ size }) => tableOf(samples, contenders, size));
   return { title, how, tables, network: MASQUERADED, samples, targets: [] };
 }

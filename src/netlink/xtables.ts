@@ -5,16 +5,21 @@
  */
 
 import type { Family } from '../address/ip.ts';
+import { errorCode } from '../fault.ts';
 import { closeFile } from '../sys/file.ts';
 import { libc } from '../sys/libc.ts';
 import { concat, cString, pack, readCString, readI32le, readU32le, Truncated } from './bytes.ts';
 
+const ATTEMPTS = 20;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0x80000;
-/** AF_INET and SOL_IP, AF_INET6 and SOL_IPV6; and where in an entry the offsets of target and next entry stand. */
+/**
+ * AF_INET and SOL_IP, AF_INET6 and SOL_IPV6; and where in an entry the conditions on the packet's header end, the offsets of
+ * target and next entry stand, and the matches begin (struct ipt_entry, struct ip6t_entry).
+ */
 const LAYOUT = {
-  4: { domain: 2, level: 0, offsets: 88 },
-  6: { domain: 10, level: 41, offsets: 140 },
+  4: { domain: 2, level: 0, conditions: 84, offsets: 88, matches: 112 },
+  6: { domain: 10, level: 41, conditions: 136, offsets: 140, matches: 168 },
 } as const;
 /** IPT_SO_GET_INFO, IPT_SO_GET_ENTRIES, and the same of IP6T. */
 const GET_INFO = 64;
@@ -27,8 +32,8 @@ const AT_UNDERFLOW = 56;
 const AT_SIZE = 80;
 /** struct ipt_get_entries: name, size, and what aligns the entries to eight. */
 const ENTRIES_HEADER = 40;
-/** struct xt_entry_target: size, name, revision. A verdict, or the name of a chain, stands behind it. */
-const TARGET_HEADER = 32;
+/** struct xt_entry_match and xt_entry_target: size, name, revision. A verdict, or the name of a chain, stands behind a target. */
+const EXTENSION_HEADER = 32;
 
 export interface LegacyTable {
   readonly family: Family;
@@ -40,8 +45,12 @@ export interface LegacyTable {
 
 export interface LegacyEntry {
   readonly offset: number;
+  /** It is for every packet: it looks at nothing in it. */
+  readonly isUnconditional: boolean;
   /** An accept is -2, a drop -1; not negative: the offset of the chain that is jumped to. Undefined for another target. */
   readonly verdict: number | undefined;
+  /** The target's name where it is more than a verdict, such as REJECT. */
+  readonly target: string | undefined;
   /** The chain that begins behind this entry. */
   readonly heads: string | undefined;
 }
@@ -50,11 +59,14 @@ export interface LegacyEntry {
 export function readLegacyTable(family: Family, table: 'nat' | 'filter'): LegacyTable {
   const fd = libc('socket', LAYOUT[family].domain, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   try {
-    const info = option(fd, family, GET_INFO, named(table, INFO_BYTES));
-    const size = readU32le(info, AT_SIZE);
-    const request = concat([named(table, NAME_BYTES), pack([4, size], [4, 0]), new Uint8Array(size)]);
-    const entries = option(fd, family, GET_ENTRIES, request).subarray(ENTRIES_HEADER);
-    return { family, hookEntry: hooks(info, AT_ENTRY), underflow: hooks(info, AT_UNDERFLOW), entries };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return read(fd, family, table);
+      } catch (error) {
+        // Somebody changed its size between the two questions.
+        if (attempt === ATTEMPTS || errorCode(error) !== 'EAGAIN') throw error;
+      }
+    }
   } finally {
     closeFile(fd);
   }
@@ -63,22 +75,49 @@ export function readLegacyTable(family: Family, table: 'nat' | 'filter'): Legacy
 /** The entries in their order, chain by chain. @throws Truncated */
 export function decodeEntries({ family, entries }: LegacyTable): LegacyEntry[] {
   const found: LegacyEntry[] = [];
-  const { offsets } = LAYOUT[family];
+  const { conditions, offsets, matches } = LAYOUT[family];
   for (let offset = 0; offset < entries.length; ) {
     const both = readU32le(entries, offset + offsets);
     const [target, next] = [both & 0xffff, both >>> 16];
     if (next < offsets || offset + next > entries.length) throw new Truncated(`entry of ${next} bytes at ${offset}`);
-    found.push(decodeTarget(entries, offset, offset + target));
+    const isUnconditional =
+      entries.subarray(offset, offset + conditions).every((byte) => byte === 0) &&
+      matchesOf(entries, offset + matches, offset + target).every((name) => name === 'comment');
+    found.push({ offset, isUnconditional, ...decodeTarget(entries, offset + target) });
     offset += next;
   }
   return found;
 }
 
-function decodeTarget(entries: Uint8Array, offset: number, target: number): LegacyEntry {
-  const name = readCString(entries.subarray(target + 2, target + TARGET_HEADER - 1));
-  const data = target + TARGET_HEADER;
-  const verdict = name === '' ? readI32le(entries, data) : undefined;
-  return { offset, verdict, heads: name === 'ERROR' ? readCString(entries.subarray(data)) : undefined };
+/** The names of the matches in between. @throws Truncated */
+function matchesOf(entries: Uint8Array, begin: number, end: number): string[] {
+  const names: string[] = [];
+  for (let at = begin; at < end; ) {
+    const size = readU32le(entries, at) & 0xffff;
+    if (size < EXTENSION_HEADER) throw new Truncated(`match of ${size} bytes at ${at}`);
+    names.push(extensionName(entries, at));
+    at += size;
+  }
+  return names;
+}
+
+function decodeTarget(entries: Uint8Array, at: number): Pick<LegacyEntry, 'verdict' | 'target' | 'heads'> {
+  const target = extensionName(entries, at);
+  const data = at + EXTENSION_HEADER;
+  if (target === '') return { verdict: readI32le(entries, data), target: undefined, heads: undefined };
+  return { verdict: undefined, target, heads: target === 'ERROR' ? readCString(entries.subarray(data)) : undefined };
+}
+
+function extensionName(entries: Uint8Array, at: number): string {
+  return readCString(entries.subarray(at + 2, at + EXTENSION_HEADER - 1));
+}
+
+function read(fd: number, family: Family, table: string): LegacyTable {
+  const info = option(fd, family, GET_INFO, named(table, INFO_BYTES));
+  const size = readU32le(info, AT_SIZE);
+  const request = concat([named(table, NAME_BYTES), pack([4, size], [4, 0]), new Uint8Array(size)]);
+  const entries = option(fd, family, GET_ENTRIES, request).subarray(ENTRIES_HEADER);
+  return { family, hookEntry: hooks(info, AT_ENTRY), underflow: hooks(info, AT_UNDERFLOW), entries };
 }
 
 function option(fd: number, family: Family, name: number, buffer: Uint8Array): Uint8Array {

@@ -7,6 +7,7 @@ import type { Family } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
 import type { Log } from '../log.ts';
 import { verifyNoForeignDrop } from './foreign-drop.ts';
+import type { Drop } from './forward-drop.ts';
 import {
   ensureLegacyAccept,
   isAcceptedInLegacy,
@@ -14,13 +15,14 @@ import {
   removeLegacyAccept,
   verifySpeakable,
 } from './forward-legacy.ts';
-import { dropsInNft, ensureNftAccept, isAcceptedInNft, removeNftAccept } from './forward-nft.ts';
+import { dropInNft, ensureNftAccept, isAcceptedInNft, removeNftAccept } from './forward-nft.ts';
 import type { NodeKernel } from './kernel.ts';
 import { findLink, findLinks } from './links.ts';
 import { nftIfThere } from './nftables.ts';
 import { verifyUsable } from './xtables.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
+const PROGRAM: Record<Family, string> = { 4: 'iptables', 6: 'ip6tables' };
 
 /**
  * Accepts what the bridge forwards, wherever it would be dropped. What cannot be accepted is logged: others may have
@@ -29,9 +31,9 @@ const FAMILIES: readonly Family[] = [4, 6];
 export function ensureForwardAccept(node: NodeKernel, bridge: string, families: Iterable<Family>, log: Log): void {
   const nft = nftIfThere(node);
   for (const family of families) {
-    if (nft !== undefined && dropsInNft(nft, family)) ensureNftAccept(nft, family, bridge);
+    if (nft !== undefined && dropInNft(nft, family) !== undefined) ensureNftAccept(nft, family, bridge);
     const legacy = readLegacyForward(family, bridge);
-    if (legacy?.drops && !isAcceptedInLegacy(legacy)) acceptInLegacy(node, family, bridge, log);
+    if (legacy?.drop !== undefined && !isAcceptedInLegacy(legacy)) acceptInLegacy(node, family, bridge, log);
   }
 }
 
@@ -51,10 +53,12 @@ export function withdrawForwardAccept(node: NodeKernel, bridge: string, log: Log
 export function verifyForwardAccept(node: NodeKernel, bridge: string, families: ReadonlySet<Family>): void {
   const nft = nftIfThere(node);
   for (const family of families) {
-    if (nft !== undefined && dropsInNft(nft, family) && !isAcceptedInNft(nft, family, bridge))
-      throw missingAccept(bridge, family, 'nf_tables');
+    const drop = nft && dropInNft(nft, family);
+    if (nft !== undefined && drop !== undefined && !isAcceptedInNft(nft, family, bridge))
+      throw missingAccept(bridge, family, 'nf_tables', drop);
     const legacy = readLegacyForward(family, bridge);
-    if (legacy?.drops && !isAcceptedInLegacy(legacy)) throw missingAccept(bridge, family, 'legacy');
+    if (legacy?.drop !== undefined && !isAcceptedInLegacy(legacy))
+      throw missingAccept(bridge, family, 'legacy', legacy.drop);
   }
   verifyNoForeignDrop(node, bridge, families, 'check');
 }
@@ -63,12 +67,12 @@ export function verifyForwardAccept(node: NodeKernel, bridge: string, families: 
 export function verifyAcceptable(node: NodeKernel, bridge: string, families: ReadonlySet<Family>): void {
   for (const family of families) {
     const legacy = readLegacyForward(family, bridge);
-    if (!legacy?.drops || isAcceptedInLegacy(legacy)) continue;
+    if (legacy?.drop === undefined || isAcceptedInLegacy(legacy)) continue;
     try {
       verifySpeakable(bridge);
       verifyUsable(node, family, 'legacy');
     } catch (cause) {
-      throw notAcceptable(bridge, family, cause);
+      throw notAcceptable(bridge, family, legacy.drop, cause);
     }
   }
   verifyNoForeignDrop(node, bridge, families, 'unavailable');
@@ -89,19 +93,22 @@ function isInUse(node: NodeKernel, name: string): boolean {
   return bridge !== undefined && (bridge.carrier || findLinks(node.route, bridge.index).length > 0);
 }
 
-function missingAccept(bridge: string, family: Family, flavour: string): Fault {
-  const program = `${family === 4 ? 'iptables' : 'ip6tables'} (${flavour})`;
-  const message = `what ${bridge} forwards is dropped: the policy of FORWARD in ${program} is DROP, and the accept for ${bridge} is not there`;
-  return new Fault('check', message, {
+function missingAccept(bridge: string, family: Family, flavour: string, drop: Drop): Fault {
+  const reason = `${whatDrops(drop, `${PROGRAM[family]} (${flavour})`)}, and the accept for ${bridge} is not there`;
+  return new Fault('check', `what ${bridge} forwards is dropped: ${reason}`, {
     details: 'Something changed iptables after ADD. The next ADD on this bridge puts the accept back.',
   });
 }
 
-function notAcceptable(bridge: string, family: Family, cause: unknown): Fault {
-  const program = family === 4 ? 'iptables-legacy' : 'ip6tables-legacy';
-  const message = `what ${bridge} forwards is dropped: the policy of FORWARD in ${program} is DROP, and an accept cannot be put there: ${reasonOf(cause)}`;
-  return new Fault('unavailable', message, {
+function notAcceptable(bridge: string, family: Family, drop: Drop, cause: unknown): Fault {
+  const why = `${whatDrops(drop, `${PROGRAM[family]}-legacy`)}, and an accept cannot be put there: ${reasonOf(cause)}`;
+  return new Fault('unavailable', `what ${bridge} forwards is dropped: ${why}`, {
     cause,
     details: `${cause instanceof Fault ? cause.details : ''} Or accept it yourself, and set "forward": "off".`.trim(),
   });
+}
+
+function whatDrops(drop: Drop, program: string): string {
+  if (drop === 'policy') return `the policy of FORWARD in ${program} is DROP`;
+  return `a rule of FORWARD in ${program} drops or rejects everything`;
 }

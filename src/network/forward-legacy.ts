@@ -3,22 +3,24 @@
 import type { Family } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import { decodeEntries, type LegacyEntry, type LegacyTable } from '../netlink/xtables.ts';
-import { acceptChain, DOCKER_USER, FORWARD, RULES } from './accept-chain.ts';
+import { acceptChain, FORWARD, RULES } from './accept-chain.ts';
+import { type Drop, dropOf, type ForwardRule, placeFor } from './forward-drop.ts';
 import { findLegacyTable } from './legacy-tables.ts';
 import { type Programs, quoted, type Refusal, restore } from './xtables.ts';
 
 const NF_INET_LOCAL_IN = 1;
 const NF_INET_FORWARD = 2;
 const NF_INET_LOCAL_OUT = 3;
-/** -NF_DROP - 1, as a verdict stands in an entry. */
+/** -NF_DROP - 1, and -NF_ACCEPT - 1, as a verdict stands in an entry. */
 const DROP = -1;
+const ACCEPT = -2;
 const ATTEMPTS = 5;
 /** What iptables takes for an interface and not for a pattern, a negation or an option. */
 const PLAIN_NAME = /^[\w.][\w.:@-]*$/;
 
 export interface LegacyForward {
-  /** What no rule accepts is dropped. */
-  readonly drops: boolean;
+  /** What drops that no rule accepts. */
+  readonly drop: Drop | undefined;
   /** The chain that an accept belongs in. */
   readonly place: string;
   /** The bridge's own chain, if it is there: how many rules it has. */
@@ -34,10 +36,10 @@ export function readLegacyForward(family: Family, bridge: string): LegacyForward
   const rules = rulesOf(table);
   const policy = rules.find(({ entry }) => entry.offset === table.underflow[NF_INET_FORWARD]);
   const own = rules.filter(({ chain }) => chain === acceptChain(bridge));
-  const isLinked = rules.some(({ chain, target }) => chain === FORWARD && target === DOCKER_USER);
+  const forward = rules.filter((rule) => rule.chain === FORWARD && rule !== policy);
   return {
-    drops: policy?.entry.verdict === DROP,
-    place: isLinked ? DOCKER_USER : FORWARD,
+    drop: dropOf(forward, policy?.entry.verdict === DROP),
+    place: placeFor(forward),
     // The last one is what leads back.
     rules: own.length === 0 ? undefined : own.length - 1,
     jumps: rules.filter(({ target }) => target === acceptChain(bridge)).map(({ chain }) => chain),
@@ -97,11 +99,9 @@ export function verifySpeakable(bridge: string): void {
   });
 }
 
-interface PlacedRule {
+interface PlacedRule extends ForwardRule {
   readonly chain: string;
   readonly entry: LegacyEntry;
-  /** The chain that it jumps to. */
-  readonly target: string | undefined;
 }
 
 /** The entries with the names of their chains: those that hooks lead to, and those that an entry of their own names. */
@@ -124,7 +124,13 @@ function rulesOf(table: LegacyTable): PlacedRule[] {
     chain = starts.get(entry.offset) ?? chain;
     const { verdict } = entry;
     const target = verdict !== undefined && verdict >= 0 ? starts.get(verdict) : undefined;
-    if (entry.heads === undefined) rules.push({ chain, entry, target });
+    if (entry.heads === undefined) rules.push({ chain, entry, fate: fateOf(entry), target });
   }
   return rules;
+}
+
+function fateOf({ isUnconditional, verdict, target }: LegacyEntry): ForwardRule['fate'] {
+  if (!isUnconditional) return undefined;
+  if (verdict === DROP || target === 'REJECT') return 'drop';
+  return verdict === ACCEPT ? 'accept' : undefined;
 }

@@ -11,19 +11,23 @@ import { type Chain, createChain, decodeChain, deleteChain, getChain } from '../
 import { NF_DROP, NF_INET_FORWARD, NFPROTO_IPV4, NFPROTO_IPV6 } from '../netlink/nft/constants.ts';
 import * as expression from '../netlink/nft/expression.ts';
 import { appendRule, insertRule, listRules } from '../netlink/nft/rule.ts';
-import { decodeRule, listTableRules, type ReadRule, verdictOf } from '../netlink/nft/rule-reading.ts';
+import { decodeRule, fateOf, listTableRules, type ReadRule, verdictOf } from '../netlink/nft/rule-reading.ts';
 import { deleteRule, flushChain } from '../netlink/nft/rule-removal.ts';
 import { EBUSY, EEXIST, ENOENT } from '../sys/errno.ts';
-import { acceptChain, DOCKER_USER, FORWARD, RULES } from './accept-chain.ts';
+import { acceptChain, FORWARD, RULES } from './accept-chain.ts';
+import { type Drop, dropOf, type ForwardRule, placeFor } from './forward-drop.ts';
 import { NO_NFTABLES } from './nftables.ts';
 import { unlessRefused } from './refused.ts';
 
 const ATTEMPTS = 10;
 
-/** Whether what no rule accepts is dropped there. @throws KernelError */
-export function dropsInNft(nft: Connection, family: Family): boolean {
-  const forward = findChain(nft, tableOf(family), FORWARD);
-  return forward?.hook === NF_INET_FORWARD && forward.policy === NF_DROP;
+/** What drops there that no rule accepts, if anything does. Its rules are asked for where it has some. @throws KernelError */
+export function dropInNft(nft: Connection, family: Family): Drop | undefined {
+  const table = tableOf(family);
+  const forward = findChain(nft, table, FORWARD);
+  if (forward?.hook !== NF_INET_FORWARD) return undefined;
+  if (forward.policy === NF_DROP) return 'policy';
+  return forward.uses === 0 ? undefined : dropOf(forwardRules(nft, table), false);
 }
 
 /** Puts the accept in, once for the bridge, whoever else does the same. @throws KernelError */
@@ -68,7 +72,7 @@ function findChain(nft: Connection, table: Table, name: string): Chain | undefin
 function creation(nft: Connection, table: Table, bridge: string): Request[] {
   const name = acceptChain(bridge);
   const expressions = [expression.counter(), expression.jumpTo(name)];
-  const jump = { table, chain: placeIn(nft, table), expressions, comment: commentFor(bridge) };
+  const jump = { table, chain: placeFor(forwardRules(nft, table)), expressions, comment: commentFor(bridge) };
   return [createChain(table, name), ...accepts(table, bridge), insertRule(jump)];
 }
 
@@ -90,9 +94,9 @@ function accepts(table: Table, bridge: string): Request[] {
   });
 }
 
-function placeIn(nft: Connection, table: Table): string {
-  const rules = query(nft, listRules(table, FORWARD)).map(decodeRule);
-  return rules.some((rule) => verdictOf(rule)?.chain === DOCKER_USER) ? DOCKER_USER : FORWARD;
+function forwardRules(nft: Connection, table: Table): ForwardRule[] {
+  const rules = unlessRefused([ENOENT], () => query(nft, listRules(table, FORWARD))) ?? [];
+  return rules.map(decodeRule).map((rule) => ({ fate: fateOf(rule), target: verdictOf(rule)?.chain }));
 }
 
 function jumpsTo(nft: Connection, table: Table, name: string): ReadRule[] {

@@ -73,6 +73,42 @@ e2e('forwarding where iptables drops', (artifact) => {
       expect(FAMILIES.map((family) => saved(node.ns, flavour, family))).toEqual(before);
     });
 
+    test.each([
+      ['REJECT', ['-j', 'REJECT']],
+      ['DROP, commented', ['-m', 'comment', '--comment', 'the last one', '-j', 'DROP']],
+    ])('by a rule at the end: %s: is accepted before it, told by CHECK when it is gone, and put back', (_, last) => {
+      using node = createNode({ outside: true });
+      for (const name of ['iptables', 'ip6tables']) setSysctl(node.ns, `net/bridge/bridge-nf-call-${name}`, 1);
+      const rule = (...words: string[]) => iptables(node.ns, flavour, '-A', 'FORWARD', ...words);
+      const load = () => {
+        iptables(node.ns, flavour, '-F');
+        iptables(node.ns, flavour, '-X');
+        rule('-m', 'conntrack', '--ctstate', 'RELATED,ESTABLISHED', '-j', 'ACCEPT');
+        rule(...last);
+      };
+      load();
+      const before = FAMILIES.map((family) => saved(node.ns, flavour, family));
+      const pods = runtime(node, artifact, network(node));
+      const [one, two, three] = [node.container(), node.container(), node.container()];
+      for (const container of [one, two]) succeeded(pods.add(container));
+      expect(sorted(mine(node.ns, flavour))).toEqual(accepted('FORWARD'));
+      expect(reaches(one.ns, true)).toEqual([true, true, true, true]);
+      succeeded(pods.check(one));
+      succeeded(pods.status());
+      load();
+      expect(reaches(one.ns, true, 1)).toEqual([false, false, false, false]);
+      expect(failed(pods.check(one))).toMatchObject({
+        code: 105,
+        msg: expect.stringMatching(
+          /^what cni0 forwards is dropped: a rule of FORWARD in iptables .* drops or rejects everything, and the accept for cni0 is not there/,
+        ),
+      });
+      succeeded(pods.add(three));
+      expect(reaches(one.ns, true)).toEqual([true, true, true, true]);
+      for (const container of [one, two, three]) succeeded(pods.del(container));
+      expect(FAMILIES.map((family) => saved(node.ns, flavour, family))).toEqual(before);
+    });
+
     test('is left to others where it is told to: nothing gets through', () => {
       using node = droppingNode(flavour, false);
       const pods = runtime(node, artifact, network(node, { forward: 'off' }));
@@ -261,6 +297,14 @@ e2e('forwarding where iptables drops', (artifact) => {
     succeeded(pods.check(container));
     succeeded(pods.status());
     succeeded(runtime(node, artifact, network(node, { forward: 'off' })).status());
+  });
+
+  test('a table of the older iptables that somebody changes while it is read is read again', () => {
+    using node = droppingNode('legacy', false);
+    const changed = traced(node, artifact, '-e trace=getsockopt -e inject=getsockopt:error=EAGAIN:when=2');
+    succeeded(runtime(node, changed.artifact, network(node)).add(node.container()));
+    expect(changed.lines().join('\n')).toContain('EAGAIN');
+    expect(sorted(mine(node.ns, 'legacy'))).toEqual(accepted('FORWARD'));
   });
 
   test('a list of tables that may not be read, as in a user namespace, is no obstacle', () => {

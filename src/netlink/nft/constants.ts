@@ -122,6 +122,9 @@ export const NFTA_BITWISE_LEN = 3;
 export const NFTA_BITWISE_MASK = 4;
 export const NFTA_BITWISE_XOR = 5;
 
+/** NFTA_MATCH_NAME and NFTA_TARGET_NAME. */
+export const NFTA_EXTENSION_NAME = 1;
+
 export const NFTA_CT_KEY = 2;
 export const NFT_CT_STATE = 0;
 export const NFT_CT_STATUS = 2;

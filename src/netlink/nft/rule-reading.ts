@@ -58,6 +58,27 @@ export function verdictOf({ expressions }: Pick<ReadRule, 'expressions'>): Verdi
   return undefined;
 }
 
+/** Steps that match nothing and decide nothing. */
+const PASSED_BY = ['counter', 'log'];
+
+/** What the rule does to every packet; undefined where that depends on the packet, or where the packet goes on. */
+export function fateOf({ expressions }: Pick<ReadRule, 'expressions'>): 'accept' | 'drop' | undefined {
+  const [step, ...more] = expressions.filter((one) => !isPassedBy(one));
+  if (step === undefined || more.length > 0) return undefined;
+  if (step.name === 'reject' || isExtension(step, 'target', 'REJECT')) return 'drop';
+  const code = verdictOf({ expressions: [step] })?.code;
+  return code === nft.NF_DROP ? 'drop' : code === nft.NF_ACCEPT ? 'accept' : undefined;
+}
+
+function isPassedBy(step: ReadExpression): boolean {
+  return PASSED_BY.includes(step.name) || isExtension(step, 'match', 'comment');
+}
+
+/** A match or a target of iptables, which nf_tables knows by name alone. */
+function isExtension({ name, data }: ReadExpression, kind: 'match' | 'target', extension: string): boolean {
+  return name === kind && textAt(data, nft.NFTA_EXTENSION_NAME) === extension;
+}
+
 function decodeExpression(attributes: Attributes): ReadExpression {
   const name = textAt(attributes, nft.NFTA_EXPR_NAME) ?? '';
   return { name, data: nested(attributes, nft.NFTA_EXPR_DATA) };

@@ -46,6 +46,15 @@ const DROPPING: [string, string][] = [
     table('drop', 'jump d', into('d', 'iifname "docker0" accept ; ip saddr 10.0.0.0/8 return')),
   ],
   ['a chain rejects everything', table('accept', 'goto d', into('d', 'ct state established accept ; reject'))],
+  [
+    'as firewalld ends its chain',
+    table(
+      'accept',
+      'ct state { established, related } accept ; ct status dnat accept ; iifname "lo" accept ; ct state invalid drop ; ' +
+        'ip6 daddr { ::/96 } reject with icmpv6 addr-unreachable ; jump d ; reject with icmpx admin-prohibited',
+      into('d', 'iifname "docker0" oifname "eth0" accept ; iifname "docker0" reject with icmpx admin-prohibited'),
+    ),
+  ],
   ['a table of one family', table('drop', '').replace('inet', 'ip6')],
 ];
 

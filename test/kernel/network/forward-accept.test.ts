@@ -5,6 +5,7 @@ import { type Connection, closeConnection, connect } from '../../../src/netlink/
 import {
   NFNL_SUBSYS_NFTABLES,
   NFT_MSG_GETCHAIN,
+  NFT_MSG_GETRULE,
   NFT_MSG_NEWCHAIN,
   NFT_MSG_NEWRULE,
 } from '../../../src/netlink/nft/constants.ts';
@@ -15,7 +16,7 @@ import {
   readLegacyForward,
   removeLegacyAccept,
 } from '../../../src/network/forward-legacy.ts';
-import { dropsInNft, ensureNftAccept, isAcceptedInNft, removeNftAccept } from '../../../src/network/forward-nft.ts';
+import { dropInNft, ensureNftAccept, isAcceptedInNft, removeNftAccept } from '../../../src/network/forward-nft.ts';
 import { iptables, savedRules } from '../../support/iptables.ts';
 import { createNetns, exec, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
@@ -63,8 +64,19 @@ describeOnKernel('over nf_tables', () => {
     withNft(ns, (nft) => {
       const seen: number[][] = [];
       const spied = spyOn(nft, (_, types) => void seen.push([...types]));
-      expect(dropsInNft(spied, 4)).toBe(false);
+      expect(dropInNft(spied, 4)).toBeUndefined();
       expect(seen).toEqual([[typeOf(NFT_MSG_GETCHAIN)]]);
+    });
+  });
+
+  test('is asked for with one message more where there are rules, none of which drops', () => {
+    using ns = createNetns();
+    iptables(ns, 'nft', '-A', 'FORWARD', '-i', 'docker0', '-j', 'DROP');
+    withNft(ns, (nft) => {
+      const seen: number[][] = [];
+      const spied = spyOn(nft, (_, types) => void seen.push([...types]));
+      expect(dropInNft(spied, 4)).toBeUndefined();
+      expect(seen).toEqual([[typeOf(NFT_MSG_GETCHAIN)], [typeOf(NFT_MSG_GETRULE)]]);
     });
   });
 
@@ -74,7 +86,7 @@ describeOnKernel('over nf_tables', () => {
     withNft(ns, (nft) => {
       const seen: number[][] = [];
       const spied = spyOn(nft, (_, types) => void seen.push([...types]));
-      expect(dropsInNft(spied, 4)).toBe(true);
+      expect(dropInNft(spied, 4)).toBe('policy');
       ensureNftAccept(spied, 4, 'cni0');
       expect(seen).toEqual([[typeOf(NFT_MSG_GETCHAIN)], [typeOf(NFT_MSG_GETCHAIN)]]);
     });
@@ -117,6 +129,51 @@ describeOnKernel('over nf_tables', () => {
   });
 });
 
+/** Rules of FORWARD, in their order, and what drops. */
+const RULES: [string[], 'policy' | 'rule' | undefined][] = [
+  [['-j REJECT'], 'rule'],
+  [['-j DROP'], 'rule'],
+  [['-m comment --comment "the last one" -j REJECT'], 'rule'],
+  [['-i docker0 -j ACCEPT', '-m conntrack --ctstate ESTABLISHED -j ACCEPT', '-j LOG', '-j REJECT'], 'rule'],
+  [['-j DROP', '-i docker0 -j ACCEPT'], 'rule'],
+  [['-i docker0 -j DROP', '-p tcp -j REJECT', '! -i docker0 -j DROP', '-m mark --mark 1 -j DROP'], undefined],
+  [['-j ACCEPT', '-j DROP'], undefined],
+  [['-j MINE'], undefined],
+];
+
+describe.each(['nft', 'legacy'] as const)('what drops in FORWARD (%s)', (flavour) => {
+  describeOnKernel('IPv4 and IPv6', () => {
+    test.each(RULES)('%j: %s', (rules, expected) => {
+      using ns = createNetns();
+      const lines = ['*filter', ':FORWARD ACCEPT [0:0]', ':MINE - [0:0]', '-A MINE -j DROP'];
+      const text = [...lines, ...rules.map((rule) => `-A FORWARD ${rule}`), 'COMMIT', ''].join('\n');
+      for (const family of [4, 6] as const) {
+        exec(ns, [`${family === 4 ? 'iptables' : 'ip6tables'}-${flavour}-restore`], { stdin: text });
+        const found =
+          flavour === 'nft'
+            ? withNft(ns, (nft) => dropInNft(nft, family))
+            : inside(ns, () => readLegacyForward(family, 'cni0'))?.drop;
+        expect(found).toBe(expected);
+      }
+    });
+
+    test('is overcome before it: DOCKER-USER is no place for it where FORWARD drops before it leads there', () => {
+      using ns = createNetns();
+      for (const [place, rules] of [
+        ['FORWARD', ['-A FORWARD -j REJECT', '-A FORWARD -j DOCKER-USER']],
+        ['DOCKER-USER', ['-A FORWARD -j DOCKER-USER', '-A FORWARD -j REJECT']],
+      ] as const) {
+        const text = ['*filter', ':FORWARD ACCEPT [0:0]', ':DOCKER-USER - [0:0]', ...rules, 'COMMIT', ''].join('\n');
+        exec(ns, [`iptables-${flavour}-restore`], { stdin: text });
+        if (flavour === 'nft') ensure(ns);
+        else inside(ns, () => ensureLegacyAccept(PROGRAMS, 4, 'cni0'));
+        const first = savedRules(ns, flavour, 4, 'filter').find((rule) => rule.startsWith(`-A ${place} `));
+        expect(first).toMatch(new RegExp(`^-A ${place} (-m comment .*)?-j ${CHAIN}$`));
+      }
+    });
+  });
+});
+
 describeOnKernel('of the older iptables', () => {
   const read = (ns: Netns, family: 4 | 6 = 4) => inside(ns, () => readLegacyForward(family, 'cni0'));
   const ensureIn = (ns: Netns, family: 4 | 6 = 4) => inside(ns, () => ensureLegacyAccept(PROGRAMS, family, 'cni0'));
@@ -131,14 +188,14 @@ describeOnKernel('of the older iptables', () => {
     test('its policy, its chains and the ways between them are read as they are', () => {
       using ns = createNetns();
       iptables(ns, 'legacy', '-P', 'FORWARD', 'ACCEPT');
-      expect(read(ns, family)).toEqual({ drops: false, place: 'FORWARD', rules: undefined, jumps: [] });
+      expect(read(ns, family)).toEqual({ drop: undefined, place: 'FORWARD', rules: undefined, jumps: [] });
       iptables(ns, 'legacy', '-P', 'FORWARD', 'DROP');
       iptables(ns, 'legacy', '-N', 'DOCKER-USER');
-      expect(read(ns, family)).toMatchObject({ drops: true, place: 'FORWARD' });
+      expect(read(ns, family)).toMatchObject({ drop: 'policy', place: 'FORWARD' });
       iptables(ns, 'legacy', '-A', 'FORWARD', '-p', 'tcp', '-m', 'comment', '--comment', 'x', '-j', 'DOCKER-USER');
-      expect(read(ns, family)).toMatchObject({ drops: true, place: 'DOCKER-USER' });
+      expect(read(ns, family)).toMatchObject({ drop: 'policy', place: 'DOCKER-USER' });
       ensureIn(ns, family);
-      const whole = { drops: true, place: 'DOCKER-USER', rules: 2, jumps: ['DOCKER-USER'] };
+      const whole = { drop: 'policy' as const, place: 'DOCKER-USER', rules: 2, jumps: ['DOCKER-USER'] };
       expect(read(ns, family)).toEqual(whole);
       exec(ns, [`${family === 4 ? 'iptables' : 'ip6tables'}-legacy`, '-F', family === 4 ? 'DOCKER-USER' : CHAIN]);
       const left = read(ns, family);
@@ -154,6 +211,6 @@ describeOnKernel('of the older iptables', () => {
     using ns = createNetns();
     const rules = Array.from({ length: 2000 }, (_, at) => `-A INPUT -s 10.0.${at >> 8}.${at & 255} -j ACCEPT\n`);
     exec(ns, ['iptables-legacy-restore'], { stdin: `*filter\n:FORWARD DROP [0:0]\n${rules.join('')}COMMIT\n` });
-    expect(read(ns)).toMatchObject({ drops: true, place: 'FORWARD' });
+    expect(read(ns)).toMatchObject({ drop: 'policy', place: 'FORWARD' });
   });
 });

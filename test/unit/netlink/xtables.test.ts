@@ -8,6 +8,9 @@ const table = (family: 4 | 6, entries: Uint8Array): LegacyTable => ({ family, en
 /** INPUT's policy, the jump and the policy of FORWARD, OUTPUT's policy, then MINE, its rule and its end, the end of all. */
 const VERDICTS = (jump: number) => [-2, jump, -1, -2, undefined, -2, -5, undefined];
 
+/** -i cni0 is the only condition. */
+const CONDITIONS = [true, true, true, true, true, false, true, true];
+
 describe.each([
   [4, [0, 152, 304, 456, 608, 784, 936, 1088], 784],
   [6, [0, 208, 416, 624, 832, 1064, 1272, 1480], 1064],
@@ -19,6 +22,8 @@ describe.each([
     expect(decoded.map(({ offset }) => offset)).toEqual([...offsets]);
     expect(decoded.map(({ verdict }) => verdict)).toEqual(VERDICTS(jump));
     expect(decoded.flatMap(({ heads }) => heads ?? [])).toEqual(['MINE', 'ERROR']);
+    expect(decoded.map(({ target }) => target)).toEqual([...Array(4), 'ERROR', ...Array(2), 'ERROR']);
+    expect(decoded.map(({ isUnconditional }) => isUnconditional)).toEqual(CONDITIONS);
   });
 
   test('that are cut short, or lead nowhere, are refused', () => {

@@ -9,13 +9,14 @@ import type { Link } from '../netlink/route/link.ts';
 import { ensureNoLinkLocalLearning } from '../network/link-local-learning.ts';
 import { findLinks } from '../network/links.ts';
 import { ensureGuard, isGuardWhole, removeGuard, restoreGuard } from '../network/mac-guard.ts';
-import { type Masqueraded, restoreMasquerade } from '../network/masquerade.ts';
-import { isWholeMasquerade, masquerade, unmasquerade } from '../network/masquerade-backend.ts';
+import type { Masqueraded } from '../network/masquerade.ts';
+import { masquerade, restoreMasquerading, unmasquerade } from '../network/masquerade-backend.ts';
 import { hostVethName } from '../network/names.ts';
+import { hasNftables } from '../network/nftables.ts';
 import type { AddCall } from './add-call.ts';
 import { guardEntry, recordedGuard, removeRecordedGuard } from './guard.ts';
 import { mainHost } from './host.ts';
-import { masqueradeEntry, recordedMasquerade, removeRecordedMasquerade } from './traces.ts';
+import { isBeingMade, masqueradeEntry, recordedMasquerade, removeRecordedMasquerade } from './traces.ts';
 
 /** Holds the container to its MAC. Called before its interface is up. @throws KernelError, Fault `io` */
 export function guardContainer(call: AddCall, bridge: Link, mac: Uint8Array): void {
@@ -35,14 +36,17 @@ export function masqueradeAddress(call: AddCall, address: Cidr): void {
   const { backend } = call.settings;
   const entry = masqueradeEntry(request, address);
   undo.push('remove the masquerading', () => unmasquerade(node, backend, entry));
-  masquerade(node, backend, entry);
-  if (isWholeMasquerade(node, backend, entry)) return;
-  restoreLive(call, (records) => restoreMasquerade(node.nft(), [entry, ...records.flatMap(filteredMasquerade)]));
+  if (masquerade(node, backend, entry)) return;
+  restoreLive(call, (records) => restoreMasquerading(node, backend, entry, masqueradeOf(call, records)));
 }
 
-/** What iptables masquerades does not lie in our sets. */
-function filteredMasquerade(record: AttachmentRecord): Masqueraded[] {
-  return record.notes?.backend === 'iptables' ? [] : recordedMasquerade(record);
+/** What of them lies where this network's addresses are masqueraded. */
+function masqueradeOf({ node, settings }: AddCall, records: readonly AttachmentRecord[]): Masqueraded[] {
+  const isAsked = settings.backend === 'iptables';
+  const same = records.filter(({ notes }) => (notes?.backend === 'iptables') === isAsked);
+  // A rule of iptables would be there twice: the process that makes the attachment puts it in, too.
+  const made = isAsked || !hasNftables(node) ? same.filter((record) => !isBeingMade(record)) : same;
+  return made.flatMap(recordedMasquerade);
 }
 
 /** For the others: a veth dies with its netns, so an attachment whose host veth is there is alive. */

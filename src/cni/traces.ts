@@ -7,6 +7,7 @@ import type { Masqueraded } from '../network/masquerade.ts';
 import { type Backend, unmasquerade } from '../network/masquerade-backend.ts';
 import { ownerText } from '../network/names.ts';
 import { removeStrayMasquerade, straysOf } from '../network/stray-masquerade.ts';
+import { statPath } from '../sys/stat.ts';
 
 /** What the main plugin notes in a record. */
 export interface Notes {
@@ -31,6 +32,14 @@ export function backendNote(backend: Backend): Pick<Notes, 'backend'> {
 /** The process of a record that the main plugin wrote. */
 export function recordedProcess({ notes }: AttachmentRecord): number | undefined {
   return typeof notes?.process === 'number' ? notes.process : undefined;
+}
+
+/** Whether that process still runs: not another one that has its number by now, but this very program. */
+export function isBeingMade(record: AttachmentRecord): boolean {
+  const pid = recordedProcess(record);
+  const program = pid === undefined ? undefined : statPath(`/proc/${pid}/exe`);
+  const own = statPath('/proc/self/exe');
+  return program !== undefined && program.inode === own?.inode && program.device === own.device;
 }
 
 export function masqueradeEntry({ network, containerId, ifName }: Attachment, address: Cidr): Masqueraded {

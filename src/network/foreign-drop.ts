@@ -9,10 +9,11 @@ import type { Connection } from '../netlink/connection.ts';
 import { query, type Table } from '../netlink/nft/batch.ts';
 import { type Chain, decodeChain, listChains } from '../netlink/nft/chain.ts';
 import * as nft from '../netlink/nft/constants.ts';
-import { decodeRule, listTableRules, type ReadRule } from '../netlink/nft/rule-reading.ts';
+import { decodeRule, listTableRules } from '../netlink/nft/rule-reading.ts';
 import { decodeElements, listElements } from '../netlink/nft/set.ts';
 import { ENOENT } from '../sys/errno.ts';
 import { FORWARD } from './accept-chain.ts';
+import { grouped } from './grouped.ts';
 import type { NodeKernel } from './kernel.ts';
 import { NO_NFTABLES, nftIfThere } from './nftables.ts';
 import { unlessRefused } from './refused.ts';
@@ -62,12 +63,7 @@ function drops(connection: Connection, { table, name, policy }: Chain, bridge: s
 
 function rulesetOf(connection: Connection, table: Table): Ruleset {
   const rules = unlessRefused([ENOENT], () => query(connection, listTableRules(table))) ?? [];
-  const byChain = new Map<string, ReadRule[]>();
-  for (const rule of rules.map(decodeRule)) {
-    const list = byChain.get(rule.chain);
-    if (list === undefined) byChain.set(rule.chain, [rule]);
-    else list.push(rule);
-  }
+  const byChain = grouped(rules.map(decodeRule), ({ chain }) => chain);
   return {
     rulesOf: (chain) => byChain.get(chain) ?? [],
     keysOf: (name) => {

@@ -6,16 +6,19 @@
  *   -A TRESTLE-… -s ADDRESS ! -d MULTICAST -m comment --comment "NETWORK/CONTAINER/INTERFACE" -j MASQUERADE
  */
 
-import { type Cidr, formatCidr, networkOf } from '../address/cidr.ts';
+import { formatCidr, networkOf } from '../address/cidr.ts';
 import { hashHex } from '../address/hash.ts';
 import { BITS, type Family, formatIp } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
+import { grouped } from './grouped.ts';
 import type { Masqueraded } from './masquerade.ts';
 import { commentOf, type Programs, quoted, type Refusal, restore, savedRules, type TableChanges } from './xtables.ts';
 
 const MULTICAST: Record<Family, string> = { 4: '224.0.0.0/4', 6: 'ff00::/8' };
 const ATTEMPTS = 5;
-const RESTORE = 'The iptables rules were changed or flushed; deleting and adding the attachment restores them.';
+const RESTORE =
+  'The iptables rules were changed or flushed. Where nothing leads to the chain any more, the next ADD on this network ' +
+  'restores what all its containers need; deleting and adding this one does, too.';
 
 /** The comment of the rule that leads to a network's chain. */
 export function networkComment(network: string): string {
@@ -23,16 +26,26 @@ export function networkComment(network: string): string {
 }
 
 /**
- * Adds the address's rule; creates the chain around it where that is missing. One process where it is there, and never
- * half of it. @throws Fault
+ * Adds the address's rule, where its chain is there and led to: one process, and never half of it.
+ * @returns whether it was; otherwise nothing is changed, see `restoreIptablesMasquerade`. @throws Fault
  */
-export function ensureIptablesMasquerade(programs: Programs, entry: Masqueraded): void {
-  const rules = rulesOf(entry);
+export function addIptablesMasquerade(programs: Programs, entry: Masqueraded): boolean {
+  return addition(programs, entry) === undefined;
+}
+
+/**
+ * Makes the entry's chain with what others that are alive need in it, and those of their chains that nothing leads to any more:
+ * the first time, or after somebody flushed the table. @throws Fault
+ */
+export function restoreIptablesMasquerade(programs: Programs, entry: Masqueraded, live: readonly Masqueraded[]): void {
+  const chains = grouped([entry, ...live], chainOf);
+  for (const [chain, entries] of chains) if (chain !== chainOf(entry)) makeChain(programs, entries);
+  const own = chains.get(chainOf(entry)) ?? [entry];
   let refusal: Refusal | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (change(programs, entry, [`-A ${rules.address}`]) === undefined) return;
-    // Another process may create or remove the chain at the same time: either is refused as a whole, and tried again.
-    refusal = change(programs, entry, [`-N ${rules.chain}`, `-A ${rules.jump}`, `-A ${rules.address}`]);
+    if (makeChain(programs, own)) return;
+    // Another process was first.
+    refusal = addition(programs, entry);
     if (refusal === undefined) return;
   }
   throw refusal?.fault;
@@ -70,18 +83,37 @@ interface Rules {
   readonly address: string;
 }
 
-function rulesOf({ network, address, owner }: Masqueraded): Rules {
+function rulesOf(entry: Masqueraded): Rules {
+  const { network, address, owner } = entry;
   const { family } = address.ip;
   const subnet = formatCidr(networkOf(address));
-  const chain = chainOf(network, address);
+  const chain = chainOf(entry);
   const outside = `-s ${subnet} ! -d ${subnet}`;
   const jump = `POSTROUTING ${outside} -m comment --comment ${quoted(networkComment(network))} -j ${chain}`;
   const source = `-s ${formatIp(address.ip)}/${BITS[family]} ! -d ${MULTICAST[family]}`;
   return { chain, jump, address: `${chain} ${source} -m comment --comment ${quoted(owner)} -j MASQUERADE` };
 }
 
+/** Refused where the chain is missing, or nothing leads to it. */
+function addition(programs: Programs, entry: Masqueraded): Refusal | undefined {
+  const { jump, address } = rulesOf(entry);
+  return change(programs, entry, [`-C ${jump}`, `-A ${address}`]);
+}
+
+/**
+ * Makes a chain with all its rules. One that is there and that nothing leads to has been flushed, and is removed with the
+ * same stroke; one that is led to cannot be, so that of several processes one makes it. @returns whether it was this one
+ */
+function makeChain(programs: Programs, entries: readonly [Masqueraded, ...Masqueraded[]]): boolean {
+  const [first] = entries;
+  const { chain, jump } = rulesOf(first);
+  const made = [`-N ${chain}`, `-A ${jump}`, ...entries.map((entry) => `-A ${rulesOf(entry).address}`)];
+  if (change(programs, first, made) === undefined) return true;
+  return change(programs, first, [`-F ${chain}`, `-X ${chain}`, ...made]) === undefined;
+}
+
 /** 24 characters; iptables takes 28. */
-function chainOf(network: string, address: Cidr): string {
+function chainOf({ network, address }: Masqueraded): string {
   return `TRESTLE-${hashHex('masquerade', network, formatCidr(networkOf(address)))}`;
 }
 
@@ -98,8 +130,9 @@ function nat(commands: readonly string[]): TableChanges {
   return { table: 'nat', commands };
 }
 
-function isPresent(programs: Programs, { network, address, owner }: Masqueraded): boolean {
-  const chain = chainOf(network, address);
+function isPresent(programs: Programs, entry: Masqueraded): boolean {
+  const { address, owner } = entry;
+  const chain = chainOf(entry);
   const rules = savedRules(programs, address.ip.family, 'default', 'nat');
   const source = ` -s ${formatIp(address.ip)}/`;
   return rules.some((rule) => rule.startsWith(`-A ${chain} `) && rule.includes(source) && commentOf(rule) === owner);

@@ -2,13 +2,19 @@
 
 import type { Family } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
-import { ensureIptablesMasquerade, removeIptablesMasquerade, verifyIptablesMasquerade } from './iptables-masquerade.ts';
+import {
+  addIptablesMasquerade,
+  removeIptablesMasquerade,
+  restoreIptablesMasquerade,
+  verifyIptablesMasquerade,
+} from './iptables-masquerade.ts';
 import type { NodeKernel } from './kernel.ts';
 import {
   ensureMasquerade,
   isMasqueradeWhole,
   type Masqueraded,
   removeMasquerade,
+  restoreMasquerade,
   verifyMasquerade,
 } from './masquerade.ts';
 import { hasNftables, mayLackNftables } from './nftables.ts';
@@ -17,19 +23,31 @@ import { verifyUsable } from './xtables.ts';
 /** `auto`: nftables where the kernel has it, otherwise iptables. */
 export type Backend = 'nftables' | 'iptables' | 'auto';
 
-/** @throws Fault `unsupported` where the backend cannot be had, KernelError */
-export function masquerade(node: NodeKernel, backend: Backend, entry: Masqueraded): void {
-  choose(node, backend, {
-    nftables: () => ensureMasquerade(node.nft(), entry),
-    iptables: () => ensureIptablesMasquerade(node, entry),
+/**
+ * Masquerades the address. @returns false where somebody flushed what is around it, or nobody has made it yet: others, and
+ * with iptables this one too, lack what they need then, see `restoreMasquerading`.
+ * @throws Fault `unsupported` where the backend cannot be had, KernelError
+ */
+export function masquerade(node: NodeKernel, backend: Backend, entry: Masqueraded): boolean {
+  return choose(node, backend, {
+    nftables: () => {
+      ensureMasquerade(node.nft(), entry);
+      return isMasqueradeWhole(node.nft(), entry);
+    },
+    iptables: () => addIptablesMasquerade(node, entry),
   });
 }
 
-/** Whether nothing around it was flushed from nftables. What iptables holds, CHECK alone looks at. @throws KernelError */
-export function isWholeMasquerade(node: NodeKernel, backend: Backend, entry: Masqueraded): boolean {
-  return choose(node, backend, {
-    nftables: () => isMasqueradeWhole(node.nft(), entry),
-    iptables: () => true,
+/** Makes what is missing, for the entry and for others that are alive. @throws Fault, KernelError */
+export function restoreMasquerading(
+  node: NodeKernel,
+  backend: Backend,
+  entry: Masqueraded,
+  live: readonly Masqueraded[],
+): void {
+  choose(node, backend, {
+    nftables: () => restoreMasquerade(node.nft(), [entry, ...live]),
+    iptables: () => restoreIptablesMasquerade(node, entry, live),
   });
 }
 

@@ -9,6 +9,7 @@ import * as sets from '../netlink/nft/set.ts';
 import { ENOENT } from '../sys/errno.ts';
 import { isWhole, missingRule, placeElements, restoreBranch } from './branch.ts';
 import { collectElements, missingElement, type OwnedElement, passing, removeElement, removeOwned } from './elements.ts';
+import { grouped } from './grouped.ts';
 import { addressKey, masqueradeBranch, masqueradeSet, mayBelongTo, TABLE } from './masquerade-rule.ts';
 
 /** An address that is masqueraded when it talks to anything outside its subnet. */
@@ -41,13 +42,8 @@ export function isMasqueradeWhole(connection: Connection, { network, address }: 
 
 /** Makes what is missing of sets, rules and elements. @throws KernelError */
 export function restoreMasquerade(connection: Connection, entries: readonly Masqueraded[]): void {
-  const bySet = new Map<string, Masqueraded[]>();
-  for (const entry of entries) {
-    const { name } = masqueradeSet(entry.network, entry.address);
-    bySet.set(name, [...(bySet.get(name) ?? []), entry]);
-  }
-  for (const group of bySet.values()) {
-    const { network, address } = group[0] as Masqueraded;
+  for (const group of grouped(entries, ({ network, address }) => masqueradeSet(network, address).name).values()) {
+    const [{ network, address }] = group;
     restoreBranch(connection, masqueradeBranch(network, address), group.map(elementOf));
   }
 }

@@ -23,6 +23,11 @@ function eachFlavour(artifact: Artifact, body: (flavour: Flavour, found: Artifac
 }
 
 const rulesOf = (ns: Netns, flavour: Flavour) => FAMILIES.flatMap((family) => savedRules(ns, flavour, family, 'nat'));
+/** The comments of the addresses' rules, of both families. */
+const ownersOf = (ns: Netns, flavour: Flavour) =>
+  rulesOf(ns, flavour)
+    .flatMap((rule) => /--comment "(pods\/[^"]*)"/.exec(rule)?.[1] ?? [])
+    .sort();
 const withoutHash = (rules: readonly string[]) => rules.map((rule) => rule.replace(/TRESTLE-[0-9a-f]{16}/, 'CHAIN'));
 
 e2e('masquerading through iptables', (artifact) => {
@@ -106,6 +111,72 @@ e2e('masquerading through iptables', (artifact) => {
       const error = failed(pods.check(container));
       expect(error).toMatchObject({ code: 105, msg: expect.stringMatching(message) });
       succeeded(pods.del(container));
+    });
+
+    test.each([
+      ['all rules of nat', ['-F']],
+      ['all rules and chains of nat', ['-F', '-X']],
+      ['the way to the chains', ['-F POSTROUTING']],
+    ])('flushed by somebody comes back with the next ADD, for all: %s', async (_, flushes) => {
+      using node = createNode({ outside: true });
+      const pods = runtime(node, found, network(node, BY_IPTABLES));
+      const live = [node.container(), node.container()] as const;
+      const [deleted, next] = [node.container(), node.container()];
+      for (const container of [...live, deleted]) succeeded(pods.add(container));
+      for (const words of flushes) iptables(node.ns, flavour, '-t', 'nat', ...words.split(' '));
+      succeeded(pods.del(deleted));
+      expect(failed(pods.check(live[0]))).toMatchObject({
+        code: 105,
+        details: expect.stringContaining('the next ADD on this network restores'),
+      });
+      succeeded(pods.add(next));
+      for (const container of [...live, next]) succeeded(pods.check(container));
+      expect(ownersOf(node.ns, flavour)).toEqual(
+        [...live, next].flatMap(({ id }) => [`pods/${id}/eth0`, `pods/${id}/eth0`]).sort(),
+      );
+      using server = await sourceServer(node.outside);
+      for (const family of FAMILIES) {
+        const target = { address: OUTSIDE_ADDRESS[family], port: server.port };
+        for (const { ns } of [...live, next]) expect(seenFrom(ns, target)).toBe(NODE_ADDRESS[family]);
+      }
+      for (const container of [...live, next]) succeeded(pods.del(container));
+      expect(rulesOf(node.ns, flavour)).toEqual([]);
+    });
+
+    test('flushed while many are added comes back once for each', async () => {
+      using node = createNode();
+      const pods = runtime(node, found, network(node, BY_IPTABLES));
+      const live = Array.from({ length: 3 }, () => node.container());
+      for (const container of live) succeeded(pods.add(container));
+      for (const words of [['-F'], ['-F', 'POSTROUTING']]) {
+        iptables(node.ns, flavour, '-t', 'nat', ...words);
+        const next = Array.from({ length: 4 }, () => node.container());
+        for (const outcome of await Promise.all(next.map((container) => pods.addAsync(container)))) succeeded(outcome);
+        live.push(...next);
+        for (const container of live) succeeded(pods.check(container));
+        expect(ownersOf(node.ns, flavour)).toEqual(
+          live.flatMap(({ id }) => [`pods/${id}/eth0`, `pods/${id}/eth0`]).sort(),
+        );
+      }
+      for (const outcome of await Promise.all(live.map((one) => pods.delAsync(one)))) succeeded(outcome);
+      expect(rulesOf(node.ns, flavour)).toEqual([]);
+    });
+
+    test('flushed comes back for another subnet of the network too', () => {
+      using node = createNode();
+      const [one, two, three] = [node.container(), node.container(), node.container()];
+      const from = (subnet: string) =>
+        runtime(node, found, network(node, { ...BY_IPTABLES, isDefaultGateway: false, ipam: ipam(node, [subnet]) }));
+      const [older, newer] = [from('10.91.0.0/24'), from('10.92.0.0/24')];
+      succeeded(older.add(one));
+      succeeded(newer.add(two));
+      const whole = rulesOf(node.ns, flavour).sort();
+      iptables(node.ns, flavour, '-t', 'nat', '-F');
+      succeeded(newer.add(three));
+      succeeded(older.check(one));
+      succeeded(newer.check(two));
+      succeeded(newer.del(three));
+      expect(rulesOf(node.ns, flavour).sort()).toEqual(whole);
     });
 
     test.each(['-j', 'a"b', '--help', "it's", '`id`', '$(id)'])(

@@ -1,7 +1,11 @@
 /** Masquerading through iptables, function by function: what each leaves, and what is found without a record. */
 
 import { describe, expect, test } from 'bun:test';
-import { ensureIptablesMasquerade, removeIptablesMasquerade } from '../../../src/network/iptables-masquerade.ts';
+import {
+  addIptablesMasquerade,
+  removeIptablesMasquerade,
+  restoreIptablesMasquerade,
+} from '../../../src/network/iptables-masquerade.ts';
 import { type NodeKernel, openNodeKernel } from '../../../src/network/kernel.ts';
 import type { Masqueraded } from '../../../src/network/masquerade.ts';
 import { removeStrayMasquerade, type Strays, straysBeside, straysOf } from '../../../src/network/stray-masquerade.ts';
@@ -33,13 +37,18 @@ function on<T>(ns: Netns, flavour: Flavour, action: (node: NodeKernel) => T): T 
 
 const rules = (node: NodeKernel) => savedRules(node, 4, 'default', 'nat');
 
+/** As ADD does it, where nobody else is alive. */
+function ensure(node: NodeKernel, one: Masqueraded): void {
+  if (!addIptablesMasquerade(node, one)) restoreIptablesMasquerade(node, one, []);
+}
+
 describeOnKernel('masquerading through iptables', () => {
   describe.each([...FLAVOURS])('%s', (flavour) => {
     test('is taken away once: the second time there is nothing', () => {
       using ns = createNetns();
       on(ns, flavour, (node) => {
         expect(removeIptablesMasquerade(node, A)).toBe(false);
-        for (const one of [A, B]) ensureIptablesMasquerade(node, one);
+        for (const one of [A, B]) ensure(node, one);
         expect(rules(node)).toHaveLength(3);
         expect([removeIptablesMasquerade(node, A), removeIptablesMasquerade(node, A)]).toEqual([true, false]);
         expect(rules(node)).toHaveLength(2);
@@ -48,10 +57,30 @@ describeOnKernel('masquerading through iptables', () => {
       });
     });
 
+    test('is not added to a chain that nothing leads to; that one is made anew, and one that is led to is not', () => {
+      using ns = createNetns();
+      on(ns, flavour, (node) => {
+        expect(addIptablesMasquerade(node, A)).toBe(false);
+        expect(rules(node)).toEqual([]);
+        restoreIptablesMasquerade(node, A, []);
+        expect(addIptablesMasquerade(node, B)).toBe(true);
+        const whole = rules(node);
+        restore(node, 4, 'default', { table: 'nat', commands: ['-F POSTROUTING'] });
+        expect(addIptablesMasquerade(node, B)).toBe(false);
+        restoreIptablesMasquerade(node, A, [B]);
+        expect(rules(node)).toEqual(whole);
+        // Another process was first, and put in what it knew of.
+        const late = entry('c', '10.1.0.4/24');
+        restoreIptablesMasquerade(node, late, [A, B]);
+        expect(rules(node)).toHaveLength(whole.length + 1);
+        expect(rules(node).slice(0, whole.length)).toEqual(whole);
+      });
+    });
+
     test('of one owner is not taken for that of another with the same address', () => {
       using ns = createNetns();
       on(ns, flavour, (node) => {
-        ensureIptablesMasquerade(node, A);
+        ensure(node, A);
         expect(removeIptablesMasquerade(node, { ...A, owner: 'pods/other/eth0' })).toBe(false);
         expect(rules(node)).toHaveLength(2);
       });
@@ -60,7 +89,7 @@ describeOnKernel('masquerading through iptables', () => {
     test('that stands twice is found to stand twice', () => {
       using ns = createNetns();
       on(ns, flavour, (node) => {
-        for (const one of [A, B, A]) ensureIptablesMasquerade(node, one);
+        for (const one of [A, B, A]) ensure(node, one);
         expect(rules(node)).toHaveLength(4);
         removeStrayMasquerade(node, NONE);
         expect(rules(node)).toHaveLength(3);
@@ -73,7 +102,7 @@ describeOnKernel('masquerading through iptables', () => {
       using ns = createNetns();
       on(ns, flavour, (node) => {
         const others = entry('a', '10.2.0.2/24', 'pods2');
-        for (const one of [A, B, others]) ensureIptablesMasquerade(node, one);
+        for (const one of [A, B, others]) ensure(node, one);
         removeStrayMasquerade(node, straysOf({ network: 'pods', containerId: 'a', ifName: 'eth0' }));
         expect(rules(node).filter((rule) => rule.includes('/a/'))).toHaveLength(1);
         removeStrayMasquerade(node, straysBeside('pods', [{ containerId: 'b', ifName: 'eth0' }]));

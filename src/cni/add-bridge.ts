@@ -4,6 +4,7 @@ import type { Link } from '../netlink/route/link.ts';
 import { ensureBridge } from '../network/bridge.ts';
 import { withdrawForwardAccept } from '../network/forward-accept.ts';
 import { ensureGateways } from '../network/gateway.ts';
+import { ensureHopUntracked } from '../network/gateway-hop.ts';
 import { closeToAdvertisements } from '../network/router-advertisements.ts';
 import { createVethPair, type VethPair } from '../network/veth.ts';
 import { joinVlans } from '../network/vlan.ts';
@@ -23,7 +24,7 @@ export function prepareBridge({ node, settings }: AddCall, found: Link | undefin
 
 /** `ownPort` is the port that is being made, if it is there. @returns the VLAN's gateway, where the bridge cannot be it */
 export function prepareGateways(
-  { node, settings }: AddCall,
+  { node, settings, log }: AddCall,
   bridge: Link,
   allocation: Allocation,
   ownPort?: Link,
@@ -38,6 +39,7 @@ export function prepareGateways(
   const gateway = ensureVlanGateway(node, bridge, vlan);
   const users = () => vlanUsers(node.route, bridge, gateway, vlan.vlan);
   ensureGateways(node.route, gateway, gateways, settings.forceAddress, ownPort, users);
+  ensureHopUntracked(node, gateway, log);
   return gateway;
 }
 

@@ -5,6 +5,7 @@ import { verifyLeases } from '../ipam/index.ts';
 import type { Journal } from '../log.ts';
 import { verifyForwardAccept } from '../network/forward-accept.ts';
 import { verifyForwarding } from '../network/forwarding.ts';
+import { verifyHopUntracked } from '../network/gateway-hop.ts';
 import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../network/kernel.ts';
 import { verifyMasqueraded } from '../network/masquerade-backend.ts';
 import { hostVethName } from '../network/names.ts';
@@ -107,7 +108,7 @@ function verifyLinks(
     verifyVlanFiltering(node.route, bridge);
     verifyPortVlans(node.route, host, settings.vlans.port);
   }
-  if (vlan !== undefined) verifyVlanGateway(node.route, bridge, vlan, gateways);
+  if (vlan !== undefined) verifyHopUntracked(node, verifyVlanGateway(node.route, bridge, vlan, gateways));
   const link = verify.verifyContainerInterface(container.route, host, {
     name: ifName,
     up: !settings.keepDown,

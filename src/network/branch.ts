@@ -83,10 +83,11 @@ export function missingRule(connection: Connection, branch: Branch): string | un
   const use = useOf(connection, branch);
   if (use === fullUse(branch)) return undefined;
   if (use === undefined) return `the nftables chain ${branch.chain} is missing`;
-  const lacking = branch.entrances.find((entrance) => rulesAt(connection, branch, entrance).length === 0);
-  if (lacking !== undefined) {
-    return `no rule of the nftables chain ${lacking.base.name} leads to the chain ${branch.chain}`;
-  }
+  const lacking = basesOf(branch).find(
+    (base) =>
+      rulesAt(connection, branch, base).length < branch.entrances.filter((entrance) => entrance.base === base).length,
+  );
+  if (lacking !== undefined) return `no rule of the nftables chain ${lacking.name} leads to the chain ${branch.chain}`;
   return use < fullUse(branch) ? `the nftables chain ${branch.chain} has no rule` : undefined;
 }
 
@@ -126,8 +127,8 @@ function fullUse({ entrances }: Branch): number {
 function rebuild(connection: Connection, branch: Branch): void {
   const table = tableOf(branch);
   const { chain } = branch;
-  const left = branch.entrances.flatMap((entrance) =>
-    rulesAt(connection, branch, entrance).map((handle) => deleteRule(table, entrance.base.name, handle)),
+  const left = basesOf(branch).flatMap((base) =>
+    rulesAt(connection, branch, base).map((handle) => deleteRule(table, base.name, handle)),
   );
   if (useOf(connection, branch) !== undefined) left.push(deleteChain(table, chain));
   passing([EEXIST, ENOENT, EBUSY], () => commit(connection, [...left, ...createBranch(branch)]));
@@ -149,7 +150,12 @@ export function createBranch(branch: Branch): Request[] {
   ];
 }
 
-function rulesAt(connection: Connection, { chain }: Branch, { base }: Entrance): RuleHandle[] {
+/** Several entrances may be in one chain. */
+function basesOf({ entrances }: Branch): tables.BaseChain[] {
+  return [...new Set(entrances.map(({ base }) => base))];
+}
+
+function rulesAt(connection: Connection, { chain }: Branch, base: tables.BaseChain): RuleHandle[] {
   return labelledRules(connection, base.table, base.name, chain);
 }
 

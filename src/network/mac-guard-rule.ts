@@ -1,22 +1,19 @@
 /**
- * How the MAC guard lies in nftables: one table `bridge trestle` for all networks. The set `ports` holds the host veths
- * whose frames are looked at, `macs` each with the MAC that it may send from; so a frame costs two look-ups, however many
- * containers there are. The chain `input` sees what `prerouting` does not: frames to the link-local group addresses
- * (01:80:c2:00:00:0x), from which a bridge learns who is where, too.
+ * How the MAC guard lies in nftables, once for all networks. The set `ports` holds the host veths whose frames are looked
+ * at, `macs` each with the MAC that it may send from; so a frame costs two look-ups, however many containers there are.
+ * A bridge learns who is where from frames to the link-local group addresses, too.
  */
 
 import { hashHex } from '../address/hash.ts';
 import { formatMac } from '../address/mac.ts';
 import { concat, cString } from '../netlink/bytes.ts';
-import type { Table } from '../netlink/nft/batch.ts';
 import * as nft from '../netlink/nft/constants.ts';
 import * as expression from '../netlink/nft/expression.ts';
 import type { Key, NftSet } from '../netlink/nft/set.ts';
-import type { BaseChain } from '../netlink/nft/table.ts';
 import type { Branch } from './branch.ts';
+import { BRIDGE_TABLE, INPUT, PREROUTING } from './bridge-filter.ts';
 import { ANCHOR } from './names.ts';
 
-const TABLE: Table = { family: nft.NFPROTO_BRIDGE, name: 'trestle' };
 const CHAIN = 'guard';
 /** IFNAMSIZ: a key of the type ifname, filled up with NULs. */
 const NAME_LENGTH = 16;
@@ -25,19 +22,20 @@ const MAC_LENGTH = 8;
 const PAIR_TYPE = (nft.TYPE_IFNAME << nft.TYPE_BITS) | nft.TYPE_ETHERADDR;
 
 export const PORTS: NftSet = {
-  table: TABLE,
+  table: BRIDGE_TABLE,
   name: 'ports',
   keyType: nft.TYPE_IFNAME,
   keyLength: NAME_LENGTH,
   isHostOrder: true,
 };
-export const MACS: NftSet = { table: TABLE, name: 'macs', keyType: PAIR_TYPE, keyLength: NAME_LENGTH + MAC_LENGTH };
+export const MACS: NftSet = {
+  table: BRIDGE_TABLE,
+  name: 'macs',
+  keyType: PAIR_TYPE,
+  keyLength: NAME_LENGTH + MAC_LENGTH,
+};
 
-const PLACE = { table: TABLE, type: 'filter', priority: nft.NF_BR_PRI_NAT_DST_BRIDGED } as const;
-const HOOKS: readonly BaseChain[] = [
-  { ...PLACE, name: 'prerouting', hook: nft.NF_BR_PRE_ROUTING },
-  { ...PLACE, name: 'input', hook: nft.NF_BR_LOCAL_IN },
-];
+const HOOKS = [PREROUTING, INPUT];
 
 export function portKey(port: string): Key {
   return { bytes: filled(cString(port), NAME_LENGTH), text: port };

@@ -20,13 +20,13 @@ export function verifyPortVlans(connection: Connection, port: Link, expected: Vl
   throw off(`the VLANs of ${port.name} are ${formatVlans(present)}, expected ${formatVlans(expected.vlans)}`);
 }
 
-/** @throws Fault `check` unless the VLAN's gateway is there, up, a way into the VLAN, and has its addresses */
+/** @throws Fault `check` unless the VLAN's gateway, which is returned, is there, up, a way into the VLAN, and has its addresses */
 export function verifyVlanGateway(
   connection: Connection,
   bridge: Link,
   { vlan, keepDefault }: VlanGateway,
   addresses: readonly Cidr[],
-): void {
+): Link {
   const name = vlanGatewayName(bridge.name, vlan);
   const gateway = findLink(connection, name);
   if (gateway === undefined) throw off(`the VLAN gateway ${name} is missing`);
@@ -36,4 +36,5 @@ export function verifyVlanGateway(
   if (!port.up) throw off(`the bridge port ${port.name} of the VLAN gateway ${name} is down, expected up`);
   verifyPortVlans(connection, port, { vlans: [untagged(vlan)], keepDefault });
   for (const address of addresses) verifyAddress(connection, gateway, address, `the VLAN gateway ${name}`);
+  return gateway;
 }

@@ -4,12 +4,13 @@ import { expect, test } from 'bun:test';
 import { type Artifact, reference } from '../support/artifacts.ts';
 import { failed, succeeded } from '../support/cni.ts';
 import { e2eNeeding, hasFeature } from '../support/feature.ts';
+import { iptables } from '../support/iptables.ts';
 import { cidrs, links, setSysctl, sysctl } from '../support/kernel.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { exec, ipBatch } from '../support/netns.ts';
-import { type Container, createNode, OUTSIDE_ADDRESS, type ScratchNode } from '../support/node.ts';
+import { type Container, createNode, NODE_ADDRESS, OUTSIDE_ADDRESS, type ScratchNode } from '../support/node.ts';
 import { type Runtime, runtime } from '../support/runtime.ts';
-import { ping } from '../support/traffic.ts';
+import { ping, seenFrom, sourceServer } from '../support/traffic.ts';
 import { type Config, e2e, hostVeth, ipam, mustLink, network, V4, V6 } from './support/network.ts';
 
 const NEEDED = 'vlan-filtering';
@@ -43,21 +44,33 @@ function filtering(node: ScratchNode): unknown {
   return mustLink(node.ns, 'cni0').linkinfo?.info_data?.vlan_filtering;
 }
 
-/** What is left but for the pair of the VLAN's gateway, which stays as the bridge does. */
+/** What is left but for the VLAN’s gateway, which stays as the bridge does. */
 function leftBehind(node: ScratchNode): unknown {
-  const { links: names, ...rest } = leftovers(node);
+  const { links: names, elements, ...rest } = leftovers(node);
   const gateways = links(node.ns, 'veth').filter(({ ifname }) => ifname.startsWith('cni0.'));
   const standing = gateways.flatMap(({ ifname, link: port }) => [ifname, port]);
-  return { ...rest, links: names.filter((name) => !standing.includes(name)) };
+  const ofGateways = gateways.map(({ ifname }) => ifname);
+  return {
+    ...rest,
+    elements: elements.filter(({ comment }) => !ofGateways.includes(comment ?? '')),
+    links: names.filter((name) => !standing.includes(name)),
+  };
 }
 
-/** Bridged frames do not go through the filter of routed packets. The machine may have it otherwise, and a fresh namespace too. */
-function withoutBridgeFilter(node: ScratchNode): void {
+/** Whether bridged frames go through the filter of routed packets. A kernel without br_netfilter knows no other way than not. */
+function passFilter(node: ScratchNode, passes: boolean): void {
   for (const name of ['iptables', 'ip6tables']) {
     const path = `net/bridge/bridge-nf-call-${name}`;
-    if (sysctl(node.ns, path) !== undefined) setSysctl(node.ns, path, 0);
+    if (passes || sysctl(node.ns, path) !== undefined) setSysctl(node.ns, path, Number(passes));
   }
 }
+
+/** What kube-proxy makes of a service, for one backend. */
+const SERVICE_ADDRESS = '10.96.0.1';
+const SERVICE = `table ip service {
+  chain prerouting { type nat hook prerouting priority dstnat; ip daddr ${SERVICE_ADDRESS} dnat to ${V4.second}; }
+}
+`;
 
 const ACCESS = '100 PVID,Egress Untagged';
 const NATIVE = '1 PVID,Egress Untagged';
@@ -151,13 +164,26 @@ e2eNeeding(NEEDED, 'traffic', (artifact) => {
     expect(ping(trunk.ns, '192.0.2.2', { timeout: 1 })).toBe(false);
   });
 
-  test('of a VLAN goes through its gateway, to the outside and to other VLANs', () => {
+  test.each([
+    ['bridged frames are filtered by nobody', false, {}],
+    ['they go through the filter of routed packets', true, {}],
+    ['they do, and iptables masquerades', true, { ipMasqBackend: 'iptables' }],
+  ])('of a VLAN goes through its gateway, to the outside and to other VLANs: %s', async (_, passes, keys) => {
     using node = createNode({ outside: true });
-    withoutBridgeFilter(node);
-    const ranges = (third: number) => ({ ipam: ipam(node, [`10.${third}.0.0/24`, `fd00:${third}::/64`]) });
-    const red = attached(node, inVlan(node, artifact, 100, ranges(100)));
+    passFilter(node, passes);
+    const ranges = (third: number) => ({ ipam: ipam(node, [`10.${third}.0.0/24`, `fd00:${third}::/64`]), ...keys });
+    const reds = inVlan(node, artifact, 100, ranges(100));
+    const [red, other] = [attached(node, reds), attached(node, reds)];
     const blue = attached(node, inVlan(node, artifact, 200, ranges(200)));
-    for (const family of [4, 6] as const) expect(ping(red.ns, OUTSIDE_ADDRESS[family])).toBe(true);
+    using server = await sourceServer(node.outside);
+    for (const family of [4, 6] as const) {
+      expect(ping(red.ns, OUTSIDE_ADDRESS[family])).toBe(true);
+      for (const protocol of ['tcp', 'udp'] as const) {
+        const target = { address: OUTSIDE_ADDRESS[family], port: server.port, protocol };
+        expect([protocol, seenFrom(red.ns, target)]).toEqual([protocol, NODE_ADDRESS[family]]);
+      }
+    }
+    expect(ping(other.ns, '10.100.0.2')).toBe(true);
     expect(ping(red.ns, '10.200.0.2')).toBe(true);
     expect(ping(blue.ns, 'fd00:100::2')).toBe(true);
     expect([cidrs(node.ns, 'cni0.100'), cidrs(node.ns, 'cni0.200'), cidrs(node.ns, 'cni0')]).toEqual([
@@ -165,6 +191,60 @@ e2eNeeding(NEEDED, 'traffic', (artifact) => {
       ['10.200.0.1/24', 'fd00:200::1/64'],
       [],
     ]);
+    succeeded(reds.check(red));
+  });
+
+  test('of a VLAN reaches a service of its own VLAN by another address', async () => {
+    using node = createNode();
+    passFilter(node, true);
+    exec(node.ns, ['nft', '-f', '-'], { stdin: SERVICE });
+    const reds = inVlan(node, artifact, 100);
+    const [client, server] = [attached(node, reds), attached(node, reds)];
+    using _ = await sourceServer(server.ns);
+    for (const protocol of ['tcp', 'udp'] as const) {
+      const target = { address: SERVICE_ADDRESS, port: 7777, protocol };
+      expect([protocol, seenFrom(client.ns, target)]).toEqual([protocol, V4.first]);
+    }
+  });
+
+  test.each(['', '.100'])('of a VLAN needs the accept for cni0%s where iptables drops', (accepted) => {
+    using node = createNode({ outside: true });
+    passFilter(node, true);
+    iptables(node.ns, 'nft', '-P', 'FORWARD', 'DROP');
+    const pods = inVlan(node, artifact, 100);
+    const container = attached(node, pods);
+    const outside = () =>
+      ([4, 6] as const).map((family) => ping(container.ns, OUTSIDE_ADDRESS[family], { timeout: 1 }));
+    expect(outside()).toEqual([true, true]);
+    succeeded(pods.check(container));
+    iptables(node.ns, 'nft', '-F', `TRESTLE-FWD-cni0${accepted}`);
+    expect(outside()).toEqual([false, false]);
+    const message = `the policy of FORWARD in iptables (nf_tables) is DROP, and the accept for cni0${accepted} is not there`;
+    expect(failed(pods.check(container))).toMatchObject({ code: 105, msg: expect.stringContaining(message) });
+    attached(node, pods);
+    expect(outside()).toEqual([true, true]);
+    succeeded(pods.check(container));
+  });
+
+  test('of a VLAN that is tracked on the bridge is lost, which CHECK tells; the next ADD puts it right', async () => {
+    using node = createNode({ outside: true });
+    passFilter(node, true);
+    const pods = inVlan(node, artifact, 100);
+    const container = attached(node, pods);
+    exec(node.ns, ['nft', 'delete', 'table', 'bridge', 'trestle']);
+    using server = await sourceServer(node.outside);
+    const target = { address: OUTSIDE_ADDRESS[4], port: server.port, protocol: 'udp' } as const;
+    expect(seenFrom(container.ns, target, 1)).toBeUndefined();
+    expect(failed(pods.check(container))).toMatchObject({
+      code: 105,
+      msg: expect.stringMatching(/^frames of cni0\.100 are tracked on the bridge: /),
+    });
+    passFilter(node, false);
+    succeeded(pods.check(container));
+    passFilter(node, true);
+    attached(node, pods);
+    succeeded(pods.check(container));
+    expect(seenFrom(container.ns, target)).toBe(NODE_ADDRESS[4]);
   });
 });
 

@@ -42,6 +42,11 @@ export function loadNetworkHeader(offset: number, length: number): Attribute {
   return loadPayload(nft.NFT_PAYLOAD_NETWORK_HEADER, offset, length, REGISTER);
 }
 
+/** [ payload load LENGTHb @ link header + OFFSET => reg 1 ] */
+export function loadLinkHeader(offset: number, length: number): Attribute {
+  return loadPayload(nft.NFT_PAYLOAD_LL_HEADER, offset, length, REGISTER);
+}
+
 /** [ meta load iifname => reg 1 ]: the port that a frame came in by, in a bridge table. */
 export function loadInputName(): Attribute {
   return expression('meta', attrU32be(nft.NFTA_META_KEY, nft.NFT_META_IIFNAME), destination(nft.NFTA_META_DREG));
@@ -87,6 +92,11 @@ export function differsFrom(value: Uint8Array): Attribute {
 /** [ masq ] */
 export function masquerade(): Attribute {
   return expression('masq');
+}
+
+/** [ notrack ]: connection tracking passes the packet by. */
+export function notrack(): Attribute {
+  return expression('notrack');
 }
 
 /** [ immediate reg 0 drop ] */

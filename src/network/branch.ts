@@ -140,7 +140,7 @@ export function createBranch(branch: Branch): Request[] {
   const table = tableOf(branch);
   return [
     tables.ensureTable(table),
-    ...entrances.map(({ base }) => tables.ensureChain(base)),
+    ...basesOf(branch).map(tables.ensureChain),
     ...branch.sets.map((set, at) => sets.ensureSet(set, at + 1)),
     createChain(table, chain),
     appendRule({ table, chain, expressions: rule(), comment: chain }),

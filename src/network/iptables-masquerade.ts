@@ -43,7 +43,7 @@ export function restoreIptablesMasquerade(programs: Programs, entry: Masqueraded
   const own = chains.get(chainOf(entry)) ?? [entry];
   let refusal: Refusal | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (makeChain(programs, own)) return;
+    if (makeChain(programs, own) === undefined) return;
     // Another process was first.
     refusal = addition(programs, entry);
     if (refusal === undefined) return;
@@ -101,15 +101,16 @@ function addition(programs: Programs, entry: Masqueraded): Refusal | undefined {
 }
 
 /**
- * Makes a chain with all its rules. One that is there and that nothing leads to has been flushed, and is removed with the
- * same stroke; one that is led to cannot be, so that of several processes one makes it. @returns whether it was this one
+ * Makes a chain with all its rules; one that is there and that nothing leads to has been flushed, and is made anew. One that is
+ * led to cannot be removed, so that of several processes one makes it. (-N alone would not do: over nf_tables it does not mind a
+ * chain that another process has made in the meantime, and the rules would be there twice.)
  */
-function makeChain(programs: Programs, entries: readonly [Masqueraded, ...Masqueraded[]]): boolean {
+function makeChain(programs: Programs, entries: readonly [Masqueraded, ...Masqueraded[]]): Refusal | undefined {
   const [first] = entries;
   const { chain, jump } = rulesOf(first);
-  const made = [`-N ${chain}`, `-A ${jump}`, ...entries.map((entry) => `-A ${rulesOf(entry).address}`)];
-  if (change(programs, first, made) === undefined) return true;
-  return change(programs, first, [`-F ${chain}`, `-X ${chain}`, ...made]) === undefined;
+  const additions = entries.map((entry) => `-A ${rulesOf(entry).address}`);
+  // The first line makes the chain or empties it, so that it can be removed.
+  return change(programs, first, [`:${chain} - [0:0]`, `-X ${chain}`, `-N ${chain}`, `-A ${jump}`, ...additions]);
 }
 
 /** 24 characters; iptables takes 28. */

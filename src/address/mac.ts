@@ -1,10 +1,14 @@
 /** MAC addresses: six bytes. */
 
-/** Parses `aa:bb:cc:dd:ee:ff` (`-` also divides, case is free). @returns undefined where the text is none. */
+const PAIRS = /^[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$/i;
+const FOURS = /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/i;
+
+/** Parses `aa:bb:cc:dd:ee:ff`, `aa-bb-cc-dd-ee-ff` and `aabb.ccdd.eeff`; case is free. @returns undefined where the text is none. */
 export function parseMac(text: string): Uint8Array | undefined {
-  if (!/^[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$/i.test(text)) return undefined;
+  if (!PAIRS.test(text) && !FOURS.test(text)) return undefined;
+  const digits = text.replace(/[:.-]/g, '');
   const bytes = new Uint8Array(6);
-  for (let at = 0; at < 6; at++) bytes[at] = Number.parseInt(text.slice(3 * at, 3 * at + 2), 16);
+  for (let at = 0; at < 6; at++) bytes[at] = Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16);
   return bytes;
 }
 

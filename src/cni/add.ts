@@ -6,10 +6,11 @@ import { Fault } from '../fault.ts';
 import type { Journal } from '../log.ts';
 import type { Link } from '../netlink/route/link.ts';
 import { configureInterface } from '../network/addressing.ts';
-import { findBridge } from '../network/bridge.ts';
+import { findBridge, isOwnBridge } from '../network/bridge.ts';
 import { ensureForwardAccept } from '../network/forward-accept.ts';
 import { ensureForwarding } from '../network/forwarding.ts';
 import { openContainerKernel, openNodeKernel } from '../network/kernel.ts';
+import { findLink } from '../network/links.ts';
 import { uplinkMtu } from '../network/mtu.ts';
 import { keepAdvertisedRoutes } from '../network/router-advertisements.ts';
 import { createUndo } from '../network/undo.ts';
@@ -59,7 +60,7 @@ function attach(call: AddCall): Result {
   if (ipMasq) step('masquerade', () => masqueradeAddresses(call, allocation));
   if (isGateway) step('forward', () => startForwarding(call, familiesOf(allocation)));
   if (forward) step('accept what is forwarded', () => acceptForwarding(call, [bridge, vlanGateway], allocation));
-  return resultOf(call, bridge, pair, vlanGateway, allocation);
+  return resultOf(call, asItIsNow(call, bridge), pair, vlanGateway, allocation);
 }
 
 /** What can be seen to stand in the way, before anything is changed. @returns the bridge, if it is there */
@@ -88,6 +89,11 @@ function acceptForwarding({ node, log }: AddCall, links: readonly (Link | undefi
   for (const link of links) {
     if (link !== undefined) ensureForwardAccept(node, link.name, filteredFamilies(allocation), log);
   }
+}
+
+/** A bridge that is not ours may have taken another MAC with the new port. */
+function asItIsNow({ node }: AddCall, bridge: Link): Link {
+  return isOwnBridge(bridge) ? bridge : (findLink(node.route, bridge.index) ?? bridge);
 }
 
 /** The order of the interfaces is the reference's: bridge, host veth, container, the VLAN's gateway. */

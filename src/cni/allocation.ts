@@ -12,7 +12,7 @@ import {
   recordAttachment,
 } from '../ipam/index.ts';
 import type { ContainerAddress } from '../network/addressing.ts';
-import type { Dns, Route } from '../schema/net.ts';
+import { type Dns, type Route, saysSomething } from '../schema/net.ts';
 import { type Delegation, delegateAdd } from './delegate.ts';
 import type { BaseRequest, MainRequest } from './request.ts';
 import type { Settings } from './settings.ts';
@@ -54,7 +54,7 @@ export function allocateElsewhere(request: BaseRequest, delegation: Delegation):
 
 /** The configuration's DNS, if it says anything, overrides what IPAM brought. */
 function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
-  return Object.values(dns).some((value) => value !== undefined && value.length > 0) ? dns : given;
+  return saysSomething(dns) ? dns : given;
 }
 
 /** What the main plugin makes of it: a gateway where IPAM named none, and the default routes that are asked for. */

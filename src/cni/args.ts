@@ -24,13 +24,14 @@ export const KNOWN_ARGS = [
   'K8S_POD_INFRA_CONTAINER_ID',
   'K8S_POD_UID',
 ];
-const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
+/** In any case, as in the reference. */
+const TRUE = ['1', 't', 'true'];
 
 /** @throws Fault `environment` that names the part of CNI_ARGS that cannot be used */
 export function parseArgs(text: string): CniArgs {
   const pairs = parsePairs(text);
   const unknown = [...pairs.keys()].filter((key) => !KNOWN_ARGS.includes(key));
-  if (unknown.length > 0 && !TRUE.includes(pairs.get('IgnoreUnknown') ?? '')) throw unknownKeys(unknown);
+  if (unknown.length > 0 && !TRUE.includes(pairs.get('IgnoreUnknown')?.toLowerCase() ?? '')) throw unknownKeys(unknown);
   return { ip: parseRequestedIp(pairs.get('IP')), mac: parseMac(pairs.get('MAC')), pod: podOf(pairs) };
 }
 

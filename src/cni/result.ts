@@ -3,7 +3,7 @@
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { type Family, formatIp, type Ip } from '../address/ip.ts';
 import { parseWith } from '../schema/explain.ts';
-import { cidr, type Dns, dns, ip, type Route, route, text, unsigned } from '../schema/net.ts';
+import { cidr, type Dns, dns, ip, type Route, route, saysSomething, text, unsigned } from '../schema/net.ts';
 import { list, object } from '../schema/shape.ts';
 import { type CniVersion, isAtLeast } from './versions.ts';
 
@@ -48,7 +48,7 @@ export function encodeResult(result: Result, version: CniVersion): Json {
     interfaces: nonEmpty(result.interfaces.map(encodeInterface)),
     ips: nonEmpty(result.ips.map(encodeIp)),
     routes: nonEmpty(result.routes.map((route) => encodeRoute(route, version))),
-    dns: result.dns,
+    dns: sayingSomething(result.dns),
   });
 }
 
@@ -64,7 +64,7 @@ function encodeOldResult(result: Result, version: CniVersion): Json {
       routes: nonEmpty(routes.map((route) => encodeRoute(route, version))),
     });
   };
-  return present({ cniVersion: version, ip4: family(4), ip6: family(6), dns: result.dns });
+  return present({ cniVersion: version, ip4: family(4), ip6: family(6), dns: sayingSomething(result.dns) });
 }
 
 function encodeRoute({ dst, gw, mtu, advmss, priority, table, scope }: Route, version: CniVersion): Json {
@@ -100,6 +100,10 @@ export function decodeResult(json: unknown, what: string): Result {
 function present(object: Json): Json {
   for (const key of Object.keys(object)) if (object[key] === undefined) delete object[key];
   return object;
+}
+
+function sayingSomething(dns: Dns): Dns | undefined {
+  return saysSomething(dns) ? dns : undefined;
 }
 
 function nonEmpty<T>(list: readonly T[]): readonly T[] | undefined {

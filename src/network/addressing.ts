@@ -73,6 +73,8 @@ function prepareInterface(name: string, { addresses, detectDuplicates }: Address
   if (!addresses.some(({ address }) => address.ip.family === 6)) return;
   // Neighbours learn the MAC that an address has now, in case it had another container before.
   preferSysctl(`ipv6/conf/${name}/ndisc_notify`, '1');
+  // Otherwise IPv6 alone loses its addresses when somebody sets the interface down and up again.
+  preferSysctl(`ipv6/conf/${name}/keep_addr_on_down`, '1');
   if (!detectDuplicates) preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
   for (const device of ['lo', name]) ensureSysctl(`ipv6/conf/${device}/disable_ipv6`, '0');
 }

@@ -2,14 +2,17 @@
 
 import { type Cidr, containsIp, formatCidr } from '../address/cidr.ts';
 import { sameIp } from '../address/ip.ts';
+import { isUnicastMac } from '../address/mac.ts';
 import { Fault } from '../fault.ts';
 import { type Connection, execute } from '../netlink/connection.ts';
 import { isKernelError } from '../netlink/error.ts';
 import { addAddress, deleteAddress } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
+import { setLinkMac } from '../netlink/route/link-change.ts';
 import { EADDRNOTAVAIL, EEXIST } from '../sys/errno.ts';
 import { isOwnBridge } from './bridge.ts';
 import { findAddresses, findLinks } from './links.ts';
+import { bridgeMac } from './names.ts';
 import { ensureSysctl } from './sysctl.ts';
 
 /**
@@ -29,7 +32,8 @@ export function ensureGateways(
   for (const gateway of gateways) {
     const present = findAddresses(connection, bridge.index, gateway.ip.family).map(({ address }) => address);
     if (present.some((address) => sameCidr(address, gateway))) continue;
-    const contradicting = present.filter((address) => contradicts(address, gateway));
+    const others = present.filter((address) => !gateways.some((wanted) => sameCidr(wanted, address)));
+    const contradicting = others.filter((address) => contradicts(address, gateway));
     if (contradicting.length > 0 && !force) {
       const ports = users().filter(({ index }) => index !== ownPort?.index);
       verifyMayGo(bridge, contradicting[0] as Cidr, gateway, ports);
@@ -38,14 +42,22 @@ export function ensureGateways(
     // Nodes may have IPv6 off for new links; the gateway is asked for explicitly.
     if (gateway.ip.family === 6) ensureSysctl(`ipv6/conf/${bridge.name}/disable_ipv6`, '0');
     add(connection, bridge, gateway);
+    keepMac(connection, bridge);
   }
+}
+
+/** The containers know their gateway by its MAC, and one that nobody has given to a bridge follows the bridge's ports. */
+function keepMac(connection: Connection, bridge: Link): void {
+  if (bridge.kind !== 'bridge' || isOwnBridge(bridge)) return;
+  const mac = isUnicastMac(bridge.mac) ? bridge.mac : bridgeMac(bridge.name);
+  execute(connection, setLinkMac(bridge.index, mac));
 }
 
 export function sameCidr(a: Cidr, b: Cidr): boolean {
   return a.prefix === b.prefix && sameIp(a.ip, b.ip);
 }
 
-/** As in the reference: one IPv4 address a bridge; several IPv6 ones if their subnets do not overlap. */
+/** As in the reference: a bridge has one network’s IPv4 addresses; several IPv6 ones if their subnets do not overlap. */
 function contradicts(present: Cidr, gateway: Cidr): boolean {
   return gateway.ip.family === 4 || containsIp(present, gateway.ip) || containsIp(gateway, present.ip);
 }

@@ -51,6 +51,18 @@ e2e('a bridge that is down', (artifact) => {
   });
 });
 
+e2e('a bridge whose MAC follows its ports', (artifact) => {
+  test.each([{}, { isDefaultGateway: false, ipMasq: false }])(
+    'has in the result the MAC that it has then: %j',
+    (extra) => {
+      using node = createNode();
+      ipBatch(node.ns, 'link add cni0 type bridge');
+      const { interfaces = [] } = succeeded(pods(node, artifact, extra).add(node.container()));
+      expect(interfaces[0]?.mac).toBe(mustLink(node.ns, 'cni0').address);
+    },
+  );
+});
+
 e2e('a bridge with other ports', (artifact) => {
   test('of ours goes on working for them, whoever comes and goes', () => {
     using node = createNode();

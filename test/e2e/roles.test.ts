@@ -55,7 +55,6 @@ e2e('started as IPAM plugin', (artifact) => {
         { address: `${V6.first}/64`, gateway: V6.gateway },
       ],
       routes: [{ dst: '::/0' }],
-      dns: {},
     });
     expect(Object.keys(leftovers(node).files)).toContain(`pods/${V4.first}`);
     expect(leftovers(node).containers).toEqual({});

@@ -115,6 +115,13 @@ export function setArpNotify(index: number): Request {
   return { operation: `set arp_notify of link ${index}`, type: rt.RTM_SETLINK, flags: 0, header, attributes };
 }
 
+/** Gives the link a MAC. A bridge's, being given, no longer follows its ports. */
+export function setLinkMac(index: number, mac: Uint8Array): Request {
+  const attributes = [attrBytes(rt.IFLA_ADDRESS, mac)];
+  const operation = `set the MAC of link ${index}`;
+  return { operation, type: rt.RTM_SETLINK, flags: 0, header: encodeLinkHeader({ index }), attributes };
+}
+
 /** The link takes every frame, whoever it is for. */
 export function setLinkPromiscuous(index: number): Request {
   const header = encodeLinkHeader({ index, flags: rt.IFF_PROMISC, change: rt.IFF_PROMISC });

@@ -97,6 +97,12 @@ describeOnKernel('before it is up', () => {
     ]);
   });
 
+  test('keeps its addresses of both families when it is set down and up again', () => {
+    using container = configured({});
+    for (const state of ['down', 'up']) exec(container, ['ip', 'link', 'set', 'eth0', state]);
+    expect(cidrs(container, 'eth0')).toEqual(['10.1.0.2/24', 'fd00:1::2/64']);
+  });
+
   test('they are off for a container without IPv6 addresses too', () => {
     using container = configured({ addresses: [V4] });
     expect(conf(container, 'ipv6/conf/IF/accept_ra')).toBe('0');

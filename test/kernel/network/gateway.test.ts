@@ -1,13 +1,15 @@
 /** The addresses of the bridge. */
 
 import { expect, test } from 'bun:test';
+import { formatMac } from '../../../src/address/mac.ts';
 import type { Connection } from '../../../src/netlink/connection.ts';
 import { RTM_DELADDR, RTM_NEWADDR } from '../../../src/netlink/route/constants.ts';
 import { ensureBridge, findBridge } from '../../../src/network/bridge.ts';
 import { ensureGateways } from '../../../src/network/gateway.ts';
+import { bridgeMac } from '../../../src/network/names.ts';
 import { faultOf } from '../../support/fault.ts';
-import { addresses, cidrs, setSysctl } from '../../support/kernel.ts';
-import { createNetns, exec, ipBatch } from '../../support/netns.ts';
+import { addresses, cidrs, link, setSysctl } from '../../support/kernel.ts';
+import { createNetns, exec, ipBatch, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { withRoute } from '../support/inside.ts';
 import { before, spyOn } from '../support/spy.ts';
@@ -62,6 +64,13 @@ describeOnKernel('gateway addresses', () => {
     expect(cidrs(ns, 'cni0')).toEqual(['fd00:1::1/64', 'fd00:2::1/64']);
   });
 
+  test('of several IPv4 subnets of one network do not contradict each other', () => {
+    using ns = createNetns();
+    const both = ['10.1.0.1/24', '10.2.0.1/24'];
+    for (const force of [false, true]) withRoute(ns, (connection) => giveTo(connection, both, force));
+    expect(cidrs(ns, 'cni0')).toEqual(both);
+  });
+
   test('come on a node where new links have no IPv6', () => {
     using ns = createNetns();
     setSysctl(ns, 'net/ipv6/conf/default/disable_ipv6', 1);
@@ -73,6 +82,43 @@ describeOnKernel('gateway addresses', () => {
     using ns = createNetns();
     withRoute(ns, give());
     expect(cidrs(ns, 'cni0')).toEqual([]);
+  });
+});
+
+describeOnKernel('the MAC of a bridge that somebody else made', () => {
+  const OF_PORT = '00:00:00:00:00:01';
+  const portComes = (ns: Netns) =>
+    ipBatch(ns, `link add p address ${OF_PORT} type veth peer name q\n link set p master cni0`);
+  const portGoes = (ns: Netns) => ipBatch(ns, 'link delete p');
+  const macOf = (ns: Netns) => link(ns, 'cni0')?.address;
+
+  test('no longer follows the ports once it has a gateway’s address', () => {
+    using ns = createNetns();
+    ipBatch(ns, 'link add cni0 type bridge');
+    const before = macOf(ns);
+    withRoute(ns, give('10.1.0.1/24'));
+    portComes(ns);
+    expect(macOf(ns)).toBe(before as string);
+    portGoes(ns);
+    expect(macOf(ns)).toBe(before as string);
+  });
+
+  test('is made where the last port has taken it away', () => {
+    using ns = createNetns();
+    ipBatch(ns, 'link add cni0 type bridge');
+    portComes(ns);
+    portGoes(ns);
+    expect(macOf(ns)).toBe('00:00:00:00:00:00');
+    withRoute(ns, give('10.1.0.1/24'));
+    expect(macOf(ns)).toBe(formatMac(bridgeMac('cni0')));
+  });
+
+  test('follows them as before where no address is given', () => {
+    using ns = createNetns();
+    ipBatch(ns, 'link add cni0 type bridge\n address add 10.1.0.1/24 dev cni0');
+    withRoute(ns, give('10.1.0.1/24'));
+    portComes(ns);
+    expect(macOf(ns)).toBe(OF_PORT);
   });
 });
 

@@ -10,6 +10,7 @@ test('text and bytes are each other’s inverse', () => {
     { numRuns: 300 },
   );
   expect(parseMac('0A-1B-2C-3D-4E-5F')).toEqual(parseMac('0a:1b:2c:3d:4e:5f') as Uint8Array);
+  expect(parseMac('0A1b.2c3D.4e5f')).toEqual(parseMac('0a:1b:2c:3d:4e:5f') as Uint8Array);
 });
 
 test.each([
@@ -18,6 +19,8 @@ test.each([
   '0a:1b:2c:3d:4e:5f:60',
   '0a:1b-2c:3d:4e:5f',
   '0a1b2c3d4e5f',
+  '0a1b.2c3d4e5f',
+  '0a1b:2c3d:4e5f',
   '0g:1b:2c:3d:4e:5f',
   'a:1b:2c:3d:4e:5f',
 ])('%j is none', (text) => {

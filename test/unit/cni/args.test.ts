@@ -54,7 +54,7 @@ describe('an unknown key', () => {
     expect(faultOf(() => parseArgs('FOO=1')).message).toStartWith('CNI_ARGS has keys that are not known here: ');
   });
 
-  test.each(['1', 'true', 't', 'T', 'TRUE', 'True'])('is passed over with IgnoreUnknown=%s', (value) => {
+  test.each(['1', 'true', 't', 'T', 'TRUE', 'True', 'tRuE'])('is passed over with IgnoreUnknown=%s', (value) => {
     expect(parseArgs(`FOO=1;IgnoreUnknown=${value}`)).toEqual(NOTHING);
     expect(parseArgs(`IgnoreUnknown=${value};FOO=1`)).toEqual(NOTHING);
   });

@@ -110,7 +110,7 @@ describe('the IPAM plugin', () => {
     const run = (command: string, more: object = {}) =>
       call({ ...ADD, CNI_COMMAND: command }, { ...config, ...more }, 'ipam');
     const added = run('ADD');
-    const result = { cniVersion: '1.1.0', ips: [{ address: '10.1.0.2/24', gateway: '10.1.0.1' }], dns: {} };
+    const result = { cniVersion: '1.1.0', ips: [{ address: '10.1.0.2/24', gateway: '10.1.0.1' }] };
     expect([added.status, added.object]).toEqual([0, result]);
     expect(added.written).toHaveLength(1);
     const others = [run('CHECK', { prevResult: added.object }), run('STATUS'), run('GC'), run('DEL'), run('DEL')];

@@ -12,7 +12,7 @@ import {
   recordAttachment,
 } from '../ipam/index.ts';
 import type { ContainerAddress } from '../network/addressing.ts';
-import { type Dns, type Route, saysSomething } from '../schema/net.ts';
+import type { Dns, Route } from '../schema/net.ts';
 import { type Delegation, delegateAdd } from './delegate.ts';
 import type { BaseRequest, MainRequest } from './request.ts';
 import type { Settings } from './settings.ts';
@@ -52,9 +52,10 @@ export function allocateElsewhere(request: BaseRequest, delegation: Delegation):
   return { addresses: ips.map(({ address, gateway }) => ({ address, gateway })), routes, dns: dnsOf(request, dns) };
 }
 
-/** The configuration's DNS, if it says anything, overrides what IPAM brought. */
+/** The configuration's DNS, if it says anything, overrides what IPAM brought. A list says something, even an empty one. */
 function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
-  return saysSomething(dns) ? dns : given;
+  const { domain = '', ...lists } = dns;
+  return domain !== '' || Object.values(lists).some((list) => list !== undefined) ? dns : given;
 }
 
 /** What the main plugin makes of it: a gateway where IPAM named none, and the default routes that are asked for. */

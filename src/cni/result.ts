@@ -3,7 +3,7 @@
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { type Family, formatIp, type Ip } from '../address/ip.ts';
 import { parseWith } from '../schema/explain.ts';
-import { cidr, type Dns, dns, ip, type Route, route, saysSomething, text, unsigned } from '../schema/net.ts';
+import { cidr, type Dns, dns, ip, type Route, route, text, unsigned } from '../schema/net.ts';
 import { list, object } from '../schema/shape.ts';
 import { type CniVersion, isAtLeast } from './versions.ts';
 
@@ -31,7 +31,7 @@ export interface Result {
 
 type Json = Record<string, unknown>;
 
-/** The JSON object of that version. Before 0.3.0 there is room for one address a family. */
+/** The JSON object of that version. Before 0.3.0 there is room for one address a family. `dns` is there until 1.0.0, even if it is {}. */
 export function encodeResult(result: Result, version: CniVersion): Json {
   if (!isAtLeast(version, '0.3.0')) return encodeOldResult(result, version);
   const encodeInterface = ({ name, mac, mtu, sandbox }: ResultInterface): Json =>
@@ -48,7 +48,7 @@ export function encodeResult(result: Result, version: CniVersion): Json {
     interfaces: nonEmpty(result.interfaces.map(encodeInterface)),
     ips: nonEmpty(result.ips.map(encodeIp)),
     routes: nonEmpty(result.routes.map((route) => encodeRoute(route, version))),
-    dns: sayingSomething(result.dns),
+    dns: isAtLeast(version, '1.0.0') && isEmpty(result.dns) ? undefined : result.dns,
   });
 }
 
@@ -64,7 +64,7 @@ function encodeOldResult(result: Result, version: CniVersion): Json {
       routes: nonEmpty(routes.map((route) => encodeRoute(route, version))),
     });
   };
-  return present({ cniVersion: version, ip4: family(4), ip6: family(6), dns: sayingSomething(result.dns) });
+  return present({ cniVersion: version, ip4: family(4), ip6: family(6), dns: result.dns });
 }
 
 function encodeRoute({ dst, gw, mtu, advmss, priority, table, scope }: Route, version: CniVersion): Json {
@@ -102,8 +102,8 @@ function present(object: Json): Json {
   return object;
 }
 
-function sayingSomething(dns: Dns): Dns | undefined {
-  return saysSomething(dns) ? dns : undefined;
+function isEmpty(dns: Dns): boolean {
+  return Object.values(dns).every((value) => value === undefined || value.length === 0);
 }
 
 function nonEmpty<T>(list: readonly T[]): readonly T[] | undefined {

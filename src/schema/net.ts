@@ -23,11 +23,6 @@ export interface Dns {
   readonly options?: readonly string[] | undefined;
 }
 
-/** Whether there is anything in it. */
-export function saysSomething(dns: Dns): boolean {
-  return Object.values(dns).some((value) => value !== undefined && value.length > 0);
-}
-
 const isText = (value: unknown) => typeof value === 'string';
 
 export const flag = leaf(

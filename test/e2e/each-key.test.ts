@@ -209,7 +209,8 @@ e2e('the key', (artifact) => {
         runtime(node, artifact, { ...config, ipam: { ...(ipam as Config), resolvConf }, dns }).add(node.container()),
       ).dns;
     expect(dnsOf({})).toEqual({ nameservers: ['10.89.0.53'] });
-    expect(dnsOf({ nameservers: [] })).toEqual({ nameservers: ['10.89.0.53'] });
+    expect(dnsOf({ domain: '', search: null })).toEqual({ nameservers: ['10.89.0.53'] });
+    expect(dnsOf({ nameservers: [] })).toBeUndefined();
     expect(dnsOf({ search: ['example.org'] })).toEqual({ search: ['example.org'] });
   });
 });

@@ -3,7 +3,7 @@
 import { withoutCovered } from './covered.ts';
 import { buildGoPrograms } from './go-programs.ts';
 import { KERNEL61 } from './kernel61/name.ts';
-import { runKernel61, type Selection, select } from './kernel61/step.ts';
+import { PEERS, runKernel61, type Selection, select } from './kernel61/step.ts';
 import { installMissing } from './packages.ts';
 import { check, failure, type Report, skip } from './report.ts';
 import { filesOf, runSuite, SUITES, type Suite } from './suite.ts';
@@ -29,7 +29,8 @@ if (plan.checks.size + plan.suites.length === 0 && plan.kernel61 === undefined)
   done(failure('files', 'no test file has these words in its path'));
 if (obstacle === undefined && (plan.kernel61 !== undefined || plan.suites.some(({ suite }) => suite.needsKernel)))
   done(await installMissing(plan.kernel61 !== undefined));
-if (obstacle === undefined) done(await buildGoPrograms(plan.suites.flatMap(({ suite }) => suite.goModules ?? [])));
+const peers = [...plan.suites.flatMap(({ suite }) => suite.goModules ?? []), ...(plan.kernel61 ? PEERS : [])];
+if (obstacle === undefined) done(await buildGoPrograms(peers));
 const built = await runCheck('build', ['node', 'build.mjs']);
 await runCheck('typecheck', ['node_modules/.bin/tsc', '--noEmit']);
 await runCheck('lint', ['node_modules/.bin/biome', 'check', '.']);

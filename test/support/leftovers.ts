@@ -47,7 +47,8 @@ function files(directory: string): Record<string, string> {
   return Object.fromEntries(attached.map((path) => [path, readFileSync(join(directory, path), 'utf8')]));
 }
 
-function readdirIfThere(directory: string) {
+/** Everything below a directory; nothing where there is none. */
+export function readdirIfThere(directory: string) {
   try {
     return readdirSync(directory, { recursive: true, withFileTypes: true });
   } catch (error) {

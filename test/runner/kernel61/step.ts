@@ -1,7 +1,8 @@
-/** The step kernel61: tests of the suites `kernel` and `e2e` on Debian's stock kernel, in a virtual machine. */
+/** The step kernel61: tests of the suites `kernel` and `e2e`, and one of `interop`, on Debian's stock kernel, in a virtual machine. */
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { GoModuleName } from '../../support/go-programs.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 import { parseJunit } from '../junit.ts';
 import { failure, type Report, skip } from '../report.ts';
@@ -29,21 +30,30 @@ const TEST_TIMEOUT_MS = 120_000;
  * each system call in turn.
  */
 const LEFT_OUT = ['test/kernel/harness/', 'test/kernel/ipam/kill.test.ts'];
+/** Tests with peers that need this kernel, and nothing else than Go programs that were built outside. */
+const OF_INTEROP = ['test/interop/differential-vlan.test.ts'];
+export const PEERS: readonly GoModuleName[] = ['plugins'];
 /** What a run of everything has time for of the end-to-end tests. What needs this kernel must be among it. */
 const BRIEF_E2E = ['add', 'vlan'];
 
 /** @param whole all that there is, however long it takes; else what fits into a test run with everything else */
 export function select(words: readonly string[], whole: boolean): Selection {
   // What takes longest comes first, so that the machines end together.
-  const all = [...filesOf({ name: 'e2e' }, words), ...filesOf({ name: 'kernel' }, words)];
+  const needing = filesOf({ name: 'interop' }, words).filter((file) => OF_INTEROP.includes(file));
+  const all = [...needing, ...filesOf({ name: 'e2e' }, words), ...filesOf({ name: 'kernel' }, words)];
   if (whole)
-    return { files: all, artifacts: 'all', deadlineMs: 60 * 60_000, extent: 'kernel and e2e on both artifacts' };
+    return {
+      files: all,
+      artifacts: 'all',
+      deadlineMs: 60 * 60_000,
+      extent: `kernel and e2e on both artifacts, ${OF_INTEROP}`,
+    };
   return {
     files: all.filter(isBrief),
     artifacts: 'dist/trestle',
     deadlineMs: 8 * 60_000,
     extent:
-      `kernel without ${LEFT_OUT.join(' and ')}, of e2e ${BRIEF_E2E.join(' and ')} on dist/trestle; ` +
+      `kernel without ${LEFT_OUT.join(' and ')}, of e2e ${BRIEF_E2E.join(' and ')} on dist/trestle, ${OF_INTEROP}; ` +
       'npm run test:kernel61 runs all of it',
   };
 }

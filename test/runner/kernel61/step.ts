@@ -45,7 +45,7 @@ export function select(words: readonly string[], whole: boolean): Selection {
     return {
       files: all,
       artifacts: 'all',
-      deadlineMs: 60 * 60_000,
+      deadlineMs: 6 * 60 * 60_000,
       extent: `kernel and e2e on both artifacts, ${OF_INTEROP}`,
     };
   return {

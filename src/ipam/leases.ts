@@ -5,7 +5,8 @@ import { errorCode } from '../fault.ts';
 import { linkFile } from '../sys/file.ts';
 import { statLink } from '../sys/stat.ts';
 import type { Attachment } from './attachment.ts';
-import { createFile, discardFile, doing, ioFault, isNoFile, namesIn, readIfThere, removeFile } from './files.ts';
+import { createFile, discardFile, isNoFile, namesIn, readIfThere, removeFile } from './files.ts';
+import { doing, ioFault } from './io-fault.ts';
 import { decodeLease, encodeLease, isHeldBy } from './lease.ts';
 import { leasePath, type Store } from './paths.ts';
 

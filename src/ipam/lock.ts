@@ -6,8 +6,9 @@ import { closeFile, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openFile } from '
 import { tryFlock } from '../sys/flock.ts';
 import { lockHolder } from '../sys/lockHolder.ts';
 import { type FileStatus, statFile, statPath } from '../sys/stat.ts';
-import { doing, ensureDirectory, ioFault } from './files.ts';
+import { ensureDirectory } from './files.ts';
 import type { Host } from './host.ts';
+import { doing, ioFault } from './io-fault.ts';
 import type { Store } from './paths.ts';
 import { verifyTrusted } from './trust.ts';
 

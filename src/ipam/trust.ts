@@ -2,7 +2,7 @@
 
 import { Fault } from '../fault.ts';
 import { type FileStatus, statPath } from '../sys/stat.ts';
-import { doing } from './files.ts';
+import { doing } from './io-fault.ts';
 import type { Store } from './paths.ts';
 
 /**

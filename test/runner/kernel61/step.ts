@@ -17,6 +17,8 @@ export interface Selection {
   /** What the end-to-end tests run on, but for a few that need this kernel, which run on both. */
   readonly artifacts: 'all' | 'dist/trestle';
   readonly deadlineMs: number;
+  /** For one test. */
+  readonly testTimeoutMs: number;
   /** Said at the start. */
   readonly extent: string;
 }
@@ -24,7 +26,6 @@ export interface Selection {
 const MACHINES = 2;
 /** Emulation is some 10 to 20 times slower: what a test waits for at most is multiplied. */
 const PATIENCE = 6;
-const TEST_TIMEOUT_MS = 120_000;
 /**
  * Not in a run of everything: tests of the tests' own tools, and one about files that strikes hundreds of processes under strace, at
  * each system call in turn.
@@ -46,12 +47,14 @@ export function select(words: readonly string[], whole: boolean): Selection {
       files: all,
       artifacts: 'all',
       deadlineMs: 6 * 60 * 60_000,
+      testTimeoutMs: 15 * 60_000,
       extent: `kernel and e2e on both artifacts, ${OF_INTEROP}`,
     };
   return {
     files: all.filter(isBrief),
     artifacts: 'dist/trestle',
     deadlineMs: 8 * 60_000,
+    testTimeoutMs: 120_000,
     extent:
       `kernel without ${LEFT_OUT.join(' and ')}, of e2e ${BRIEF_E2E.join(' and ')} on dist/trestle, ${OF_INTEROP}; ` +
       'npm run test:kernel61 runs all of it',
@@ -90,8 +93,8 @@ function imageOr(otherwise: (reason: string) => Report): Image | Report {
  * The guests' scripts. Each machine takes one file after another that none has taken yet, by making a directory; report,
  * output and status come under the file's number.
  */
-function writeJob(exchange: string, { files, artifacts }: Selection): void {
-  const flags = [`--timeout=${TEST_TIMEOUT_MS}`, '--only-failures', '--reporter=junit'];
+function writeJob(exchange: string, { files, artifacts, testTimeoutMs }: Selection): void {
+  const flags = [`--timeout=${testTimeoutMs}`, '--only-failures', '--reporter=junit'];
   const bun = `${quote(process.execPath)} test ${flags.join(' ')} --reporter-outfile="$out.xml" "./$file"`;
   const environment = {
     PATH: process.env.PATH ?? '',

@@ -76,12 +76,16 @@ export async function startContainerd(
   machine.write('/etc/containerd/config.toml', release.config);
   machine.mountTmpfs('/var/lib/containerd');
   const ctr = (...args: string[]) => machine.run([join(release.directory, 'ctr'), ...args], { env: environment });
+  const cri = connectCri(machine.path(SOCKET), machine.cgroup);
   const containerd: Containerd = {
     machine,
-    cri: connectCri(machine.path(SOCKET), machine.cgroup),
+    cri,
     ctr,
     stop: () => stop(machine),
-    start: () => start(machine, release, environment),
+    start: async () => {
+      await start(machine, release, environment);
+      await reconnected(cri);
+    },
   };
   await containerd.start();
   for (const namespace of namespaces) ctr('-n', namespace, 'images', 'import', imageArchive(machine, command));
@@ -97,6 +101,19 @@ async function start(machine: Machine, release: ContainerdRelease, env: Record<s
   for (let tries = 0; !answers(); tries++) {
     if (tries === 200) throw new Error(`containerd does not start:\n${machine.run(['tail', '/run/containerd.log'])}`);
     await Bun.sleep(50);
+  }
+}
+
+/** A call that meets the connection to the containerd before is refused as UNAVAILABLE; kubelet asks again, too. */
+async function reconnected(cri: Cri): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await cri.conditions();
+      return;
+    } catch (error) {
+      if (tries === 20) throw error;
+      await Bun.sleep(50);
+    }
   }
 }
 

@@ -14,8 +14,14 @@ export const MEANT_OF_VLANS: readonly Meant[] = [
     lines: [node('sysctl \\| ipv6/conf/cni0\\.100/accept_ra: "1" -> "0"')],
   },
   {
-    because: 'CHECK works without IPAM, and though the bridge would have taken the MAC of the gateway’s port',
-    lines: [/^CHECK \| 0: 1 -> 0$/, /^CHECK by theirs \| 0: 1 -> 0$/],
+    because: 'CHECK works without IPAM',
+    lines: [/^CHECK \| 0: 1 -> 0$/],
+  },
+  {
+    because:
+      'the reference’s bridge takes the MAC of the gateway’s port where that is the lower one, and CHECK fails then',
+    lines: [/^CHECK by theirs \| 0: 1 -> 0$/],
+    byChance: true,
   },
   {
     because: 'an attachment without addresses has a record, and a lock beside it',

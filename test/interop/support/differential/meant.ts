@@ -9,6 +9,8 @@ export interface Meant {
   readonly lines: readonly RegExp[];
   /** The cases that it concerns, by name. Default: all. */
   readonly cases?: RegExp;
+  /** What decides is drawn by lot, as the reference's MACs are: it need not be found each time. */
+  readonly byChance?: true;
 }
 
 /** Everything that is seen of the node, or of a container, after ADD and after DEL. */

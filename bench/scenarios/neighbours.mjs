@@ -10,7 +10,7 @@ import { median } from '../statistics.mjs';
 import { target } from '../targets.mjs';
 
 const COUNTS = [0, 100, 500];
-const ROUNDS = 20;
+const ROUNDS = 60;
 const LIMIT = 1.25;
 const PLOT = join(ROOT, 'docs/neighbours.svg');
 

@@ -84,7 +84,7 @@ function kill(pid: number): void {
 }
 
 /** `net:[inode]`, as the links in /proc/PID/ns read; undefined where there is no such file. */
-function identity(path: string): string | undefined {
+export function identity(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat && `net:[${stat.ino}]`;
 }

@@ -11,6 +11,7 @@ import { setArpNotify, setLinkUp } from '../netlink/route/link-change.ts';
 import { addRoute, type LinkRoute } from '../netlink/route/route.ts';
 import type { Route } from '../schema/net.ts';
 import { EHOSTUNREACH, ENETUNREACH } from '../sys/errno.ts';
+import { type Proc, withPrivateProc } from '../sys/proc.ts';
 import { awaitUniqueAddresses } from './duplicates.ts';
 import type { ContainerKernel } from './kernel.ts';
 import { ensureSysctl, preferSysctl, setSysctl } from './sysctl.ts';
@@ -36,7 +37,7 @@ export function configureInterface(
   link: Pick<Link, 'index' | 'name'>,
   addressing: Addressing,
 ): void {
-  container.within(() => prepareInterface(link.name, addressing));
+  container.within(() => withPrivateProc((proc) => prepareInterface(link.name, addressing, proc)));
   try {
     execute(container.route, ...requestsFor(link, addressing));
   } catch (error) {
@@ -47,11 +48,11 @@ export function configureInterface(
 
 /** No router advertisement may configure a container, whoever sends it. Said before the interface is up. @throws Fault `io` */
 export function refuseAdvertisements(container: ContainerKernel, name: string): void {
-  container.within(() => ensureNoAdvertisements(name));
+  container.within(() => withPrivateProc((proc) => ensureNoAdvertisements(name, proc)));
 }
 
-function ensureNoAdvertisements(name: string): void {
-  setSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+function ensureNoAdvertisements(name: string, proc: Proc): void {
+  setSysctl(`ipv6/conf/${name}/accept_ra`, '0', proc);
 }
 
 /** The routes as the interface gets them: one without a gateway goes through the gateway of its family. */
@@ -68,15 +69,15 @@ function gatewayOf(addresses: readonly ContainerAddress[], family: Family): Ip |
 }
 
 /** Runs in the container's netns, before the interface is up: later would be too late for each of these. */
-function prepareInterface(name: string, { addresses, detectDuplicates }: Addressing): void {
-  ensureNoAdvertisements(name);
+function prepareInterface(name: string, { addresses, detectDuplicates }: Addressing, proc: Proc): void {
+  ensureNoAdvertisements(name, proc);
   if (!addresses.some(({ address }) => address.ip.family === 6)) return;
   // Neighbours learn the MAC that an address has now, in case it had another container before.
-  preferSysctl(`ipv6/conf/${name}/ndisc_notify`, '1');
+  preferSysctl(`ipv6/conf/${name}/ndisc_notify`, '1', proc);
   // Otherwise IPv6 alone loses its addresses when somebody sets the interface down and up again.
-  preferSysctl(`ipv6/conf/${name}/keep_addr_on_down`, '1');
-  if (!detectDuplicates) preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
-  for (const device of ['lo', name]) ensureSysctl(`ipv6/conf/${device}/disable_ipv6`, '0');
+  preferSysctl(`ipv6/conf/${name}/keep_addr_on_down`, '1', proc);
+  if (!detectDuplicates) preferSysctl(`ipv6/conf/${name}/accept_dad`, '0', proc);
+  for (const device of ['lo', name]) ensureSysctl(`ipv6/conf/${device}/disable_ipv6`, '0', proc);
 }
 
 /** IPv4 addresses before the interface is up (arp_notify, ndisc_notify for IPv4, tells of those), IPv6 ones after. */

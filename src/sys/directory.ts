@@ -33,7 +33,7 @@ function readNames(fd: number): string[] {
   const names: string[] = [];
   const buffer = scratch();
   for (;;) {
-    const length = libc('syscall', number, fd, buffer, buffer.length);
+    const length = libc('syscall', number, fd, buffer, buffer.length, null, 0);
     if (length === 0) return names;
     collectNames(buffer.subarray(0, length), names);
   }

@@ -20,12 +20,20 @@ export const O_DIRECTORY = IS_ARM ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = IS_ARM ? 0o100000 : 0o400000;
 const O_CLOEXEC = 0o2000000;
 
+/** In place of an open directory: the current one (linux/fcntl.h). */
+export const AT_FDCWD = -100;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** @returns the file descriptor */
 export function openFile(path: string, flags: number, mode = 0): number {
-  return again(() => libc('open', cPath(path), flags | O_CLOEXEC, mode));
+  return openBelow(AT_FDCWD, path, flags, mode);
+}
+
+/** The same for a path from an open directory. */
+export function openBelow(directory: number, path: string, flags: number, mode = 0): number {
+  return again(() => libc('openat', directory, cPath(path), flags | O_CLOEXEC, mode));
 }
 
 /** Closes what was read, asked or locked. Linux lets go of it whatever close(2) says, so there is nothing to tell. */
@@ -84,7 +92,11 @@ export function readWholeText(path: string): string {
  * than `most` bytes is refused with EFBIG. `flags` are further ones of open(2): O_NOFOLLOW, mostly.
  */
 export function readAtMost(path: string, most: number, flags = 0): string {
-  const fd = openFile(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | flags);
+  return readWhole(openFile(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | flags), most);
+}
+
+/** The same for a file that is open, and closed then. */
+export function readWhole(fd: number, most = Number.POSITIVE_INFINITY): string {
   try {
     const buffer = scratch();
     const length = readInto(fd, buffer);

@@ -1,6 +1,6 @@
 /** What the kernel knows of a file: statx(2), whose structure is the same on every processor. */
 
-import { unlessMissing } from './file.ts';
+import { AT_FDCWD, unlessMissing } from './file.ts';
 import { libc } from './libc.ts';
 
 export interface FileStatus {
@@ -20,7 +20,6 @@ export interface FileStatus {
   readonly mtimeMs: number;
 }
 
-const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;

@@ -9,6 +9,7 @@ import { createNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { ping } from '../support/traffic.ts';
 import { e2e, ipam, network, V6 } from './support/network.ts';
+import { traced } from './support/strace.ts';
 
 /** The flags of the one IPv6 address of a link. */
 function flags(ns: Netns, dev: string): string[] | undefined {
@@ -87,6 +88,27 @@ e2e('IPv6', (artifact) => {
     setSysctl(container.ns, 'net/ipv6/conf/default/accept_ra', 2);
     succeeded(runtime(node, artifact, network(node, { ipam: { dataDir: node.dataDir } })).add(container));
     expect(sysctl(container.ns, 'net/ipv6/conf/eth0/accept_ra')).toBe('0');
+  });
+
+  test("a container's parameters are not looked up among those of all others, where finding them takes the longer the more there are", () => {
+    using node = createNode();
+    succeeded(runtime(node, artifact, network(node)).add(node.container()));
+    const spy = traced(node, artifact, '-e trace=open,openat');
+    succeeded(runtime(node, spy.artifact, network(node)).add(node.container()));
+    const opened = spy.lines().filter((line) => line.includes('sys/net/ipv6/conf/eth0'));
+    expect(opened.length).toBeGreaterThan(1);
+    expect(opened.filter((line) => line.includes('/proc/'))).toEqual([]);
+  });
+
+  test.each(['fsopen', 'fsconfig', 'fsmount'])('unless a proc of their own cannot be had: %s', (call) => {
+    using node = createNode();
+    const container = node.container();
+    setSysctl(container.ns, 'net/ipv6/conf/default/accept_ra', 2);
+    const refused = traced(node, artifact, `-e trace=${call} -e inject=${call}:error=EPERM`);
+    succeeded(runtime(node, refused.artifact, network(node)).add(container));
+    expect(refused.lines().join('\n')).toContain('EPERM');
+    expect(sysctl(container.ns, 'net/ipv6/conf/eth0/accept_ra')).toBe('0');
+    expect(ping(container.ns, V6.gateway)).toBe(true);
   });
 
   test('is given to a container whose namespace has it disabled', () => {

@@ -20,6 +20,9 @@ const ERRORS: Readonly<Record<string, readonly string[]>> = {
   socket: ['EMFILE', 'ENOBUFS', 'ENOMEM', 'EACCES', 'EPERM'],
   setsockopt: ['ENOMEM', 'EPERM', 'ENOBUFS'],
   setns: ['EPERM', 'ENOMEM'],
+  fsopen: ['ENOSYS', 'EPERM', 'EMFILE', 'ENOMEM'],
+  fsconfig: ['EPERM', 'ENOMEM'],
+  fsmount: ['EPERM', 'EMFILE', 'ENOMEM'],
   sendto: ['ENOBUFS', 'ENOMEM', 'EPERM', 'EACCES', 'EINTR'],
   recvfrom: ['ENOBUFS', 'ENOMEM', 'EINTR', 'EIO'],
 };

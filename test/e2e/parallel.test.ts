@@ -6,6 +6,7 @@ import { bridgePorts, cidrs, links } from '../support/kernel.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { nftElements, nftRules } from '../support/nft.ts';
 import { type Container, createNode, type ScratchNode } from '../support/node.ts';
+import { lighter } from '../support/patience.ts';
 import { type Runtime, runtime } from '../support/runtime.ts';
 import { ping } from '../support/traffic.ts';
 import { e2e, ipam, network, V4, V6 } from './support/network.ts';
@@ -23,7 +24,7 @@ async function delAll(pods: Runtime, containers: readonly Container[]): Promise<
 }
 
 e2e('at once', (artifact) => {
-  const count = artifact.name === 'dist/trestle' ? 100 : 30;
+  const count = lighter(artifact.name === 'dist/trestle' ? 100 : 30);
 
   test(`${count} ADDs, then ${count} DELs`, async () => {
     using node = createNode();

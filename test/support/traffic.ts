@@ -54,14 +54,14 @@ export interface SteadyPing {
   lost(): Promise<number>;
 }
 
-/** Sends an echo request every 10 ms, once the first has been answered. */
+/** Sends an echo request every 10 ms, or as often as the machine can, once the first has been answered. */
 export async function steadyPing(from: Netns, to: string): Promise<SteadyPing> {
   if (!ping(from, to)) throw new Error(`${to} does not answer at all`);
   const family = to.includes(':') ? '-6' : '-4';
-  const child = spawnIn(from, ['busybox', 'ping', family, '-i', '0.01', '-W', '1', to]);
-  await Bun.sleep(100);
+  const child = spawnIn(from, ['busybox', 'ping', family, '-i', String(patient(0.01)), '-W', '1', to]);
+  await Bun.sleep(patient(100));
   const lost = async () => {
-    await Bun.sleep(100);
+    await Bun.sleep(patient(100));
     child.kill('SIGINT');
     const answered = [...(await child.stdout.text()).matchAll(/ seq=(\d+) /g)].map(([, number]) => Number(number));
     if (answered.length < 10) throw new Error(`${to} was hardly pinged at all`);

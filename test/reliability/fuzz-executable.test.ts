@@ -97,10 +97,10 @@ describeOnKernel('the executable', () => {
   );
 });
 
-/** The path in a line of strace; one from an open directory is from the root of a proc mount, the only directory used so. */
+/** The path in a line of strace. What a proc mount of the program's own is asked for stands as everybody finds it. */
 function openedBy(line: string): string | undefined {
-  const [, directory, path] = /open(?:at)?\((\w+, )?"((?:[^"\\]|\\.)*)"/.exec(line) ?? [];
-  return /^\d/.test(directory ?? '') ? `/proc/${path}` : path;
+  const path = /open(?:at)?\(.*?"((?:[^"\\]|\\.)*)"/.exec(line)?.[1];
+  return /openat\(\d+, "sys\/net\/ipv6\/conf\//.test(line) ? `/proc/${path}` : path;
 }
 
 /** Also a configuration without IPAM has a data directory, which must not be the machine's own. */

@@ -110,8 +110,8 @@ async function compile(executable, extra) {
 }
 
 /**
- * In one go, so that the kernel, where its file system can, holds the file in large folios and maps many pages at a time. As
- * the compiler writes it, it lies in memory page by page, and each start takes 1.2 ms longer. One that is running stays.
+ * In one go, so that the kernel, where its file system can, holds the file in large folios and maps many pages at a time. The
+ * compiler may leave it in memory page by page; a file that lies so takes 1.2 ms longer to start. One that is running stays.
  */
 function writeInOneGo(file, bytes) {
   writeFileSync(`${file}.new`, bytes, { mode: 0o755 });

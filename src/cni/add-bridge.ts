@@ -50,7 +50,7 @@ export function plugIn(call: AddCall, bridge: Link, mtu: number | undefined): Ve
   const port = { hairpin: settings.hairpin, isolated: settings.isolated };
   const veth = { attachment: request, containerMac: mac, mtu, port };
   // Before the veth, since it does something only when that is gone.
-  undo.push('take back what forwarding needed', () => withdrawForwardAccept(node, bridge.name, log));
+  undo.push('take back what forwarding needed', () => withdrawForwardAccept(node, bridge.name, settings.forward, log));
   const pair = createVethPair(node, container, bridge, veth, undo);
   if (settings.vlans !== undefined) joinVlans(node.route, pair.host.index, settings.vlans.port);
   return pair;

@@ -5,6 +5,7 @@ import { formatMac } from '../address/mac.ts';
 import { Fault } from '../fault.ts';
 import type { Journal } from '../log.ts';
 import type { Link } from '../netlink/route/link.ts';
+import type { ForwardMode } from '../network/accept-chain.ts';
 import { configureInterface } from '../network/addressing.ts';
 import { findBridge, isOwnBridge } from '../network/bridge.ts';
 import { ensureForwardAccept } from '../network/forward-accept.ts';
@@ -59,7 +60,10 @@ function attach(call: AddCall): Result {
   if (!keepDown) step('configure the interface', () => configure(call, pair, allocation));
   if (ipMasq) step('masquerade', () => masqueradeAddresses(call, allocation));
   if (isGateway) step('forward', () => startForwarding(call, familiesOf(allocation)));
-  if (forward) step('accept what is forwarded', () => acceptForwarding(call, [bridge, vlanGateway], allocation));
+  if (forward) {
+    const links = [bridge, vlanGateway];
+    step('accept what is forwarded', () => acceptForwarding(call, forward, links, allocation));
+  }
   return resultOf(call, asItIsNow(call, bridge), pair, vlanGateway, allocation);
 }
 
@@ -85,9 +89,14 @@ function startForwarding({ node }: AddCall, families: ReadonlySet<Family>): void
 }
 
 /** Bridged frames go by the bridge, what leaves a VLAN by its gateway. */
-function acceptForwarding({ node, log }: AddCall, links: readonly (Link | undefined)[], allocation: Allocation): void {
+function acceptForwarding(
+  { node, log }: AddCall,
+  mode: ForwardMode,
+  links: readonly (Link | undefined)[],
+  allocation: Allocation,
+): void {
   for (const link of links) {
-    if (link !== undefined) ensureForwardAccept(node, link.name, filteredFamilies(allocation), log);
+    if (link !== undefined) ensureForwardAccept(node, link.name, mode, filteredFamilies(allocation), log);
   }
 }
 

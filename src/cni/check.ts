@@ -61,11 +61,12 @@ function verifyAttachment(
   if (settings.ipMasq) step('verify the masquerading', () => verifyMasquerading(request, settings, ips, node));
   if (settings.guarded) step('verify the MAC guard', () => verifyContainerGuard(node, request, settings));
   if (settings.isGateway) step('verify the forwarding', () => verifyForwarding(node.route, familiesOf(allocation)));
-  if (settings.forward) {
+  const { forward } = settings;
+  if (forward) {
     const vlan = vlanGatewayOf(settings, allocation);
     const names = [settings.bridge, ...(vlan === undefined ? [] : [vlanGatewayName(settings.bridge, vlan.vlan)])];
     step('verify that what is forwarded is accepted', () => {
-      for (const name of names) verifyForwardAccept(node, name, filteredFamilies(allocation));
+      for (const name of names) verifyForwardAccept(node, name, forward, filteredFamilies(allocation));
     });
   }
 }

@@ -15,6 +15,7 @@ import { type Delegation, delegateCommand } from './delegate.ts';
 import { removeForeignInterface } from './foreign.ts';
 import { removeContainerGuard } from './guard.ts';
 import { mainHost } from './host.ts';
+import { forwardMode } from './packet-filter.ts';
 import type { MainRequest } from './request.ts';
 import { bridgeName } from './settings.ts';
 import { removeRecordedMasquerade } from './traces.ts';
@@ -44,7 +45,7 @@ export function del(request: MainRequest, { log, step }: Journal): void {
     if (failures.length === 0 && !releasesFirst) failures.push(...releaseElsewhere());
     if (failures.length === 0)
       failures.push(...attempt(() => step('release the addresses', () => release(request, host))));
-    const withdraw = () => withdrawForwardAccept(node, bridge, log);
+    const withdraw = () => withdrawForwardAccept(node, bridge, forwardMode(request.config), log);
     failures.push(...attempt(() => step('take back what forwarding needed', withdraw)));
     for (const failure of failures.slice(1)) log('error', `DEL: ${reasonOf(failure)}`);
     if (failures.length > 0) throw failures[0];

@@ -12,6 +12,7 @@ import { removeHostVeth } from '../network/veth.ts';
 import { delegateCommand } from './delegate.ts';
 import { removeOrphanGuards, removeRecordedGuard } from './guard.ts';
 import { mainHost } from './host.ts';
+import { forwardMode } from './packet-filter.ts';
 import type { MainRequest } from './request.ts';
 import { bridgeName } from './settings.ts';
 import { removeRecordedMasquerade } from './traces.ts';
@@ -29,7 +30,7 @@ export function gc(request: MainRequest, { log, step }: Journal): void {
     if (validAttachments !== undefined) {
       succeeds(failures, () => step('remove what has no record', () => removeOrphans(node, request, validAttachments)));
     }
-    const withdraw = () => withdrawForwardAccept(node, bridgeName(request.config), log);
+    const withdraw = () => withdrawForwardAccept(node, bridgeName(request.config), forwardMode(request.config), log);
     succeeds(failures, () => step('take back what forwarding needed', withdraw));
     const { delegation } = request;
     if (delegation !== undefined) {

@@ -1,16 +1,22 @@
-/** The keys that are about packet filters: which one masquerades, and whether forwarding is to be accepted. */
+/** The keys that are about packet filters: which one masquerades, and what of forwarding is accepted. */
 
 import { Fault } from '../fault.ts';
+import type { ForwardMode } from '../network/accept-chain.ts';
 import type { Backend } from '../network/masquerade-backend.ts';
 import { describe } from '../schema/complaints.ts';
 import type { MainConfig } from './config.ts';
 
-/** Whether forwarding is to be accepted where something drops it; undefined where the key says nothing. @throws Fault `config` */
-export function forwardAccept({ forward }: MainConfig): boolean | undefined {
-  if (!forward) return undefined;
-  if (forward === 'auto' || forward === 'off') return forward === 'auto';
+/** What is accepted of forwarding where something drops it; undefined for nothing, and for a value that is not known. */
+export function forwardMode({ forward, isGateway, isDefaultGateway }: MainConfig): ForwardMode | undefined {
+  if (!forward) return isGateway || isDefaultGateway ? 'auto' : undefined;
+  return forward === 'auto' || forward === 'open' ? forward : undefined;
+}
+
+/** @throws Fault `config` for a value that is not known */
+export function verifyForward({ forward }: MainConfig): void {
+  if (!forward || forward === 'auto' || forward === 'open' || forward === 'off') return;
   throw new Fault('config', `cannot use the configuration: forward: ${describe(forward)} is not known`, {
-    details: 'It must be "auto" or "off", or be left out.',
+    details: 'It must be "auto", "open" or "off", or be left out.',
   });
 }
 

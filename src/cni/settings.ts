@@ -1,10 +1,11 @@
 /** What the main plugin's keys mean, with defaults filled in and contradictions refused. */
 
 import { Fault } from '../fault.ts';
+import type { ForwardMode } from '../network/accept-chain.ts';
 import type { Backend } from '../network/masquerade-backend.ts';
 import type { MainConfig } from './config.ts';
 import { verifyInterfaceName } from './environment.ts';
-import { forwardAccept, masqueradeBackend } from './packet-filter.ts';
+import { forwardMode, masqueradeBackend, verifyForward } from './packet-filter.ts';
 import { readVlans, type VlanSettings, verifyVlanGatewayName } from './vlan-settings.ts';
 
 export interface Settings {
@@ -13,8 +14,8 @@ export interface Settings {
   readonly isDefaultGateway: boolean;
   readonly ipMasq: boolean;
   readonly backend: Backend;
-  /** What the bridge forwards is accepted where something drops it. */
-  readonly forward: boolean;
+  /** What of that which the bridge forwards is accepted where something drops it; undefined for nothing. */
+  readonly forward: ForwardMode | undefined;
   /** Undefined: as the interface of the node's default route. */
   readonly mtu: number | undefined;
   readonly hairpin: boolean;
@@ -39,6 +40,7 @@ const DEFAULT_BRIDGE = 'cni0';
 export function readSettings(config: MainConfig): Settings {
   const bridge = bridgeName(config);
   verifyCombinations(config);
+  verifyForward(config);
   const isGateway = config.isGateway === true || config.isDefaultGateway === true;
   const vlans = readVlans(config);
   if (isGateway && vlans?.access !== undefined) verifyVlanGatewayName(bridge, vlans.access);
@@ -48,7 +50,7 @@ export function readSettings(config: MainConfig): Settings {
     isDefaultGateway: config.isDefaultGateway === true,
     ipMasq: config.ipMasq === true,
     backend: masqueradeBackend(config),
-    forward: forwardAccept(config) ?? isGateway,
+    forward: forwardMode(config),
     mtu: config.mtu || undefined,
     hairpin: config.hairpinMode === true,
     promiscuous: config.promiscMode === true,

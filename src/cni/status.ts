@@ -25,7 +25,8 @@ export function status(request: MainRequest, { log, step }: Journal): void {
     const families = plannedFamilies(plan);
     step('look at the bridge', () => asUnavailable(() => findBridge(node.route, settings.bridge)));
     if (settings.vlans !== undefined) step('try VLANs', () => asUnavailable(() => verifyVlanFilterable(node.route)));
-    if (settings.forward) step('look for drops', () => verifyAcceptable(node, settings.bridge, families));
+    const { forward } = settings;
+    if (forward) step('look for drops', () => verifyAcceptable(node, settings.bridge, forward, families));
     if (settings.ipMasq)
       step('ask for the packet filter', () => asUnavailable(() => verifyBackend(node, settings.backend, families)));
     if (settings.guarded) step('ask for nftables on bridges', () => verifyBridgeFilter(node));

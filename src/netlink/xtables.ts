@@ -14,13 +14,17 @@ const ATTEMPTS = 20;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0x80000;
 /**
- * AF_INET and SOL_IP, AF_INET6 and SOL_IPV6; and where in an entry the conditions on the packet's header end, the offsets of
- * target and next entry stand, and the matches begin (struct ipt_entry, struct ip6t_entry).
+ * AF_INET and SOL_IP, AF_INET6 and SOL_IPV6; and where in an entry the interfaces stand, the conditions on the packet's header
+ * end, the offsets of target and next entry stand, and the matches begin (struct ipt_entry, struct ip6t_entry).
  */
 const LAYOUT = {
-  4: { domain: 2, level: 0, conditions: 84, offsets: 88, matches: 112 },
-  6: { domain: 10, level: 41, conditions: 136, offsets: 140, matches: 168 },
+  4: { domain: 2, level: 0, interfaces: 16, flags: 82, conditions: 84, offsets: 88, matches: 112 },
+  6: { domain: 10, level: 41, interfaces: 64, flags: 131, conditions: 136, offsets: 140, matches: 168 },
 } as const;
+/** IPT_F_GOTO and IP6T_F_GOTO, among the flags. */
+const GOTO = { 4: 2, 6: 4 } as const;
+/** IFNAMSIZ: the names of both interfaces, then the masks of both. */
+const INTERFACE_BYTES = 16;
 /** IPT_SO_GET_INFO, IPT_SO_GET_ENTRIES, and the same of IP6T. */
 const GET_INFO = 64;
 const GET_ENTRIES = 65;
@@ -45,14 +49,30 @@ export interface LegacyTable {
 
 export interface LegacyEntry {
   readonly offset: number;
-  /** It is for every packet: it looks at nothing in it. */
-  readonly isUnconditional: boolean;
+  readonly header: HeaderConditions;
+  readonly matches: readonly LegacyMatch[];
   /** An accept is -2, a drop -1; not negative: the offset of the chain that is jumped to. Undefined for another target. */
   readonly verdict: number | undefined;
   /** The target's name where it is more than a verdict, such as REJECT. */
   readonly target: string | undefined;
+  /** A packet does not come back from the chain that is jumped to. */
+  readonly isGoto: boolean;
   /** The chain that begins behind this entry. */
   readonly heads: string | undefined;
+}
+
+/** What an entry asks of a packet's header and its interfaces. */
+export interface HeaderConditions {
+  /** Whole names; undefined where any interface will do. */
+  readonly input: string | undefined;
+  readonly output: string | undefined;
+  /** There is more: addresses, a protocol, a pattern of interfaces, a negation. */
+  readonly more: boolean;
+}
+
+export interface LegacyMatch {
+  readonly name: string;
+  readonly info: Uint8Array;
 }
 
 /** Reads a table that the kernel has (see /proc/net/ip_tables_names). @throws SystemError */
@@ -75,30 +95,53 @@ export function readLegacyTable(family: Family, table: 'nat' | 'filter'): Legacy
 /** The entries in their order, chain by chain. @throws Truncated */
 export function decodeEntries({ family, entries }: LegacyTable): LegacyEntry[] {
   const found: LegacyEntry[] = [];
-  const { conditions, offsets, matches } = LAYOUT[family];
+  const { flags, offsets, matches } = LAYOUT[family];
   for (let offset = 0; offset < entries.length; ) {
     const both = readU32le(entries, offset + offsets);
     const [target, next] = [both & 0xffff, both >>> 16];
     if (next < offsets || offset + next > entries.length) throw new Truncated(`entry of ${next} bytes at ${offset}`);
-    const isUnconditional =
-      entries.subarray(offset, offset + conditions).every((byte) => byte === 0) &&
-      matchesOf(entries, offset + matches, offset + target).every((name) => name === 'comment');
-    found.push({ offset, isUnconditional, ...decodeTarget(entries, offset + target) });
+    found.push({
+      offset,
+      header: decodeHeader(family, entries.subarray(offset, offset + LAYOUT[family].conditions)),
+      matches: decodeMatches(entries, offset + matches, offset + target),
+      ...decodeTarget(entries, offset + target),
+      isGoto: ((entries[offset + flags] as number) & GOTO[family]) !== 0,
+    });
     offset += next;
   }
   return found;
 }
 
-/** The names of the matches in between. @throws Truncated */
-function matchesOf(entries: Uint8Array, begin: number, end: number): string[] {
-  const names: string[] = [];
+function decodeHeader(family: Family, bytes: Uint8Array): HeaderConditions {
+  const { interfaces, flags } = LAYOUT[family];
+  const name = (at: number) =>
+    wholeName(bytes, interfaces + at * INTERFACE_BYTES, interfaces + (at + 2) * INTERFACE_BYTES);
+  const [input, output] = [name(0), name(1)];
+  const behind = interfaces + 4 * INTERFACE_BYTES;
+  const asks = (byte: number, at: number) =>
+    (at < interfaces || at >= behind) && (at === flags ? byte & ~GOTO[family] : byte) !== 0;
+  const more = input === null || output === null || bytes.some(asks);
+  return { input: input ?? undefined, output: output ?? undefined, more };
+}
+
+/** Undefined where the mask covers nothing, null where it covers less or more than a name with its NUL. */
+function wholeName(bytes: Uint8Array, at: number, mask: number): string | undefined | null {
+  const covered = bytes.subarray(mask, mask + INTERFACE_BYTES).lastIndexOf(0xff) + 1;
+  if (covered === 0) return undefined;
+  const text = readCString(bytes.subarray(at, at + INTERFACE_BYTES));
+  return covered === cString(text).length ? text : null;
+}
+
+/** The matches in between. @throws Truncated */
+function decodeMatches(entries: Uint8Array, begin: number, end: number): LegacyMatch[] {
+  const found: LegacyMatch[] = [];
   for (let at = begin; at < end; ) {
     const size = readU32le(entries, at) & 0xffff;
     if (size < EXTENSION_HEADER) throw new Truncated(`match of ${size} bytes at ${at}`);
-    names.push(extensionName(entries, at));
+    found.push({ name: extensionName(entries, at), info: entries.subarray(at + EXTENSION_HEADER, at + size) });
     at += size;
   }
-  return names;
+  return found;
 }
 
 function decodeTarget(entries: Uint8Array, at: number): Pick<LegacyEntry, 'verdict' | 'target' | 'heads'> {

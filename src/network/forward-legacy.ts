@@ -2,74 +2,127 @@
 
 import type { Family } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
+import { isStateMatch } from '../netlink/xt-conntrack.ts';
 import { decodeEntries, type LegacyEntry, type LegacyTable } from '../netlink/xtables.ts';
-import { acceptChain, FORWARD, RULES } from './accept-chain.ts';
-import { type Drop, dropOf, type ForwardRule, placeFor } from './forward-drop.ts';
+import { type Accept, acceptChain, acceptsOf, FORWARD, type ForwardMode } from './accept-chain.ts';
+import {
+  type Action,
+  actionOfTarget,
+  type Branch,
+  type ChainRule,
+  type ForwardPath,
+  forwardPath,
+  type Place,
+  type Standing,
+  standingOf,
+} from './forward-path.ts';
 import { findLegacyTable } from './legacy-tables.ts';
 import { type Programs, quoted, type Refusal, restore } from './xtables.ts';
 
 const NF_INET_LOCAL_IN = 1;
 const NF_INET_FORWARD = 2;
 const NF_INET_LOCAL_OUT = 3;
-/** -NF_DROP - 1, and -NF_ACCEPT - 1, as a verdict stands in an entry. */
+/** -NF_DROP - 1, -NF_ACCEPT - 1 and XT_RETURN, as a verdict stands in an entry. */
 const DROP = -1;
 const ACCEPT = -2;
+const RETURN = -5;
 const ATTEMPTS = 5;
 /** What iptables takes for an interface and not for a pattern, a negation or an option. */
 const PLAIN_NAME = /^[\w.][\w.:@-]*$/;
 
+/** How things stand for a bridge in one family. A rule's handle is its number in its chain, from 1. */
 export interface LegacyForward {
-  /** What drops that no rule accepts. */
-  readonly drop: Drop | undefined;
-  /** The chain that an accept belongs in. */
-  readonly place: string;
-  /** The bridge's own chain, if it is there: how many rules it has. */
-  readonly rules: number | undefined;
-  /** The chains with a rule that leads to the bridge's. */
-  readonly jumps: readonly string[];
+  readonly path: ForwardPath<number>;
+  readonly standing: Standing;
+  /** The rules of the bridge's own chain, if it is there. */
+  readonly own: readonly LegacyRule[] | undefined;
+  /** The rules that lead to that chain, wherever they stand. */
+  readonly ways: readonly LegacyRule[];
 }
 
-/** How things stand for the bridge. Undefined where the kernel has no such table. @throws SystemError */
+interface LegacyRule extends ChainRule<number> {
+  readonly chain: string;
+  readonly entry: LegacyEntry;
+}
+
+/** Follows the packets of the bridge. Undefined where the kernel has no such table. @throws SystemError */
 export function readLegacyForward(family: Family, bridge: string): LegacyForward | undefined {
   const table = findLegacyTable(family, 'filter');
   if (table === undefined) return undefined;
-  const rules = rulesOf(table);
-  const policy = rules.find(({ entry }) => entry.offset === table.underflow[NF_INET_FORWARD]);
-  const own = rules.filter(({ chain }) => chain === acceptChain(bridge));
-  const forward = rules.filter((rule) => rule.chain === FORWARD && rule !== policy);
-  return {
-    drop: dropOf(forward, policy?.entry.verdict === DROP),
-    place: placeFor(forward),
-    // The last one is what leads back.
-    rules: own.length === 0 ? undefined : own.length - 1,
-    jumps: rules.filter(({ target }) => target === acceptChain(bridge)).map(({ chain }) => chain),
-  };
+  const { chains, policyDrops } = readChains(table);
+  const path = forwardPath({ policyDrops, rulesOf: (chain) => chains.get(chain) ?? [] });
+  const name = acceptChain(bridge);
+  const ways = [...chains.values()]
+    .flat()
+    .filter(({ action }) => typeof action === 'object' && !action.goto && action.chain === name);
+  return { path, standing: standingOf(path, bridge), own: chains.get(name), ways };
 }
 
-export function isAcceptedInLegacy({ rules, jumps }: LegacyForward): boolean {
-  return rules === RULES && jumps.length > 0;
+/** Whether the chain of the bridge holds the rules of the mode, and no others. */
+export function hasLegacyAccepts({ own }: LegacyForward, bridge: string, mode: ForwardMode): boolean {
+  const wanted = acceptsOf(mode);
+  return own?.length === wanted.length && wanted.every((accept, at) => isAccept(own[at] as LegacyRule, bridge, accept));
 }
 
-/** Puts the accept in, once for the bridge, whoever else does the same. @throws Fault `unsupported` without iptables */
-export function ensureLegacyAccept(programs: Programs, family: Family, bridge: string): void {
+/** Whether `ensureLegacyAccept` would change nothing. */
+export function isLegacyDone(seen: LegacyForward, bridge: string, mode: ForwardMode): boolean {
+  if (seen.standing === 'not needed') return true;
+  return seen.standing === 'in place' && seen.ways.length === 1 && hasLegacyAccepts(seen, bridge, mode);
+}
+
+/**
+ * Puts the accept where the bridge's packets would be dropped, behind whatever may deny them; takes it out where nothing
+ * drops and it overrules a rule. @throws Fault `unsupported` without iptables
+ */
+export function ensureLegacyAccept(programs: Programs, family: Family, bridge: string, mode: ForwardMode): void {
   verifySpeakable(bridge);
   const name = acceptChain(bridge);
-  const accepts = [`-A ${name} -i ${quoted(bridge)} -j ACCEPT`, `-A ${name} -o ${quoted(bridge)} -j ACCEPT`];
   repeated(programs, family, bridge, (seen) => {
-    if (isAcceptedInLegacy(seen)) return undefined;
-    const jump = `-I ${seen.place} -j ${name}`;
+    if (isLegacyDone(seen, bridge, mode)) return undefined;
+    const place = seen.path.drop?.place;
+    if (place === undefined) return removals(seen, name);
+    const accepts = acceptsOf(mode).map((accept) => acceptRule(name, bridge, accept));
     // -N is refused where another process was first; the other line empties the chain.
-    if (seen.rules === undefined) return [`-N ${name}`, ...accepts, jump];
-    return [`:${name} - [0:0]`, ...accepts, ...(seen.jumps.length === 0 ? [jump] : [])];
+    const chain = seen.own === undefined ? `-N ${name}` : `:${name} - [0:0]`;
+    return [...seen.ways.map(removal), chain, ...accepts, jump(name, place, seen.ways)];
   });
 }
 
 /** Takes the accept out. @throws Fault */
 export function removeLegacyAccept(programs: Programs, family: Family, bridge: string): void {
   const name = acceptChain(bridge);
-  repeated(programs, family, bridge, ({ rules, jumps }) =>
-    rules === undefined ? undefined : [...jumps.map((chain) => `-D ${chain} -j ${name}`), `-F ${name}`, `-X ${name}`],
-  );
+  repeated(programs, family, bridge, (seen) => (seen.own === undefined ? undefined : removals(seen, name)));
+}
+
+function removals({ ways }: LegacyForward, name: string): string[] {
+  return [...ways.map(removal), `-F ${name}`, `-X ${name}`];
+}
+
+/** Not by its number, which another process may just have given to another rule. */
+function removal({ chain, action }: LegacyRule): string {
+  return `-D ${chain} -j ${(action as Branch).chain}`;
+}
+
+/** The numbers are those before the removals. */
+function jump(name: string, { chain, before }: Place<number>, removed: readonly LegacyRule[]): string {
+  if (before === undefined) return `-A ${chain} -j ${name}`;
+  const earlier = removed.filter((rule) => rule.chain === chain && rule.handle < before).length;
+  return `-I ${chain} ${before - earlier} -j ${name}`;
+}
+
+function acceptRule(name: string, bridge: string, { direction, states }: Accept): string {
+  const match = states.length === 0 ? '' : ` -m conntrack --ctstate ${states.join(',')}`;
+  return `-A ${name} -${direction === 'in' ? 'i' : 'o'} ${quoted(bridge)}${match} -j ACCEPT`;
+}
+
+/** Whether a rule says what `acceptRule` would. */
+function isAccept({ entry, action }: LegacyRule, bridge: string, { direction, states }: Accept): boolean {
+  const { input, output, more } = entry.header;
+  const via = direction === 'in' ? [input, output] : [output, input];
+  const [match, ...others] = entry.matches;
+  const isMatched =
+    states.length === 0 ? match === undefined : match?.name === 'conntrack' && isStateMatch(match.info, states);
+  return action === 'accept' && !more && via[0] === bridge && via[1] === undefined && isMatched && others.length === 0;
 }
 
 /** Looks and changes until there is nothing to change: what was seen may be otherwise by the time of the change. */
@@ -99,38 +152,61 @@ export function verifySpeakable(bridge: string): void {
   });
 }
 
-interface PlacedRule extends ForwardRule {
-  readonly chain: string;
-  readonly entry: LegacyEntry;
+/** The rules by chain, each chain's policy or end left out. */
+function readChains(table: LegacyTable): { chains: Map<string, LegacyRule[]>; policyDrops: boolean } {
+  const entries = decodeEntries(table);
+  const names = chainNames(table, entries);
+  const policies = new Set(table.underflow);
+  const chains = new Map<string, LegacyRule[]>();
+  let rules: LegacyRule[] = [];
+  let chain = '';
+  for (const [at, entry] of entries.entries()) {
+    const begun = names.get(entry.offset);
+    if (begun !== undefined) {
+      chain = begun;
+      rules = [];
+      chains.set(chain, rules);
+    }
+    // A chain of the administrator ends in an entry that leads back, in front of the one that names the next chain.
+    const isEnd = policies.has(entry.offset) || entries[at + 1]?.heads !== undefined;
+    if (entry.heads !== undefined || isEnd) continue;
+    rules.push({
+      chain,
+      entry,
+      handle: rules.length + 1,
+      isConditional: isConditional(entry),
+      action: actionOf(entry, names),
+    });
+  }
+  const policy = entries.find(({ offset }) => offset === table.underflow[NF_INET_FORWARD]);
+  return { chains, policyDrops: policy?.verdict === DROP };
 }
 
-/** The entries with the names of their chains: those that hooks lead to, and those that an entry of their own names. */
-function rulesOf(table: LegacyTable): PlacedRule[] {
-  const entries = decodeEntries(table);
-  const starts = new Map<number, string>(
-    [
-      [NF_INET_LOCAL_IN, 'INPUT'] as const,
-      [NF_INET_FORWARD, FORWARD] as const,
-      [NF_INET_LOCAL_OUT, 'OUTPUT'] as const,
-    ].map(([hook, name]) => [table.hookEntry[hook] ?? -1, name]),
-  );
+/** The chains by where they begin: those that hooks lead to, and those that an entry of their own names. */
+function chainNames(table: LegacyTable, entries: readonly LegacyEntry[]): Map<number, string> {
+  const builtIn = [
+    [NF_INET_LOCAL_IN, 'INPUT'],
+    [NF_INET_FORWARD, FORWARD],
+    [NF_INET_LOCAL_OUT, 'OUTPUT'],
+  ] as const;
+  const names = new Map<number, string>(builtIn.map(([hook, name]) => [table.hookEntry[hook] ?? -1, name]));
   for (const [at, { heads }] of entries.entries()) {
     const next = entries[at + 1];
-    if (heads !== undefined && next !== undefined) starts.set(next.offset, heads);
+    if (heads !== undefined && next !== undefined) names.set(next.offset, heads);
   }
-  let chain = '';
-  const rules: PlacedRule[] = [];
-  for (const entry of entries) {
-    chain = starts.get(entry.offset) ?? chain;
-    const { verdict } = entry;
-    const target = verdict !== undefined && verdict >= 0 ? starts.get(verdict) : undefined;
-    if (entry.heads === undefined) rules.push({ chain, entry, fate: fateOf(entry), target });
-  }
-  return rules;
+  return names;
 }
 
-function fateOf({ isUnconditional, verdict, target }: LegacyEntry): ForwardRule['fate'] {
-  if (!isUnconditional) return undefined;
-  if (verdict === DROP || target === 'REJECT') return 'drop';
-  return verdict === ACCEPT ? 'accept' : undefined;
+function isConditional({ header, matches }: LegacyEntry): boolean {
+  const { input, output, more } = header;
+  return more || (input ?? output) !== undefined || matches.some(({ name }) => name !== 'comment');
+}
+
+function actionOf({ verdict, target, isGoto }: LegacyEntry, names: ReadonlyMap<number, string>): Action {
+  if (target !== undefined) return actionOfTarget(target);
+  if (verdict === DROP) return 'drop';
+  if (verdict === ACCEPT) return 'accept';
+  if (verdict === RETURN) return 'return';
+  const chain = verdict === undefined ? undefined : names.get(verdict);
+  return chain === undefined ? 'unknown' : { chain, goto: isGoto };
 }

@@ -12,6 +12,7 @@ export const ENOTDIR = 20;
 export const EINVAL = 22;
 export const EFBIG = 27;
 export const ENOSPC = 28;
+export const ERESTART = 85;
 export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;
 export const EAFNOSUPPORT = 97;

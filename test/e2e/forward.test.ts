@@ -6,9 +6,9 @@ import { failed, succeeded } from '../support/cni.ts';
 import { FLAVOURS, type Flavour, iptables, savedRules } from '../support/iptables.ts';
 import { setSysctl } from '../support/kernel.ts';
 import { exec, type Netns } from '../support/netns.ts';
-import { createNode, OUTSIDE_ADDRESS, type ScratchNode } from '../support/node.ts';
+import { createNode, NODE_ADDRESS, OUTSIDE_ADDRESS, type ScratchNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
-import { ping } from '../support/traffic.ts';
+import { ping, seenFrom, sourceServer } from '../support/traffic.ts';
 import { installDockerRules } from './support/docker.ts';
 import { withMounts } from './support/mounts.ts';
 import { e2e, ipam, loseNamespace, network, V4, V6 } from './support/network.ts';
@@ -16,15 +16,20 @@ import { traced } from './support/strace.ts';
 
 const FAMILIES = [4, 6] as const;
 const CHAIN = 'TRESTLE-FWD-cni0';
-const ACCEPTS = [`-A ${CHAIN} -i cni0 -j ACCEPT`, `-A ${CHAIN} -o cni0 -j ACCEPT`];
+const ACCEPTS = [
+  `-A ${CHAIN} -i cni0 -j ACCEPT`,
+  `-A ${CHAIN} -o cni0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
+  `-A ${CHAIN} -o cni0 -m conntrack --ctstate DNAT -j ACCEPT`,
+];
+const OPEN_ACCEPTS = [`-A ${CHAIN} -i cni0 -j ACCEPT`, `-A ${CHAIN} -o cni0 -j ACCEPT`];
 
 /** A comment is nobody's business here. */
 const saved = (ns: Netns, flavour: Flavour, family: 4 | 6) =>
   savedRules(ns, flavour, family, 'filter').map((rule) => rule.replace(/ -m comment --comment ("[^"]*"|\S+)/, ''));
 const mine = (ns: Netns, flavour: Flavour) =>
   FAMILIES.map((family) => saved(ns, flavour, family).filter((rule) => rule.includes(CHAIN)));
-const accepted = (place: string) => {
-  const rules = [`:${CHAIN} -`, `-A ${place} -j ${CHAIN}`, ...ACCEPTS].sort();
+const accepted = (accepts = ACCEPTS) => {
+  const rules = [`:${CHAIN} -`, `-A FORWARD -j ${CHAIN}`, ...accepts].sort();
   return [rules, rules];
 };
 const sorted = (lists: readonly string[][]) => lists.map((list) => list.toSorted());
@@ -51,23 +56,23 @@ function reaches(from: Netns, other: boolean, timeout = 10): boolean[] {
 e2e('forwarding where iptables drops', (artifact) => {
   eachFlavour((flavour) => {
     test.each([
-      ['by policy alone', false, 'FORWARD'],
-      ['with Docker’s chains', true, 'DOCKER-USER'],
-    ])('%s: is accepted there, once a bridge, until the last container is gone', (_, docker, place) => {
+      ['by policy alone', false],
+      ['with Docker’s chains', true],
+    ])('%s: is accepted at the end of FORWARD, once a bridge, until the last container is gone', (_, docker) => {
       using node = droppingNode(flavour, docker);
       const before = FAMILIES.map((family) => saved(node.ns, flavour, family));
       const pods = runtime(node, artifact, network(node));
       const [one, two] = [node.container(), node.container()];
       for (const container of [one, two]) succeeded(pods.add(container));
-      expect(sorted(mine(node.ns, flavour))).toEqual(accepted(place));
-      expect(saved(node.ns, flavour, 4).find((rule) => rule.startsWith(`-A ${place} `))).toBe(
-        `-A ${place} -j ${CHAIN}`,
+      expect(sorted(mine(node.ns, flavour))).toEqual(accepted());
+      expect(saved(node.ns, flavour, 4).findLast((rule) => rule.startsWith('-A FORWARD '))).toBe(
+        `-A FORWARD -j ${CHAIN}`,
       );
       expect(reaches(one.ns, true)).toEqual([true, true, true, true]);
       for (const container of [one, two]) succeeded(pods.check(container));
       succeeded(pods.status());
       succeeded(pods.del(one));
-      expect(sorted(mine(node.ns, flavour))).toEqual(accepted(place));
+      expect(sorted(mine(node.ns, flavour))).toEqual(accepted());
       expect(reaches(two.ns, false)).toEqual([true, true]);
       succeeded(pods.del(two));
       expect(FAMILIES.map((family) => saved(node.ns, flavour, family))).toEqual(before);
@@ -91,7 +96,7 @@ e2e('forwarding where iptables drops', (artifact) => {
       const pods = runtime(node, artifact, network(node));
       const [one, two, three] = [node.container(), node.container(), node.container()];
       for (const container of [one, two]) succeeded(pods.add(container));
-      expect(sorted(mine(node.ns, flavour))).toEqual(accepted('FORWARD'));
+      expect(sorted(mine(node.ns, flavour))).toEqual(accepted());
       expect(reaches(one.ns, true)).toEqual([true, true, true, true]);
       succeeded(pods.check(one));
       succeeded(pods.status());
@@ -138,11 +143,11 @@ e2e('forwarding where iptables drops', (artifact) => {
       undo(node.ns);
       const error = failed(pods.check(one));
       expect(error.msg).toMatch(
-        /what cni0 forwards is dropped: the policy of FORWARD in iptables .*the accept for cni0 is not there/,
+        /what cni0 forwards is (dropped: the policy of FORWARD in iptables .*the accept for cni0 is not there|not accepted as "forward" says: TRESTLE-FWD-cni0 in iptables .* does not hold the rules for it)$/,
       );
       expect(error.code).toBe(105);
       succeeded(pods.add(two));
-      expect(sorted(mine(node.ns, flavour))).toEqual(accepted('FORWARD'));
+      expect(sorted(mine(node.ns, flavour))).toEqual(accepted());
       succeeded(pods.check(one));
       expect(reaches(one.ns, true)).toEqual([true, true, true, true]);
       for (const container of [one, two]) succeeded(pods.del(container));
@@ -158,7 +163,40 @@ e2e('forwarding where iptables drops', (artifact) => {
       expect(failed(pods.check(one)).code).toBe(105);
       succeeded(pods.add(two));
       succeeded(pods.check(one));
-      expect(sorted(mine(node.ns, flavour))).toEqual(accepted('DOCKER-USER'));
+      expect(sorted(mine(node.ns, flavour))).toEqual(accepted());
+    });
+
+    test('host ports are reached from outside, containers by their own addresses are not unless forward is open', async () => {
+      using node = droppingNode(flavour, true);
+      const container = node.container();
+      for (const [family, subnet] of [[4, V4.subnet] as const, [6, V6.subnet] as const])
+        exec(node.outside, ['ip', 'route', 'add', subnet, 'via', NODE_ADDRESS[family]]);
+      const rules = `table inet ports {
+        chain before { type nat hook prerouting priority -100;
+          tcp dport 8080 dnat ip to ${V4.first}:7777
+          tcp dport 8080 dnat ip6 to [${V6.first}]:7777
+        }
+      }\n`;
+      exec(node.ns, ['nft', '-f', '-'], { stdin: rules });
+      const pods = runtime(node, artifact, network(node));
+      succeeded(pods.add(container));
+      using _ = await sourceServer(container.ns, 7777);
+      const outside = () =>
+        FAMILIES.map((family) => [
+          seenFrom(node.outside, { address: NODE_ADDRESS[family], port: 8080 }, 1),
+          seenFrom(node.outside, { address: family === 4 ? V4.first : V6.first, port: 7777 }, 1),
+        ]);
+      const from = (family: 4 | 6) => OUTSIDE_ADDRESS[family];
+      expect(outside()).toEqual(FAMILIES.map((family) => [from(family), undefined]));
+      const open = runtime(node, artifact, network(node, { forward: 'open' }));
+      succeeded(pods.check(container));
+      succeeded(open.add(node.container()));
+      expect(failed(pods.check(container)).msg).toMatch(/not accepted as "forward" says/);
+      expect(sorted(mine(node.ns, flavour))).toEqual(accepted(OPEN_ACCEPTS));
+      expect(outside()).toEqual(FAMILIES.map((family) => [from(family), from(family)]));
+      succeeded(pods.add(node.container()));
+      succeeded(pods.check(container));
+      expect(outside()).toEqual(FAMILIES.map((family) => [from(family), undefined]));
     });
 
     test('of many at once is accepted once', async () => {
@@ -166,7 +204,7 @@ e2e('forwarding where iptables drops', (artifact) => {
       const pods = runtime(node, artifact, network(node));
       const containers = Array.from({ length: 6 }, () => node.container());
       for (const outcome of await Promise.all(containers.map((one) => pods.addAsync(one)))) succeeded(outcome);
-      expect(sorted(mine(node.ns, flavour))).toEqual(accepted('DOCKER-USER'));
+      expect(sorted(mine(node.ns, flavour))).toEqual(accepted());
       for (const outcome of await Promise.all(containers.map((one) => pods.delAsync(one)))) succeeded(outcome);
       expect(mine(node.ns, flavour)).toEqual([[], []]);
     });
@@ -190,7 +228,7 @@ e2e('forwarding where iptables drops', (artifact) => {
       const container = node.container();
       succeeded(pods.add(container));
       succeeded(pods.gc([{ containerID: container.id, ifname: 'eth0' }]));
-      expect(sorted(mine(node.ns, flavour))).toEqual(accepted('DOCKER-USER'));
+      expect(sorted(mine(node.ns, flavour))).toEqual(accepted());
       loseNamespace(node, container);
       succeeded(pods.gc([]));
       expect(mine(node.ns, flavour)).toEqual([[], []]);
@@ -304,7 +342,7 @@ e2e('forwarding where iptables drops', (artifact) => {
     const changed = traced(node, artifact, '-e trace=getsockopt -e inject=getsockopt:error=EAGAIN:when=2');
     succeeded(runtime(node, changed.artifact, network(node)).add(node.container()));
     expect(changed.lines().join('\n')).toContain('EAGAIN');
-    expect(sorted(mine(node.ns, 'legacy'))).toEqual(accepted('FORWARD'));
+    expect(sorted(mine(node.ns, 'legacy'))).toEqual(accepted());
   });
 
   test('a list of tables that may not be read, as in a user namespace, is no obstacle', () => {
@@ -319,7 +357,7 @@ e2e('forwarding where iptables drops', (artifact) => {
     succeeded(pods.del(container));
   });
 
-  test('"forward" must be "auto" or "off"', () => {
+  test('"forward" must be "auto", "open" or "off"', () => {
     using node = createNode();
     const error = failed(runtime(node, artifact, network(node, { forward: 'on' })).add(node.container()));
     expect(error).toMatchObject({ code: 7, msg: expect.stringContaining('forward: the string "on" is not known') });

@@ -1,6 +1,6 @@
 /** nf_tables messages (struct nfgenmsg: u8 family, u8 version, u16 resource in network order) and their transactions. */
 
-import { type Attribute, attrBytes } from '../attribute.ts';
+import { type Attribute, attrBytes, attrU32be, decodeAttributes, u32beAt } from '../attribute.ts';
 import { concat, cString, pack, readCString } from '../bytes.ts';
 import { type Connection, execute, executeTransaction, type Request } from '../connection.ts';
 import type { Message } from '../message.ts';
@@ -30,10 +30,24 @@ export function nftRequest({ operation, message, flags, family, attributes }: Nf
   return { operation, type, flags, header: encodeHeader(family, 0), attributes };
 }
 
-/** Carries out all the changes or none. @throws KernelError for the first that was refused */
-export function commit(connection: Connection, changes: readonly Request[]): void {
-  const begin = boundary('begin', nft.NFNL_MSG_BATCH_BEGIN);
+/**
+ * Carries out all the changes or none. With a generation, only if the ruleset is still of that generation.
+ * @throws KernelError for the first that was refused; ERESTART where the ruleset has changed since
+ */
+export function commit(connection: Connection, changes: readonly Request[], generation?: number): void {
+  const since = generation === undefined ? [] : [attrU32be(nft.NFNL_BATCH_GENID, generation)];
+  const begin = boundary('begin', nft.NFNL_MSG_BATCH_BEGIN, since);
   executeTransaction(connection, [begin, ...changes, boundary('end', nft.NFNL_MSG_BATCH_END)]);
+}
+
+/** The ruleset's generation: every transaction in this netns makes a new one. @throws KernelError */
+export function readGeneration(connection: Connection): number {
+  const operation = 'read the generation of nftables';
+  const [reply] = query(
+    connection,
+    nftRequest({ operation, message: nft.NFT_MSG_GETGEN, flags: 0, family: 0, attributes: [] }),
+  );
+  return (reply && u32beAt(decodeAttributes(nftBody(reply)), nft.NFTA_GEN_ID)) ?? 0;
 }
 
 /** Asks something that changes nothing. @throws KernelError */
@@ -62,10 +76,10 @@ export function decodeComment(userdata: Uint8Array | undefined, entry: number): 
   return undefined;
 }
 
-function boundary(end: string, type: number): Request {
+function boundary(end: string, type: number, attributes: readonly Attribute[] = []): Request {
   const operation = `${end} a transaction of nftables`;
   const header = encodeHeader(0, nft.NFNL_SUBSYS_NFTABLES);
-  return { operation, type, flags: 0, header, attributes: [], silent: true };
+  return { operation, type, flags: 0, header, attributes, silent: true };
 }
 
 /** struct nfgenmsg; the resource is big-endian, and fits its low byte. */

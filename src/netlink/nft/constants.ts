@@ -3,6 +3,8 @@
 export const NFNL_SUBSYS_NFTABLES = 10;
 export const NFNL_MSG_BATCH_BEGIN = 16;
 export const NFNL_MSG_BATCH_END = 17;
+/** The ruleset's generation that a transaction was made for: the kernel refuses it with ERESTART in any other. */
+export const NFNL_BATCH_GENID = 1;
 
 export const NFT_MSG_NEWTABLE = 0;
 export const NFT_MSG_NEWCHAIN = 3;
@@ -16,6 +18,9 @@ export const NFT_MSG_GETSET = 10;
 export const NFT_MSG_NEWSETELEM = 12;
 export const NFT_MSG_GETSETELEM = 13;
 export const NFT_MSG_DELSETELEM = 14;
+export const NFT_MSG_GETGEN = 16;
+
+export const NFTA_GEN_ID = 1;
 
 export const NFPROTO_INET = 1;
 export const NFPROTO_IPV4 = 2;
@@ -27,6 +32,7 @@ export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
 /** Verdicts of nf_tables beside the packet filter's own, as 32 bits without sign. */
 export const NFT_JUMP = 0xffff_fffd;
+export const NFT_GOTO = 0xffff_fffc;
 export const NFT_RETURN = 0xffff_fffb;
 /** nft's `srcnat`. */
 export const NF_IP_PRI_NAT_SRC = 100;
@@ -57,6 +63,8 @@ export const NFTA_RULE_TABLE = 1;
 export const NFTA_RULE_CHAIN = 2;
 export const NFTA_RULE_HANDLE = 3;
 export const NFTA_RULE_EXPRESSIONS = 4;
+/** The handle of the rule that a new one goes in front of. */
+export const NFTA_RULE_POSITION = 6;
 export const NFTA_RULE_USERDATA = 7;
 /** libnftnl's type of a rule's comment in its user data. */
 export const NFTNL_UDATA_RULE_COMMENT = 0;
@@ -124,6 +132,8 @@ export const NFTA_BITWISE_XOR = 5;
 
 /** NFTA_MATCH_NAME and NFTA_TARGET_NAME. */
 export const NFTA_EXTENSION_NAME = 1;
+export const NFTA_MATCH_REV = 2;
+export const NFTA_MATCH_INFO = 3;
 
 export const NFTA_CT_KEY = 2;
 export const NFT_CT_STATE = 0;

@@ -22,6 +22,16 @@ export function matchInterface(direction: 'in' | 'out', name: string): Attribute
   return [load, compare(nft.NFT_CMP_EQ, cString(name))];
 }
 
+/** [ match name NAME rev REVISION ], a match of iptables with its own data */
+export function matchExtension(name: string, revision: number, info: Uint8Array): Attribute {
+  return expression(
+    'match',
+    attrText(nft.NFTA_EXTENSION_NAME, name),
+    attrU32be(nft.NFTA_MATCH_REV, revision),
+    attrBytes(nft.NFTA_MATCH_INFO, info),
+  );
+}
+
 /** [ counter ], which iptables puts into each of its rules */
 export function counter(): Attribute {
   return expression('counter');

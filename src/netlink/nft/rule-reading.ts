@@ -1,6 +1,7 @@
 /** What a rule says, as far as somebody else's rules must be understood. */
 
 import { type Attributes, attrText, decodeAttributes, listAttributes, nested, textAt, u32beAt } from '../attribute.ts';
+import { readCString } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { type Message, NLM_F_DUMP } from '../message.ts';
 import { nftBody, nftRequest, type Table } from './batch.ts';
@@ -39,12 +40,26 @@ export function listTableRules(table: Table): Request {
 /** @throws Truncated */
 export function decodeRule(message: Message): ReadRule {
   const attributes = decodeAttributes(nftBody(message));
-  const list = attributes.get(nft.NFTA_RULE_EXPRESSIONS) ?? new Uint8Array();
   return {
     chain: textAt(attributes, nft.NFTA_RULE_CHAIN) ?? '',
     handle: decodeRuleHandle(message),
-    expressions: listAttributes(list).map(({ payload }) => decodeExpression(decodeAttributes(payload))),
+    expressions: listAttributes(attributes.get(nft.NFTA_RULE_EXPRESSIONS) ?? new Uint8Array()).map(({ payload }) =>
+      decodeExpression(decodeAttributes(payload)),
+    ),
   };
+}
+
+/** The interface whose whole name two steps compare with (see `matchInterface`); undefined where they do something else. */
+export function interfaceOf(
+  load: ReadExpression | undefined,
+  compare: ReadExpression | undefined,
+): { readonly direction: 'in' | 'out'; readonly name: string } | undefined {
+  if (load?.name !== 'meta' || compare?.name !== 'cmp') return undefined;
+  const key = u32beAt(load.data, nft.NFTA_META_KEY);
+  const value = nested(compare.data, nft.NFTA_CMP_DATA).get(nft.NFTA_DATA_VALUE);
+  const isName = value?.at(-1) === 0 && u32beAt(compare.data, nft.NFTA_CMP_OP) === nft.NFT_CMP_EQ;
+  if (!isName || (key !== nft.NFT_META_IIFNAME && key !== nft.NFT_META_OIFNAME)) return undefined;
+  return { direction: key === nft.NFT_META_IIFNAME ? 'in' : 'out', name: readCString(value) };
 }
 
 /** The verdict that the rule gives by itself; undefined where it gives none, or looks it up. */
@@ -58,25 +73,23 @@ export function verdictOf({ expressions }: Pick<ReadRule, 'expressions'>): Verdi
   return undefined;
 }
 
-/** Steps that match nothing and decide nothing. */
-const PASSED_BY = ['counter', 'log'];
-
-/** What the rule does to every packet; undefined where that depends on the packet, or where the packet goes on. */
-export function fateOf({ expressions }: Pick<ReadRule, 'expressions'>): 'accept' | 'drop' | undefined {
-  const [step, ...more] = expressions.filter((one) => !isPassedBy(one));
-  if (step === undefined || more.length > 0) return undefined;
-  if (step.name === 'reject' || isExtension(step, 'target', 'REJECT')) return 'drop';
-  const code = verdictOf({ expressions: [step] })?.code;
-  return code === nft.NF_DROP ? 'drop' : code === nft.NF_ACCEPT ? 'accept' : undefined;
+/** The target or match of iptables that a step is, by its name and data; nf_tables knows them by name alone. */
+export interface Extension {
+  readonly kind: 'target' | 'match';
+  readonly name: string;
+  readonly revision: number;
+  readonly info: Uint8Array;
 }
 
-function isPassedBy(step: ReadExpression): boolean {
-  return PASSED_BY.includes(step.name) || isExtension(step, 'match', 'comment');
-}
-
-/** A match or a target of iptables, which nf_tables knows by name alone. */
-function isExtension({ name, data }: ReadExpression, kind: 'match' | 'target', extension: string): boolean {
-  return name === kind && textAt(data, nft.NFTA_EXTENSION_NAME) === extension;
+/** Undefined for a step that is nf_tables' own. */
+export function extensionOf({ name, data }: ReadExpression): Extension | undefined {
+  if (name !== 'target' && name !== 'match') return undefined;
+  return {
+    kind: name,
+    name: textAt(data, nft.NFTA_EXTENSION_NAME) ?? '',
+    revision: u32beAt(data, nft.NFTA_MATCH_REV) ?? 0,
+    info: data.get(nft.NFTA_MATCH_INFO) ?? new Uint8Array(),
+  };
 }
 
 function decodeExpression(attributes: Attributes): ReadExpression {

@@ -1,10 +1,11 @@
 /** Rules: expressions in order, with a comment to know them by. */
 
-import { type Attribute, attrNest, attrText, decodeAttributes } from '../attribute.ts';
+import { type Attribute, attrBytes, attrNest, attrText, decodeAttributes } from '../attribute.ts';
 import type { Request } from '../connection.ts';
 import { type Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP } from '../message.ts';
 import { attrComment, decodeComment, nftBody, nftRequest, type Table } from './batch.ts';
 import * as nft from './constants.ts';
+import type { RuleHandle } from './rule-removal.ts';
 
 export interface Rule {
   readonly table: Table;
@@ -18,12 +19,16 @@ export function appendRule(rule: Rule): Request {
   return newRule(rule, NLM_F_CREATE | NLM_F_APPEND);
 }
 
-/** Adds the rule at the head of its chain. */
-export function insertRule(rule: Rule): Request {
-  return newRule(rule, NLM_F_CREATE);
+/** Adds the rule in front of another one of its chain; refused with ENOENT where that one is not there. */
+export function insertRule(rule: Rule, before: RuleHandle): Request {
+  return newRule(rule, NLM_F_CREATE, [attrBytes(nft.NFTA_RULE_POSITION, before)]);
 }
 
-function newRule({ table, chain, expressions, comment }: Rule, flags: number): Request {
+function newRule(
+  { table, chain, expressions, comment }: Rule,
+  flags: number,
+  position: readonly Attribute[] = [],
+): Request {
   return nftRequest({
     operation: `add the nftables rule "${comment}"`,
     message: nft.NFT_MSG_NEWRULE,
@@ -33,6 +38,7 @@ function newRule({ table, chain, expressions, comment }: Rule, flags: number): R
       attrText(nft.NFTA_RULE_TABLE, table.name),
       attrText(nft.NFTA_RULE_CHAIN, chain),
       attrNest(nft.NFTA_RULE_EXPRESSIONS, ...expressions),
+      ...position,
       attrComment(nft.NFTA_RULE_USERDATA, nft.NFTNL_UDATA_RULE_COMMENT, comment),
     ],
   });

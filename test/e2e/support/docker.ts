@@ -4,7 +4,7 @@ import type { Flavour } from '../../support/iptables.ts';
 import { exec, type Netns } from '../../support/netns.ts';
 
 /** Docker 28's chains in their order, for a bridge docker0, and the policy that it sets. */
-const RULES = `*filter
+export const DOCKER_RULES = `*filter
 :INPUT ACCEPT [0:0]
 :FORWARD DROP [0:0]
 :OUTPUT ACCEPT [0:0]
@@ -31,5 +31,5 @@ COMMIT
 
 /** Puts Docker's chains into the namespace's filter table, of IPv4 and IPv6. */
 export function installDockerRules(ns: Netns, flavour: Flavour): void {
-  for (const program of ['iptables', 'ip6tables']) exec(ns, [`${program}-${flavour}-restore`], { stdin: RULES });
+  for (const program of ['iptables', 'ip6tables']) exec(ns, [`${program}-${flavour}-restore`], { stdin: DOCKER_RULES });
 }

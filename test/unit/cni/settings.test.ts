@@ -14,7 +14,7 @@ const DEFAULTS: Settings = {
   isDefaultGateway: false,
   ipMasq: false,
   backend: 'auto',
-  forward: false,
+  forward: undefined,
   mtu: undefined,
   hairpin: false,
   promiscuous: false,
@@ -33,18 +33,19 @@ test('what is not said is as in the reference', () => {
 
 test.each<[object, Partial<Settings>]>([
   [{ bridge: 'br0' }, { bridge: 'br0' }],
-  [{ isGateway: true }, { isGateway: true, forward: true }],
-  [{ isDefaultGateway: true }, { isGateway: true, isDefaultGateway: true, forward: true }],
+  [{ isGateway: true }, { isGateway: true, forward: 'auto' }],
+  [{ isDefaultGateway: true }, { isGateway: true, isDefaultGateway: true, forward: 'auto' }],
   [
     { isDefaultGateway: true, isGateway: false },
-    { isGateway: true, isDefaultGateway: true, forward: true },
+    { isGateway: true, isDefaultGateway: true, forward: 'auto' },
   ],
   [
     { isGateway: true, forward: '' },
-    { isGateway: true, forward: true },
+    { isGateway: true, forward: 'auto' },
   ],
   [{ isGateway: true, forward: 'off' }, { isGateway: true }],
-  [{ forward: 'auto' }, { forward: true }],
+  [{ forward: 'auto' }, { forward: 'auto' }],
+  [{ forward: 'open' }, { forward: 'open' }],
   [
     { ipMasq: true, ipMasqBackend: 'nftables' },
     { ipMasq: true, backend: 'nftables' },
@@ -81,9 +82,9 @@ describe('what excludes each other', () => {
   });
 });
 
-test('"forward" that is neither "auto" nor "off" is refused', () => {
+test('"forward" that is neither "auto" nor "open" nor "off" is refused', () => {
   const fault = faultOf(() => settingsOf({ forward: 'on' }));
-  expect([fault.kind, fault.details]).toEqual(['config', 'It must be "auto" or "off", or be left out.']);
+  expect([fault.kind, fault.details]).toEqual(['config', 'It must be "auto", "open" or "off", or be left out.']);
   expect(fault.message).toContain('forward: the string "on" is not known');
 });
 

@@ -9,7 +9,8 @@ const table = (family: 4 | 6, entries: Uint8Array): LegacyTable => ({ family, en
 const VERDICTS = (jump: number) => [-2, jump, -1, -2, undefined, -2, -5, undefined];
 
 /** -i cni0 is the only condition. */
-const CONDITIONS = [true, true, true, true, true, false, true, true];
+const ANY = { input: undefined, output: undefined, more: false };
+const HEADERS = [ANY, ANY, ANY, ANY, ANY, { ...ANY, input: 'cni0' }, ANY, ANY];
 
 describe.each([
   [4, [0, 152, 304, 456, 608, 784, 936, 1088], 784],
@@ -23,7 +24,8 @@ describe.each([
     expect(decoded.map(({ verdict }) => verdict)).toEqual(VERDICTS(jump));
     expect(decoded.flatMap(({ heads }) => heads ?? [])).toEqual(['MINE', 'ERROR']);
     expect(decoded.map(({ target }) => target)).toEqual([...Array(4), 'ERROR', ...Array(2), 'ERROR']);
-    expect(decoded.map(({ isUnconditional }) => isUnconditional)).toEqual(CONDITIONS);
+    expect(decoded.map(({ header }) => header)).toEqual(HEADERS);
+    expect(decoded.flatMap(({ matches, isGoto }) => [...matches, ...(isGoto ? ['goto'] : [])])).toEqual([]);
   });
 
   test('that are cut short, or lead nowhere, are refused', () => {

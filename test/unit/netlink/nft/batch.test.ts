@@ -20,6 +20,13 @@ test('a transaction stands between the ends that nft sends', () => {
   expect(numbered(sent, 1)).toEqual(concat([begin, bytesOf('nft-batch', 'table'), end]));
 });
 
+test('a transaction that is made for one generation of the ruleset says which', () => {
+  const kernel = fakeKernel((messages) => acknowledgeAll(messages.slice(1, -1)));
+  commit(connect(kernel), [ensureTable(TABLE)], 0x102);
+  const [begin] = decodeMessages(kernel.datagrams[0] as Uint8Array);
+  expect(begin?.payload).toEqual(Uint8Array.of(0, 0, 0, 10, 8, 0, 1, 0, 0, 0, 1, 2));
+});
+
 test('a message is of nftables, has its family, and asks what it is to ask', () => {
   const request = nftRequest({
     operation: 'do a',

@@ -4,7 +4,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-const PROGRAMS = ['bridge', 'host-local', 'trestle'];
+/** What is copied, as far as a contender has it. */
+export const PROGRAMS = ['bridge', 'host-local', 'trestle'];
 
 /** Installs a contender's plugins in the scratch directory, once. @returns the contender as it is there */
 export function installed({ directory }, contender) {

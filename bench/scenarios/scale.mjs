@@ -15,7 +15,7 @@ import { target } from '../targets.mjs';
 const COUNTS = [0, 1_000, 10_000, 50_000];
 const ROUNDS = 15;
 const COMMANDS = ['ADD', 'DEL'];
-const LIMIT = 1.25;
+const LIMIT = 1.1;
 const PLOT = join(ROOT, 'docs/lease-scale.svg');
 
 const NETWORK = { isGateway: true, isDefaultGateway: true, ipam: { ranges: [[{ subnet: SUBNET }]] } };

@@ -106,33 +106,59 @@ function putNumber(view: DataView, at: number, { value, width, bigEndian }: Numb
 }
 
 /** The payloads by type. Where a type stands more than once, the last counts; `listAttributes` keeps them all. */
-export type Attributes = ReadonlyMap<number, Uint8Array>;
+export interface Attributes {
+  get(type: number): Uint8Array | undefined;
+  has(type: number): boolean;
+}
 
-/** @throws Truncated when a length runs past the end */
+const NONE: Attributes = { get: () => undefined, has: () => false };
+
+/**
+ * Finds where the attributes begin; a payload is cut out when it is asked for. A reply about one link has some fifty
+ * attributes, of which a dozen are wanted. @throws Truncated when a length runs past the end
+ */
 export function decodeAttributes(bytes: Uint8Array): Attributes {
-  const found = new Map<number, Uint8Array>();
-  for (const { type, payload } of listAttributes(bytes)) found.set(type, payload);
+  const starts = new Map<number, number>();
+  for (let at = 0; at + HEADER <= bytes.length; at += paddedLengthAt(bytes, at)) starts.set(typeAt(bytes, at), at);
+  return {
+    get: (type) => {
+      const at = starts.get(type);
+      return at === undefined ? undefined : payloadAt(bytes, at);
+    },
+    has: (type) => starts.has(type),
+  };
+}
+
+/** In their order. @throws Truncated likewise */
+export function listAttributes(bytes: Uint8Array): { readonly type: number; readonly payload: Uint8Array }[] {
+  const found: { type: number; payload: Uint8Array }[] = [];
+  for (let at = 0; at + HEADER <= bytes.length; at += paddedLengthAt(bytes, at))
+    found.push({ type: typeAt(bytes, at), payload: payloadAt(bytes, at) });
   return found;
 }
 
-/** A reply about one link has some fifty of them: no function is called here for each. @throws Truncated likewise */
-export function listAttributes(bytes: Uint8Array): { readonly type: number; readonly payload: Uint8Array }[] {
-  const found: { type: number; payload: Uint8Array }[] = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let at = 0; at + HEADER <= bytes.length; ) {
-    const length = view.getUint16(at, true);
-    if (length < HEADER || at + length > bytes.length) throw new Truncated(`attribute of ${length} bytes at ${at}`);
-    const type = view.getUint16(at + 2, true) & NLA_TYPE_MASK;
-    found.push({ type, payload: bytes.subarray(at + HEADER, at + length) });
-    at += (length + 3) & ~3;
-  }
-  return found;
+function paddedLengthAt(bytes: Uint8Array, at: number): number {
+  const length = lengthAt(bytes, at);
+  if (length < HEADER || at + length > bytes.length) throw new Truncated(`attribute of ${length} bytes at ${at}`);
+  return (length + 3) & ~3;
+}
+
+function lengthAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+}
+
+function typeAt(bytes: Uint8Array, at: number): number {
+  return ((bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8)) & NLA_TYPE_MASK;
+}
+
+function payloadAt(bytes: Uint8Array, at: number): Uint8Array {
+  return bytes.subarray(at + HEADER, at + lengthAt(bytes, at));
 }
 
 /** The attributes inside an attribute; none where it is absent. */
 export function nested(attributes: Attributes, type: number): Attributes {
   const payload = attributes.get(type);
-  return payload === undefined ? new Map() : decodeAttributes(payload);
+  return payload === undefined ? NONE : decodeAttributes(payload);
 }
 
 export function textAt(attributes: Attributes, type: number): string | undefined {

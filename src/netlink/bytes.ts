@@ -59,7 +59,8 @@ export function readU16le(bytes: Uint8Array, at = 0): number {
 
 export function readI32le(bytes: Uint8Array, at = 0): number {
   if (at + 4 > bytes.length) throw truncated(bytes, at, 4);
-  return new DataView(bytes.buffer, bytes.byteOffset).getInt32(at, true);
+  const high = (bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8);
+  return (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | (high << 16);
 }
 
 export function readU32le(bytes: Uint8Array, at = 0): number {
@@ -68,7 +69,8 @@ export function readU32le(bytes: Uint8Array, at = 0): number {
 
 export function readU32be(bytes: Uint8Array, at = 0): number {
   if (at + 4 > bytes.length) throw truncated(bytes, at, 4);
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
+  const low = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
+  return (((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | low) >>> 0;
 }
 
 /** Text up to the first NUL, or to the end. */

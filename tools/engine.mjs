@@ -1,0 +1,84 @@
+// The engine: built with cargo where .cache/engine does not have it, and made into the executable with a bundle's heap.
+
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, relative } from 'node:path';
+import { fillHeap } from './executable.mjs';
+import { complaint, runLong } from './run.mjs';
+import { ensureRust, TARGETS } from './rust.mjs';
+import { ROOT } from './setup.mjs';
+
+const SOURCES = join(ROOT, 'engine');
+const CACHE = join(ROOT, '.cache');
+const CARGO_TARGET = join(CACHE, 'cargo');
+
+/** The engine's file for that processor, built if need be. */
+export async function ensureEngine(arch, say) {
+  const directory = join(CACHE, 'engine', `${arch}-${hashOfSources()}`);
+  const engine = join(directory, 'engine');
+  if (existsSync(engine)) return engine;
+  const rust = await ensureRust(arch, say);
+  say(`cargo build (engine/, for ${arch})`);
+  const built = await buildWithCargo(arch, rust);
+  mkdirSync(directory, { recursive: true });
+  copyFileSync(built, `${engine}.new`);
+  renameSync(`${engine}.new`, engine);
+  return engine;
+}
+
+/** The executable's bytes: the engine with what evaluating `bundle` leaves in its heap. */
+export function makeExecutable(arch, engine, bundle) {
+  const command = arch === nativeArch() ? [engine] : ['qemu-aarch64-static', engine];
+  const step = (name, input) => {
+    try {
+      const [file, ...args] = [...command, name];
+      return execFileSync(file, args, { input, env: {}, maxBuffer: 1 << 28, stdio: ['pipe', 'pipe', 'pipe'] });
+    } catch (error) {
+      throw complaint(`the bundle cannot become an executable: ${String(error.stderr || error.message).trim()}`);
+    }
+  };
+  return fillHeap(readFileSync(engine), step('make', step('compile', bundle)));
+}
+
+function nativeArch() {
+  return process.platform === 'linux' ? process.arch : undefined;
+}
+
+/**
+ * The same sources must give the same bytes in whatever directory they lie. So nothing of the environment that changes how
+ * things are compiled reaches the compilers, and paths become relative: those that Rust puts into messages of crates, and
+ * those in the assertions of QuickJS.
+ */
+async function buildWithCargo(arch, { cargo, rustc }) {
+  const { triple } = TARGETS[arch];
+  const ofTarget = triple.replaceAll('-', '_');
+  const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
+  const unwanted =
+    /^(RUSTFLAGS|CARGO_ENCODED_RUSTFLAGS|CARGO_BUILD_.*|CARGO_TARGET_.*|CARGO_PROFILE_.*|(HOST_|TARGET_)?(CC|CFLAGS|AR|ARFLAGS)(_.*)?|RUSTC.*)$/;
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !unwanted.test(name)));
+  const specs = arch === 'arm64' ? ['-specs=/usr/lib/aarch64-linux-musl/musl-gcc.specs'] : [];
+  env[`CFLAGS_${ofTarget}`] = [...specs, `-ffile-prefix-map=${CARGO_TARGET}=.`].join(' ');
+  const remap = [`--remap-path-prefix=${cargoHome}=cargo`, `--remap-path-prefix=${ROOT}=.`];
+  const config = `target.${triple}.rustflags=${JSON.stringify(remap)}`;
+  const args = ['build', '--release', '--locked', `--target=${triple}`, `--config=${config}`];
+  await runLong(cargo, args, { cwd: SOURCES, env: { ...env, RUSTC: rustc, CARGO_TARGET_DIR: CARGO_TARGET } });
+  return join(CARGO_TARGET, triple, 'release/engine');
+}
+
+function hashOfSources() {
+  const hash = createHash('sha256');
+  for (const path of filesBelow(SOURCES)) hash.update(`${relative(SOURCES, path)}\0`).update(readFileSync(path));
+  return hash.digest('hex').slice(0, 16);
+}
+
+function filesBelow(directory) {
+  return readdirSync(directory, { withFileTypes: true })
+    .filter(({ name }) => name !== 'target')
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(directory, entry.name);
+      return entry.isDirectory() ? filesBelow(path) : [path];
+    });
+}

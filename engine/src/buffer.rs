@@ -37,6 +37,9 @@ impl Buffer {
     }
 
     fn room(&mut self, wanted: usize) -> Option<&mut [u8]> {
+        if wanted == 0 {
+            return Some(&mut []);
+        }
         let needed = self.length.checked_add(wanted)?;
         if needed > self.capacity {
             let capacity = needed.max(self.capacity * 2);

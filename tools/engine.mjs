@@ -58,8 +58,7 @@ async function buildWithCargo(arch, { cargo, rustc }) {
   const unwanted =
     /^(RUSTFLAGS|CARGO_ENCODED_RUSTFLAGS|CARGO_BUILD_.*|CARGO_TARGET_.*|CARGO_PROFILE_.*|(HOST_|TARGET_)?(CC|CFLAGS|AR|ARFLAGS)(_.*)?|RUSTC.*)$/;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !unwanted.test(name)));
-  const specs = arch === 'arm64' ? ['-specs=/usr/lib/aarch64-linux-musl/musl-gcc.specs'] : [];
-  env[`CFLAGS_${ofTarget}`] = [...specs, `-ffile-prefix-map=${CARGO_TARGET}=.`].join(' ');
+  env[`CFLAGS_${ofTarget}`] = `-ffile-prefix-map=${CARGO_TARGET}=.`;
   const remap = [`--remap-path-prefix=${cargoHome}=cargo`, `--remap-path-prefix=${ROOT}=.`];
   const config = `target.${triple}.rustflags=${JSON.stringify(remap)}`;
   const args = ['build', '--release', '--locked', `--target=${triple}`, `--config=${config}`];

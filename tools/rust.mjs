@@ -24,7 +24,7 @@ export const TARGETS = {
         why: 'to make the snapshot, and to start the result',
       },
       {
-        provides: '/usr/lib/aarch64-linux-musl/libc.a',
+        provides: 'aarch64-linux-musl-gcc',
         name: 'musl-dev:arm64',
         why: 'the C library of dist/trestle-arm64',
       },

@@ -50,3 +50,7 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
 fn panic(_: &core::panic::PanicInfo) -> ! {
     snapshot::fail(c"it has come to a state that should be impossible")
 }
+
+/// Rust's libraries, which were compiled to unwind, refer to it; nothing unwinds here.
+#[no_mangle]
+extern "C" fn rust_eh_personality() {}

@@ -4,9 +4,9 @@
 use crate::{c, snapshot};
 use core::ffi::c_void;
 
-const STACK: usize = 0x4_0000_0000;
+const STACK: usize = 0xa_0000_0000;
 const STACK_BYTES: usize = 16 << 20;
-const INPUT: usize = 0x5_0000_0000;
+const INPUT: usize = 0xb_0000_0000;
 const INPUT_BYTES: usize = 64 << 20;
 
 /// Runs `act` on a stack of its own. It does not come back.

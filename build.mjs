@@ -12,7 +12,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, wr
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { billOfMaterials } from './sbom.mjs';
-import { ensureEngine, makeExecutable } from './tools/engine.mjs';
+import { ensureEngine, makeExecutable, versionsIn } from './tools/engine.mjs';
 import { complaint } from './tools/run.mjs';
 import { DIST, ROOT } from './tools/setup.mjs';
 
@@ -51,8 +51,9 @@ async function main(arch) {
   const { metafile } = await bundle({ ...FOR_NODE, outfile: BUNDLE });
   chmodSync(BUNDLE, 0o755);
   const { outputFiles } = await bundle({ ...FOR_ENGINE, write: false });
-  writeFileSync(join(DIST, 'trestle.sbom.json'), `${JSON.stringify(billOfMaterials(ROOT, metafile), null, 2)}\n`);
   const engine = await ensureEngine(arch, (what) => console.log(what));
+  const bill = billOfMaterials(ROOT, metafile, versionsIn(arch, engine));
+  writeFileSync(join(DIST, 'trestle.sbom.json'), `${JSON.stringify(bill, null, 2)}\n`);
   const executable = join(DIST, arch === 'x64' ? 'trestle' : 'trestle-arm64');
   writeInOneGo(executable, makeExecutable(arch, engine, outputFiles[0].contents));
   if (arch === 'x64') relink(join(DIST, 'trestle-ipam'), 'trestle');

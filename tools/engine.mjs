@@ -30,16 +30,26 @@ export async function ensureEngine(arch, say) {
 
 /** The executable's bytes: the engine with what evaluating `bundle` leaves in its heap. */
 export function makeExecutable(arch, engine, bundle) {
-  const command = arch === nativeArch() ? [engine] : ['qemu-aarch64-static', engine];
   const step = (name, input) => {
     try {
-      const [file, ...args] = [...command, name];
+      const [file, ...args] = [...commandOf(arch, engine), name];
       return execFileSync(file, args, { input, env: {}, maxBuffer: 1 << 28, stdio: ['pipe', 'pipe', 'pipe'] });
     } catch (error) {
       throw complaint(`the bundle cannot become an executable: ${String(error.stderr || error.message).trim()}`);
     }
   };
   return fillHeap(readFileSync(engine), step('make', step('compile', bundle)));
+}
+
+/** What is in the engine besides crates: names and versions. */
+export function versionsIn(arch, engine) {
+  const [file, ...args] = [...commandOf(arch, engine), 'versions'];
+  const lines = execFileSync(file, args, { encoding: 'utf8' }).trim().split('\n');
+  return lines.map((line) => line.split(' ')).map(([name, version]) => ({ name, version }));
+}
+
+function commandOf(arch, engine) {
+  return arch === nativeArch() ? [engine] : ['qemu-aarch64-static', engine];
 }
 
 function nativeArch() {

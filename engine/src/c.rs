@@ -103,6 +103,8 @@ impl Siginfo {
 zeroed!(Siginfo, Sigset, SpawnActions, SpawnAttributes);
 
 extern "C" {
+    /// The first character of the library's version.
+    pub static __libc_version: c_char;
     pub static environ: *const *const c_char;
     pub fn __errno_location() -> *mut c_int;
     pub fn clock_gettime(clock: c_int, time: *mut Timespec) -> c_int;

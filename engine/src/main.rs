@@ -1,7 +1,7 @@
 //! Runs a program in JavaScript whose heap is in the executable: nothing is parsed, compiled or evaluated at a start.
 //!
 //! The engine as it is built has an empty heap, and makes programs: `engine compile` turns JavaScript into bytecode,
-//! `engine make` evaluates that and writes the heap. Where the heap's bytes are put into the executable (the segment
+//! `engine make` evaluates that and writes the heap; `engine versions` says what is in it besides crates. Where the heap's bytes are put into the executable (the segment
 //! `.heap`), the result is the program: it takes no options of the engine's, and calls the function that was given to
 //! `host.start`.
 
@@ -42,6 +42,7 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     match command.to_bytes() {
         b"compile" => making::on_fixed_stack(snapshot::compile),
         b"make" => making::on_fixed_stack(snapshot::make),
+        b"versions" => snapshot::versions(),
         _ => snapshot::fail(c"there is no program in this executable. To make one: engine compile, engine make"),
     }
 }

@@ -2,10 +2,15 @@
 
 import { runCommandLine } from './cli/command-line.ts';
 import type { Variables } from './cni/environment.ts';
+import { outOfMemory } from './cni/error.ts';
 import { readInput } from './cni/input.ts';
 import { writeAll, writeIfPossible } from './cni/output.ts';
 import { type Role, runPlugin } from './cni/plugin.ts';
+import { LATEST_VERSION } from './cni/versions.ts';
+import { isOutOfMemory } from './fault.ts';
+import { writeSome } from './sys/file.ts';
 import { commandLine, environment, startWith } from './sys/process.ts';
+import { encodeUtf8 } from './sys/text.ts';
 
 const IPAM_NAMES = ['trestle-ipam', 'host-local'];
 
@@ -20,8 +25,20 @@ function isCalledByRuntime({ CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME
   return (CNI_COMMAND ?? CNI_CONTAINERID ?? CNI_NETNS ?? CNI_IFNAME) !== undefined;
 }
 
+/** Made before it is needed, since then nothing can be made. */
+const OUT_OF_MEMORY = encodeUtf8(`${JSON.stringify(outOfMemory(LATEST_VERSION))}\n`);
+
 function main(): number {
-  const variables = environment();
+  try {
+    return run(environment());
+  } catch (error) {
+    if (!isOutOfMemory(error)) throw error;
+    writeSome(1, OUT_OF_MEMORY);
+    return 1;
+  }
+}
+
+function run(variables: Variables): number {
   // Errors are told by their message; collecting stacks for those that are only caught would cost time.
   Error.stackTraceLimit = variables.TRESTLE_STACK ? 10 : 0;
   const write = (text: string) => writeAll(1, text);

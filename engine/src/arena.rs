@@ -118,7 +118,8 @@ fn take_from_segment(size: usize) -> Option<(usize, usize)> {
     Some((at, length))
 }
 
-/// Maps a step of the usual size, or a smaller one where a limit is near; `None` where not even `size` can be had.
+/// Maps a step of the usual size, or a smaller one where a limit is near; `None` where not even `size` can be had. In both
+/// cases garbage is collected when the next object is made: now it may not be, since nobody expects an allocation to do so.
 fn map_step(size: usize) -> Option<(usize, usize)> {
     // SAFETY: there is one thread, and the allocator that calls this borrows another field.
     let bounds = unsafe { &mut (*heap()).bounds };
@@ -131,6 +132,8 @@ fn map_step(size: usize) -> Option<(usize, usize)> {
             bounds.step = (length * 2).clamp(FIRST_STEP, LARGEST_STEP);
             return Some((at, length));
         }
+        // SAFETY: a sealed heap has its runtime, and this sets a number in it.
+        unsafe { q::JS_SetGCThreshold((*heap()).runtime, 0) };
         if length == wanted {
             return None;
         }

@@ -11,10 +11,9 @@ use rquickjs_sys as q;
 
 /// What ends the process where the program cannot: EX_SOFTWARE of sysexits.h.
 pub const BROKEN: c_int = 70;
-/// What a program may have in all. The garbage collector need not run before a sixteenth of it is in use besides what the
-/// snapshot holds; no call gets there, save one with megabytes of input.
-const MOST_BYTES: u64 = arena::MORE_BYTES as u64;
-const COLLECT_AFTER: u64 = MOST_BYTES / 16;
+/// The garbage collector does not run before that much is in use besides what the snapshot holds: no call gets there, save
+/// one with megabytes of input.
+const COLLECT_AFTER: u64 = arena::MORE_BYTES as u64 / 16;
 /// Of the stack, QuickJS gets half: the kernel gives a quarter of it to arguments and environment at most, and what is left
 /// is for functions that do not look how deep they are.
 const MOST_STACK: u64 = 8 << 20;
@@ -65,7 +64,6 @@ pub fn make() -> ! {
         }
         q::JS_FreeValue(context, global);
         q::JS_RunGC(runtime);
-        q::JS_SetMemoryLimit(runtime, MOST_BYTES);
         let mut usage = core::mem::zeroed();
         q::JS_ComputeMemoryUsage(runtime, &mut usage);
         q::JS_SetGCThreshold(runtime, usage.malloc_size as u64 + COLLECT_AFTER);

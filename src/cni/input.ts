@@ -1,6 +1,6 @@
 /** The JSON object on stdin. */
 
-import { errorCode, Fault, reasonOf } from '../fault.ts';
+import { errorCode, Fault, isOutOfMemory, reasonOf } from '../fault.ts';
 import { describe } from '../schema/complaints.ts';
 import { parseJson } from '../schema/json.ts';
 import { sleepMs } from '../sys/clock.ts';
@@ -33,6 +33,7 @@ export function parseInput(text: string): Record<string, unknown> {
   try {
     value = parseJson(text);
   } catch (cause) {
+    if (isOutOfMemory(cause)) throw cause;
     throw new Fault('decode', `cannot read the configuration: stdin is not JSON: ${shortened(reasonOf(cause))}`, {
       cause,
     });

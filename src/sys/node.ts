@@ -9,7 +9,6 @@ const TYPE_NAMES: Record<CType, string> = { i32: 'int32', u32: 'uint32', i64: 'i
 
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder();
-const latin1Decoder = new TextDecoder('latin1');
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 let functions: Runtime['c'] | undefined;
 
@@ -18,7 +17,7 @@ export const node: Omit<Runtime, 'c'> = {
   arch: process.arch,
   encode: (text) => utf8Encoder.encode(text),
   decode: (bytes) => utf8Decoder.decode(bytes),
-  latin1: (bytes) => latin1Decoder.decode(bytes),
+  latin1: ({ buffer, byteOffset, length }) => Buffer.from(buffer, byteOffset, length).toString('latin1'),
   monotonicMs: () => performance.now(),
   sleepMs: (duration) => void Atomics.wait(nobody, 0, 0, duration),
   pid: () => process.pid,

@@ -13,6 +13,8 @@ import { ROOT } from './setup.mjs';
 const SOURCES = join(ROOT, 'engine');
 const CACHE = join(ROOT, '.cache');
 const CARGO_TARGET = join(CACHE, 'cargo');
+const CHANGES_CODE =
+  /^(RUSTFLAGS|RUSTC.*|CARGO_(ENCODED_RUSTFLAGS|(BUILD|TARGET|PROFILE)_.*)|((HOST|TARGET)_)?(CC|CFLAGS|AR|ARFLAGS)(_.*)?)$/;
 
 /** The engine's file for that processor, built if need be. */
 export async function ensureEngine(arch, say) {
@@ -56,24 +58,35 @@ function nativeArch() {
   return process.platform === 'linux' ? process.arch : undefined;
 }
 
-/**
- * The same sources must give the same bytes in whatever directory they lie. So nothing of the environment that changes how
- * things are compiled reaches the compilers, and paths become relative: those that Rust puts into messages of crates, and
- * those in the assertions of QuickJS.
- */
-async function buildWithCargo(arch, { cargo, rustc }) {
+/** Builds it with cargo. @returns the file */
+async function buildWithCargo(arch, rust) {
   const { triple } = TARGETS[arch];
-  const ofTarget = triple.replaceAll('-', '_');
+  await cargo(arch, rust, ['build', '--release']);
+  return join(CARGO_TARGET, triple, 'release/engine');
+}
+
+/**
+ * Runs a command of cargo on the engine, for that processor. The same sources must give the same bytes in whatever directory
+ * they lie. So nothing of the environment that changes how things are compiled reaches the compilers, and paths become
+ * relative: those that Rust puts into messages of crates, and those in the assertions of QuickJS.
+ */
+export async function cargo(arch, { cargo: file, rustc }, args) {
+  const { triple } = TARGETS[arch];
   const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
-  const unwanted =
-    /^(RUSTFLAGS|CARGO_ENCODED_RUSTFLAGS|CARGO_BUILD_.*|CARGO_TARGET_.*|CARGO_PROFILE_.*|(HOST_|TARGET_)?(CC|CFLAGS|AR|ARFLAGS)(_.*)?|RUSTC.*)$/;
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !unwanted.test(name)));
-  env[`CFLAGS_${ofTarget}`] = `-ffile-prefix-map=${CARGO_TARGET}=.`;
+  const kept = Object.entries(process.env).filter(([name]) => !CHANGES_CODE.test(name));
+  const env = {
+    ...Object.fromEntries(kept),
+    RUSTC: rustc,
+    CARGO_TARGET_DIR: CARGO_TARGET,
+    [`CFLAGS_${triple.replaceAll('-', '_')}`]: `-ffile-prefix-map=${CARGO_TARGET}=.`,
+  };
   const remap = [`--remap-path-prefix=${cargoHome}=cargo`, `--remap-path-prefix=${ROOT}=.`];
   const config = `target.${triple}.rustflags=${JSON.stringify(remap)}`;
-  const args = ['build', '--release', '--locked', `--target=${triple}`, `--config=${config}`];
-  await runLong(cargo, args, { cwd: SOURCES, env: { ...env, RUSTC: rustc, CARGO_TARGET_DIR: CARGO_TARGET } });
-  return join(CARGO_TARGET, triple, 'release/engine');
+  const [command, ...options] = args;
+  await runLong(file, [command, '--locked', `--target=${triple}`, `--config=${config}`, ...options], {
+    cwd: SOURCES,
+    env,
+  });
 }
 
 function hashOfSources() {

@@ -35,6 +35,10 @@ export const TARGETS = {
 
 /** Debian 12 has its current Rust under the first name, later ones and Ubuntu under the second. */
 const RUST_PACKAGES = ['cargo-web', 'cargo'];
+const LINTERS = [
+  { provides: 'cargo-clippy', packages: ['rust-web-clippy', 'rust-clippy'] },
+  { provides: 'cargo-fmt', packages: ['rustfmt-web', 'rustfmt'] },
+];
 const WHY_RUST = 'the engine of dist/trestle is written in it';
 /** `rust-version` of the engine. */
 const LEAST_VERSION = /^rust-version = "(\d+)\.(\d+)/m
@@ -66,6 +70,21 @@ export async function ensureRust(arch, say) {
     if (installed !== undefined) return installed;
   }
   throw complaint(`missing, and no package brings it: ${wanted} (${WHY_RUST})`);
+}
+
+/** The same, with the tools that look at the engine's source. */
+export async function ensureRustLinters(say) {
+  const rust = await ensureRust('x64', say);
+  const lacking = LINTERS.filter(({ provides }) => !isThere(join(dirname(rust.cargo), provides)));
+  for (const { provides, packages } of lacking) {
+    for (const name of packages) {
+      say(`apt-get install ${name} (it looks at the engine's source)`);
+      await install([name]).catch(() => {}); // the next name; whether it is there is looked at below
+      if (isThere(join(dirname(rust.cargo), provides))) break;
+    }
+    if (!isThere(join(dirname(rust.cargo), provides))) throw complaint(`missing: ${provides}, beside ${rust.cargo}`);
+  }
+  return rust;
 }
 
 /** Of those in PATH and where packages put them, the first that is new enough and has the target's library. */

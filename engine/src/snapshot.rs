@@ -76,7 +76,8 @@ pub fn make() -> ! {
 /// Says which QuickJS and which C library these are: a name and a version a line.
 pub fn versions() -> ! {
     // SAFETY: both are C strings that stay.
-    let (engine, library) = unsafe { (CStr::from_ptr(q::JS_GetVersion()), CStr::from_ptr(&raw const c::__libc_version)) };
+    let (engine, library) =
+        unsafe { (CStr::from_ptr(q::JS_GetVersion()), CStr::from_ptr(&raw const c::__libc_version)) };
     for (name, version) in [("quickjs-ng", engine), ("musl", library)] {
         for part in [name.as_bytes(), b" ", version.to_bytes(), b"\n"] {
             c::write_all(1, part);

@@ -1,10 +1,14 @@
 // The network of the demo: the plugin, its configuration, and the names and addresses that appear in the show.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DIST } from '../tools/setup.mjs';
 
-/** The executable under show, run as a runtime runs it. */
-export const PLUGIN = { file: join(DIST, 'trestle'), cniPath: DIST };
+/** The plugin under show, run as a runtime runs it: the executable, or where none could be built the bundle, by Node. */
+export function plugin() {
+  const names = ['trestle', 'trestle.cjs'];
+  return { file: names.map((name) => join(DIST, name)).find(existsSync), cniPath: DIST };
+}
 
 /** The containers, each a namespace. */
 export const CONTAINERS = ['web', 'api', 'db'];

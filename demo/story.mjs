@@ -3,7 +3,7 @@
 import { failureOf, startRuntime } from '../tools/runtime.mjs';
 import { duration, paint } from '../tools/screen.mjs';
 import { drawTopology } from './drawing.mjs';
-import { CONTAINERS, configuration, PLUGIN, SUBNETS } from './network.mjs';
+import { CONTAINERS, configuration, plugin, SUBNETS } from './network.mjs';
 import { readTopology } from './topology.mjs';
 import { findTraces, showTraces } from './traces.mjs';
 import { showTraffic } from './traffic.mjs';
@@ -18,7 +18,7 @@ export async function tellStory(scratch, report) {
   const runtime = startRuntime(world.node);
   const config = configuration(`${scratch.directory}/networks`);
   const attachments = CONTAINERS.map((name, i) => ({ name, containerId: `demo-${name}`, netns: world.containers[i] }));
-  const call = (command, attachment) => runtime.call(PLUGIN, { command, config, ...attachment });
+  const call = (command, attachment) => runtime.call(plugin(), { command, config, ...attachment });
 
   const added = await showAdds(report, call, attachments);
   showDrawing(report, world);

@@ -43,6 +43,11 @@ export function reasonOf(error: unknown): string {
   return plainText(error instanceof Error ? error.message : String(error));
 }
 
+/** What the engine throws where memory is short: an InternalError, or null where there is not enough for that either. */
+export function isOutOfMemory(error: unknown): boolean {
+  return error === null || (error instanceof Error && error.message === 'out of memory');
+}
+
 /** Paths have up to 4,096 characters, and what others say any number; whoever reads it has one screen. */
 const MOST_CHARACTERS = 900;
 

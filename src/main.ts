@@ -1,35 +1,51 @@
 /** Where the program starts: with CNI_COMMAND set it is a plugin, else an operator's command line. */
 
 import { runCommandLine } from './cli/command-line.ts';
+import type { Variables } from './cni/environment.ts';
+import { outOfMemory } from './cni/error.ts';
 import { readInput } from './cni/input.ts';
 import { writeAll, writeIfPossible } from './cni/output.ts';
 import { type Role, runPlugin } from './cni/plugin.ts';
-import { exitNow } from './sys/exit.ts';
+import { LATEST_VERSION } from './cni/versions.ts';
+import { isOutOfMemory } from './fault.ts';
+import { writeSome } from './sys/file.ts';
+import { commandLine, environment, startWith } from './sys/process.ts';
+import { encodeUtf8 } from './sys/text.ts';
 
 const IPAM_NAMES = ['trestle-ipam', 'host-local'];
 
-/** The name it was started under says what it is to be; Node's own name comes first in its argument list. */
-function programName(): string {
-  const started = process.argv0.endsWith('node') ? (process.argv[1] ?? '') : process.argv0;
+/** The name it was started under says what it is to be. */
+function roleOf(started: string): Role {
   const name = started.slice(started.lastIndexOf('/') + 1);
-  return name.endsWith('.cjs') ? name.slice(0, -4) : name;
+  return IPAM_NAMES.includes(name.endsWith('.cjs') ? name.slice(0, -4) : name) ? 'ipam' : 'main';
 }
 
 /** A runtime that forgot CNI_COMMAND set the other variables: it shall get an error object, not a help text. */
-function isCalledByRuntime(): boolean {
-  const { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME } = process.env;
+function isCalledByRuntime({ CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME }: Variables): boolean {
   return (CNI_COMMAND ?? CNI_CONTAINERID ?? CNI_NETNS ?? CNI_IFNAME) !== undefined;
 }
 
+/** Made before it is needed, since then nothing can be made. */
+const OUT_OF_MEMORY = encodeUtf8(`${JSON.stringify(outOfMemory(LATEST_VERSION))}\n`);
+
 function main(): number {
-  const write = (text: string) => writeAll(1, text);
-  const writeError = (text: string) => writeIfPossible(2, text);
-  if (!isCalledByRuntime()) return runCommandLine(process.argv.slice(2), write, writeError);
-  const role: Role = IPAM_NAMES.includes(programName()) ? 'ipam' : 'main';
-  return runPlugin({ role, variables: process.env, readInput: () => readInput(0), write, writeError });
+  try {
+    return run(environment());
+  } catch (error) {
+    if (!isOutOfMemory(error)) throw error;
+    writeSome(1, OUT_OF_MEMORY);
+    return 1;
+  }
 }
 
-// Errors are told by their message; collecting stacks for those that are only caught would cost time.
-if (!process.env.TRESTLE_STACK) Error.stackTraceLimit = 0;
+function run(variables: Variables): number {
+  // Errors are told by their message; collecting stacks for those that are only caught would cost time.
+  Error.stackTraceLimit = variables.TRESTLE_STACK ? 10 : 0;
+  const write = (text: string) => writeAll(1, text);
+  const writeError = (text: string) => writeIfPossible(2, text);
+  const { name, args } = commandLine();
+  if (!isCalledByRuntime(variables)) return runCommandLine(args, write, writeError);
+  return runPlugin({ role: roleOf(name), variables, readInput: () => readInput(0), write, writeError });
+}
 
-exitNow(main());
+startWith(main);

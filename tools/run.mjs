@@ -49,10 +49,12 @@ async function textOf(stream) {
   return text;
 }
 
-/** Programs say what is wrong first, and then how they are used. */
+/** Programs say what is wrong first, and then how they are used; where there is an `error:`, from there on. */
 function excerpt(text) {
-  const lines = String(text ?? '')
+  const all = String(text ?? '')
     .trim()
     .split('\n');
+  const error = all.findIndex((line) => line.startsWith('error'));
+  const lines = all.slice(Math.max(error, 0));
   return lines.length > LONGEST ? [...lines.slice(0, LONGEST), '…'].join('\n') : lines.join('\n');
 }

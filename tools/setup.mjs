@@ -14,7 +14,7 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const DIST = join(ROOT, 'dist');
 
 const BUILT = ['trestle', 'trestle-ipam', 'trestle.cjs'];
-const SOURCES = ['src', 'build.mjs', 'package.json', 'package-lock.json'];
+const SOURCES = ['src', 'engine', 'build.mjs', 'sbom.mjs', 'package.json', 'package-lock.json'];
 const SYSTEM_PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** Throws a complaint unless this is Linux and the user is root, with Node 20: what a user has to bring. */
@@ -91,11 +91,11 @@ async function aptInstall(names) {
 }
 
 /** With the system's own directories, which a root shell made by plain `su` lacks. */
-function searchPath() {
+export function searchPath() {
   return [...new Set([...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_PATH])];
 }
 
-function isThere(provided) {
+export function isThere(provided) {
   const paths = provided.startsWith('/') ? [provided] : searchPath().map((directory) => join(directory, provided));
   return paths.some(isExecutable);
 }

@@ -1,7 +1,7 @@
 /**
  * Stable names and MACs from identifiers: two lanes of FNV-1a (draft-eastlake-fnv), each finished as MurmurHash3 does
  * (public domain). It is no cryptographic hash and need be none, since network names and container IDs come from the
- * node's own root; node:crypto would add 3 ms to start-up.
+ * node's own root.
  */
 
 const PRIME = 0x01000193;
@@ -9,10 +9,9 @@ const BASES = [0x811c9dc5, 0x9747b28c] as const;
 
 /** 64 bits as 16 hexadecimal digits. The parts are kept apart by a byte that no UTF-8 text contains. */
 export function hashHex(...parts: readonly string[]): string {
-  const encoder = new TextEncoder();
   let [high, low] = BASES as readonly [number, number];
   for (const part of parts) {
-    for (const byte of encoder.encode(part)) {
+    for (const byte of utf8(part)) {
       high = Math.imul(high ^ byte, PRIME);
       low = Math.imul(low ^ byte ^ (high >>> 24), PRIME);
     }
@@ -31,4 +30,21 @@ function finish(value: number): number {
 
 function hex(value: number): string {
   return value.toString(16).padStart(8, '0');
+}
+
+/** As `encodeUtf8` of sys has it, which this room does not see. */
+function* utf8(text: string): Generator<number> {
+  for (const character of text) {
+    const code = character.codePointAt(0) as number;
+    if (code < 0x80) yield code;
+    else yield* encoded(code >= 0xd800 && code < 0xe000 ? 0xfffd : code);
+  }
+}
+
+function encoded(code: number): number[] {
+  const last = 0x80 | (code & 0x3f);
+  if (code < 0x800) return [0xc0 | (code >> 6), last];
+  const third = 0x80 | ((code >> 6) & 0x3f);
+  if (code < 0x10000) return [0xe0 | (code >> 12), third, last];
+  return [0xf0 | (code >> 18), 0x80 | ((code >> 12) & 0x3f), third, last];
 }

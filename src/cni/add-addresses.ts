@@ -4,6 +4,7 @@ import { formatCidr } from '../address/cidr.ts';
 import { amendRecord, type Host, type Owner, releaseAddresses } from '../ipam/index.ts';
 import { refuseAdvertisements } from '../network/addressing.ts';
 import { hostVethName } from '../network/names.ts';
+import { processId } from '../sys/process.ts';
 import type { AddCall } from './add-call.ts';
 import { type Allocation, allocate, allocateElsewhere, withGateways } from './allocation.ts';
 import { delegateCommand } from './delegate.ts';
@@ -20,7 +21,7 @@ export function takeAddresses({ request, plan, node, container, undo, log, setti
   const hostVeth = hostVethName(request);
   const netns = { path, device, inode };
   const masquerade = settings.ipMasq;
-  const notes = encodeNotes({ process: process.pid, masquerade, ...filterNotes(request, settings) });
+  const notes = encodeNotes({ process: processId(), masquerade, ...filterNotes(request, settings) });
   const owner: Owner = { network, containerId, ifName, pod, netns, hostVeth, notes };
   const host = addHost(node, owner, log);
   const allocation = allocate(request, plan, owner, host);
@@ -50,7 +51,7 @@ export function takeElsewhere({
 /** DEL has no other way to know what somebody else's IPAM gave. */
 function noteMasquerade(request: MainRequest, { addresses }: Allocation, host: Host, filters: FilterNotes): void {
   const masquerade = addresses.map(({ address }) => formatCidr(address));
-  amendRecord(request.dataDir, request, encodeNotes({ process: process.pid, masquerade, ...filters }), host);
+  amendRecord(request.dataDir, request, encodeNotes({ process: processId(), masquerade, ...filters }), host);
 }
 
 type FilterNotes = ReturnType<typeof filterNotes>;

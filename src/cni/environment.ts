@@ -2,6 +2,7 @@
 
 import { Fault } from '../fault.ts';
 import { describe } from '../schema/complaints.ts';
+import { encodeUtf8 } from '../sys/text.ts';
 
 export const COMMANDS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
 export type Command = (typeof COMMANDS)[number];
@@ -66,7 +67,7 @@ export function verifyIdentifier(what: string, value: string, kind: 'environment
  * the kernel takes `eth%d` for a pattern. @throws Fault
  */
 export function verifyInterfaceName(what: string, name: string, kind: 'environment' | 'config'): void {
-  const bytes = new TextEncoder().encode(name).length;
+  const bytes = encodeUtf8(name).length;
   let reason: string | undefined;
   if (bytes > IFNAME_MOST) reason = `it has ${bytes} bytes, and an interface name has at most ${IFNAME_MOST}`;
   else if (name === '.' || name === '..') reason = 'no interface may have that name';

@@ -1,6 +1,6 @@
 /** The door: every failure becomes one CNI error object (CNI spec 1.1, section 5; our codes in docs/errors.md). */
 
-import { Fault, type FaultKind, onScreen, plainText, reasonOf } from '../fault.ts';
+import { Fault, type FaultKind, isOutOfMemory, onScreen, plainText, reasonOf } from '../fault.ts';
 import { KernelError } from '../netlink/error.ts';
 import { SystemError } from '../sys/libc.ts';
 import { DelegateError } from './delegate.ts';
@@ -36,8 +36,19 @@ const DENIED = ['EPERM', 'EACCES'];
 
 export function cniErrorOf(error: unknown, cniVersion: string): CniError {
   if (error instanceof DelegateError) return present(cniVersion, error.code, error.message, error.details);
+  if (isOutOfMemory(error)) return outOfMemory(cniVersion);
   const { kind, details } = classify(error);
   return present(cniVersion, CODES[kind], reasonOf(error), details === undefined ? undefined : plainText(details));
+}
+
+/** Also made where a call cannot be answered otherwise. */
+export function outOfMemory(cniVersion: string): CniError {
+  return {
+    cniVersion,
+    code: CODES.internal,
+    msg: 'there is not enough memory for this call',
+    details: 'Look at the limits of the process (its cgroup, RLIMIT_AS) and at the size of the configuration.',
+  };
 }
 
 function present(cniVersion: string, code: number, msg: string, details: string | undefined): CniError {

@@ -1,29 +1,29 @@
 /** The JSON object on stdin. */
 
-import { errorCode, Fault, reasonOf } from '../fault.ts';
+import { errorCode, Fault, isOutOfMemory, reasonOf } from '../fault.ts';
 import { describe } from '../schema/complaints.ts';
 import { parseJson } from '../schema/json.ts';
 import { sleepMs } from '../sys/clock.ts';
 import { readInto } from '../sys/file.ts';
 import { scratch } from '../sys/scratch.ts';
+import { decodePieces } from '../sys/text.ts';
 
 /** A GC for 20,000 attachments is about 3 MB; a configuration is about 1 kB. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
 /** Reads `fd` to its end. @throws Fault `io` when it cannot be read, `decode` when it is too long */
 export function readInput(fd: number): string {
-  const decoder = new TextDecoder();
   const buffer = scratch();
-  let text = '';
+  const pieces: Uint8Array[] = [];
   let total = 0;
   for (let length = readChunk(fd, buffer); length > 0; length = readChunk(fd, buffer)) {
     total += length;
     if (total > MOST_BYTES) {
       throw new Fault('decode', `cannot read the configuration: it is longer than ${MOST_BYTES} bytes`);
     }
-    text += decoder.decode(buffer.subarray(0, length), { stream: true });
+    pieces.push(buffer.slice(0, length));
   }
-  return text + decoder.decode();
+  return decodePieces(pieces, total);
 }
 
 /** The configuration. @throws Fault `decode` unless the text is one JSON object */
@@ -33,6 +33,7 @@ export function parseInput(text: string): Record<string, unknown> {
   try {
     value = parseJson(text);
   } catch (cause) {
+    if (isOutOfMemory(cause)) throw cause;
     throw new Fault('decode', `cannot read the configuration: stdin is not JSON: ${shortened(reasonOf(cause))}`, {
       cause,
     });

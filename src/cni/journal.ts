@@ -5,6 +5,7 @@ import { isAtLeast, type Journal, type Log, type LogLevel, plainJournal, type St
 import { createComplaints } from '../schema/complaints.ts';
 import { monotonicMs } from '../sys/clock.ts';
 import { appendLine, openLogFile } from '../sys/logFile.ts';
+import { processId } from '../sys/process.ts';
 import { podName } from './args.ts';
 import type { Environment } from './environment.ts';
 import type { CniError } from './error.ts';
@@ -65,7 +66,7 @@ function sectionOf(json: Json): LogSection | undefined {
 function factsOf({ command, containerId, ifName, args, variables }: Environment, { name }: Json): Json {
   return {
     command,
-    pid: process.pid,
+    pid: processId(),
     containerID: containerId || undefined,
     ifname: ifName || undefined,
     network: typeof name === 'string' ? name : undefined,

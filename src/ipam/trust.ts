@@ -1,6 +1,7 @@
 /** Whose the data directory is: whoever may put files into it decides who has which address. */
 
 import { Fault } from '../fault.ts';
+import { effectiveUser } from '../sys/process.ts';
 import { type FileStatus, statPath } from '../sys/stat.ts';
 import { doing } from './io-fault.ts';
 import type { Store } from './paths.ts';
@@ -29,6 +30,6 @@ function objectionTo({ isDirectory, owner, mode }: FileStatus): string | undefin
   if (!isDirectory) return undefined; // which is told by whoever opens it
   if (mode & WRITABLE_BY_ALL)
     return `everybody may write to it (mode ${mode.toString(8)}), and so hand out its addresses`;
-  if (owner === 0 || owner === process.geteuid?.()) return undefined;
+  if (owner === 0 || owner === effectiveUser()) return undefined;
   return `it belongs to user ${owner}, who could hand out its addresses`;
 }

@@ -3,6 +3,8 @@
  * both processors that we ship for; what comes from network headers is big-endian.
  */
 
+import { decodeUtf8, encodeUtf8 } from '../sys/text.ts';
+
 export class Truncated extends Error {
   override readonly name = 'Truncated';
 }
@@ -39,12 +41,9 @@ export function align4(length: number): number {
   return (length + 3) & ~3;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 /** UTF-8 with the NUL that the kernel's strings end in. */
 export function cString(text: string): Uint8Array {
-  return encoder.encode(`${text}\0`);
+  return encodeUtf8(`${text}\0`);
 }
 
 export function readU8(bytes: Uint8Array, at = 0): number {
@@ -76,7 +75,7 @@ export function readU32be(bytes: Uint8Array, at = 0): number {
 /** Text up to the first NUL, or to the end. */
 export function readCString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return decodeUtf8(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
 function truncated(bytes: Uint8Array, at: number, width: number): Truncated {

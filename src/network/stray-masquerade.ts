@@ -9,6 +9,7 @@ import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } from '../netlink/nft/constan
 import { decodeRuleComment, listRules } from '../netlink/nft/rule.ts';
 import { decodeRuleHandle, deleteRule } from '../netlink/nft/rule-removal.ts';
 import { ENOENT } from '../sys/errno.ts';
+import { decodeLatin1 } from '../sys/text.ts';
 import { networkComment } from './iptables-masquerade.ts';
 import type { NodeKernel } from './kernel.ts';
 import { findLegacyTable } from './legacy-tables.ts';
@@ -95,6 +96,6 @@ function rulesIn(node: NodeKernel, table: Table, chain: string) {
 
 function holdsAny(bytes: Uint8Array, hints: readonly string[]): boolean {
   // Latin-1 makes one character of each byte, so this finds the text in whatever surrounds it.
-  const text = new TextDecoder('latin1').decode(bytes);
+  const text = decodeLatin1(bytes);
   return hints.some((hint) => text.includes(hint));
 }

@@ -1,11 +1,11 @@
 /**
  * Shapes of JSON values. A shape walks objects and lists itself and leaves the values in them to zod: a schema that is
  * made for a whole configuration costs more than the one parse it is made for, and most configurations have a third of
- * the keys that there are. zod itself is evaluated when a value needs more than a look at its type.
+ * the keys that there are.
  */
 
 import { type Complaints, describe, quoted } from './complaints.ts';
-import type * as Zod from './zod.ts';
+import * as zod from './zod.ts';
 
 export interface Shape<T = unknown> {
   /** The parsed value. What is off is told to `complaints`, and then the value returned must not be used. */
@@ -33,24 +33,19 @@ const ENOUGH = 20;
 /** Stands for the value of something that has been complained about. */
 const NOTHING = undefined as never;
 
-/** The module, evaluated now if it has not been: that takes half a millisecond. */
-function zod(): typeof Zod {
-  return require('./zod.ts') as typeof Zod;
-}
-
 /**
  * A value that one zod schema fits; the schema is made when it is first wanted. Where a look is enough to see that it
  * fits, `fits` takes that look, and the schema is wanted only to say what is wrong.
  */
 export function leaf<T>(
-  make: (z: typeof Zod) => Zod.ZodMiniType<T>,
+  make: (z: typeof zod) => zod.ZodMiniType<T>,
   fits: (value: unknown) => value is T = (_): _ is T => false,
 ): Shape<T> {
-  let schema: Zod.ZodMiniType<T> | undefined;
+  let schema: zod.ZodMiniType<T> | undefined;
   const read = (value: unknown, complaints: Complaints): T => {
     if (fits(value)) return value;
-    schema ??= make(zod());
-    const result = zod().safeParse(schema, value);
+    schema ??= make(zod);
+    const result = zod.safeParse(schema, value);
     if (result.success) return result.data;
     for (const issue of result.error.issues.slice(0, ENOUGH)) complaints.addIssue(issue, value);
     return NOTHING;

@@ -1,6 +1,6 @@
 /**
  * What we use of zod/mini, set up for the plugin path: `jitless` keeps zod from compiling validators (start-up is dearer
- * than the one parse we do). Nothing imports this but types: `zod()` evaluates it when a schema is first wanted.
+ * than the one parse we do).
  */
 
 import { config } from 'zod/mini';

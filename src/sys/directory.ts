@@ -1,8 +1,10 @@
 /** Directories and symbolic links. */
 
+import { runtime } from '#runtime';
 import { closeFile, cPath, O_DIRECTORY, O_RDONLY, openFile } from './file.ts';
 import { libc } from './libc.ts';
 import { scratch } from './scratch.ts';
+import { decodeUtf8 } from './text.ts';
 
 /** getdents64(2) has no function in older C libraries. Its number (asm/unistd.h), by Node's name of the processor. */
 const SYS_GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61 };
@@ -23,13 +25,13 @@ export function listDirectory(path: string): string[] {
 export function readLink(path: string): string {
   const buffer = scratch();
   const length = libc('readlink', cPath(path), buffer, buffer.length);
-  return new TextDecoder().decode(buffer.subarray(0, length));
+  return decodeUtf8(buffer.subarray(0, length));
 }
 
 function readNames(fd: number): string[] {
-  const number = SYS_GETDENTS64[process.arch];
+  const number = SYS_GETDENTS64[runtime.arch];
   if (number === undefined)
-    throw new Error(`directories cannot be read on ${process.arch}: its system calls are not known`);
+    throw new Error(`directories cannot be read on ${runtime.arch}: its system calls are not known`);
   const names: string[] = [];
   const buffer = scratch();
   for (;;) {
@@ -40,11 +42,10 @@ function readNames(fd: number): string[] {
 }
 
 function collectNames(entries: Uint8Array, names: string[]): void {
-  const decoder = new TextDecoder();
   const view = new DataView(entries.buffer, entries.byteOffset, entries.length);
   for (let at = 0; at < entries.length; at += view.getUint16(at + AT.recordLength, true)) {
     const start = at + AT.name;
-    const name = decoder.decode(entries.subarray(start, entries.indexOf(0, start)));
+    const name = decodeUtf8(entries.subarray(start, entries.indexOf(0, start)));
     if (name !== '.' && name !== '..') names.push(name);
   }
 }

@@ -1,11 +1,10 @@
-/**
- * Files, through the C library. node:fs would do, but it takes two milliseconds of every start, and its presence makes the
- * executable's bytecode three times as large; what is wanted of it is this. Everything throws SystemError.
- */
+/** Files, through the C library. Everything throws SystemError. */
 
+import { runtime } from '#runtime';
 import { EFBIG, EINTR, EINVAL, ENOENT, ENOTDIR } from './errno.ts';
 import { libc, SystemError } from './libc.ts';
 import { scratch } from './scratch.ts';
+import { decodePieces, decodeUtf8, encodeUtf8 } from './text.ts';
 
 /** Flags of open(2) (asm-generic/fcntl.h); every file is opened with O_CLOEXEC. */
 export const O_RDONLY = 0;
@@ -15,16 +14,13 @@ export const O_EXCL = 0o200;
 const O_NOCTTY = 0o400;
 export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
-const IS_ARM = process.arch === 'arm64'; // which has numbers of its own (asm/fcntl.h)
+const IS_ARM = runtime.arch === 'arm64'; // which has numbers of its own (asm/fcntl.h)
 export const O_DIRECTORY = IS_ARM ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = IS_ARM ? 0o100000 : 0o400000;
 const O_CLOEXEC = 0o2000000;
 
 /** In place of an open directory: the current one (linux/fcntl.h). */
 export const AT_FDCWD = -100;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** @returns the file descriptor */
 export function openFile(path: string, flags: number, mode = 0): number {
@@ -62,7 +58,7 @@ export function writeSome(fd: number, bytes: Uint8Array): number {
 
 /** Writes all of the text. @returns how many bytes it has */
 export function writeText(fd: number, text: string): number {
-  const bytes = encoder.encode(text);
+  const bytes = encodeUtf8(text);
   for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(writeSome(fd, rest));
   return bytes.length;
 }
@@ -100,7 +96,7 @@ export function readWhole(fd: number, most = Number.POSITIVE_INFINITY): string {
   try {
     const buffer = scratch();
     const length = readInto(fd, buffer);
-    if (length < buffer.length) return decoder.decode(buffer.subarray(0, length));
+    if (length < buffer.length) return decodeUtf8(buffer.subarray(0, length));
     return readOn(fd, length, most);
   } finally {
     closeFile(fd);
@@ -110,15 +106,14 @@ export function readWhole(fd: number, most = Number.POSITIVE_INFINITY): string {
 /** To the end, of which the first `length` bytes are in the buffer already. */
 function readOn(fd: number, length: number, most: number): string {
   const buffer = scratch();
-  const streaming = new TextDecoder();
-  let text = '';
+  const pieces: Uint8Array[] = [];
   let total = 0;
   for (let got = length; got > 0; got = readInto(fd, buffer)) {
     total += got;
     if (total > most) throw new SystemError('read', EFBIG);
-    text += streaming.decode(buffer.subarray(0, got), { stream: true });
+    pieces.push(buffer.slice(0, got));
   }
-  return text + streaming.decode();
+  return decodePieces(pieces, total);
 }
 
 export function renameFile(from: string, to: string): void {
@@ -159,7 +154,7 @@ export function isOnFileSystem(fd: number, magic: number): boolean {
 /** A path as C has it. A NUL would cut it short, so it is refused. */
 export function cPath(path: string): Uint8Array {
   if (path.includes('\0')) throw new SystemError('open', EINVAL);
-  return encoder.encode(`${path}\0`);
+  return encodeUtf8(`${path}\0`);
 }
 
 /** Signals may interrupt a call before it has done anything. */

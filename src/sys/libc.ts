@@ -1,13 +1,9 @@
-/** The C library of this process. The one place that knows which JavaScript runtime it is on. */
+/** The C library of this process. */
 
-import { Fault, reasonOf } from '../fault.ts';
-import { openWithBun } from './bun.ts';
+import { runtime } from '#runtime';
 import { errnoName, errnoText } from './errno.ts';
-import { openWithKoffi } from './koffi.ts';
-import type { CLibrary, SymbolName } from './symbols.ts';
-
-const SONAME = 'libc.so.6';
-let opened: CLibrary | undefined;
+import type { CArgument } from './runtime.ts';
+import type { SymbolName } from './symbols.ts';
 
 /** What a system call that failed throws: `errno` is positive, as in errno.h. */
 export class SystemError extends Error {
@@ -23,23 +19,16 @@ export class SystemError extends Error {
 }
 
 /** Calls a C function. @throws SystemError when it returns a negative value. */
-export function libc(name: SymbolName, ...args: (number | Uint8Array | null)[]): number {
-  opened ??= openLibrary();
-  const result = Number(opened.call(name, ...args));
-  if (result < 0) throw new SystemError(name, opened.errno());
+export function libc(
+  name: SymbolName,
+  a?: CArgument,
+  b?: CArgument,
+  c?: CArgument,
+  d?: CArgument,
+  e?: CArgument,
+  f?: CArgument,
+): number {
+  const result = runtime.c[name](a, b, c, d, e, f);
+  if (result < 0) throw new SystemError(name, -result);
   return result;
-}
-
-/** Whether a C function has been called yet. */
-export function isLibraryOpen(): boolean {
-  return opened !== undefined;
-}
-
-function openLibrary(): CLibrary {
-  try {
-    return process.versions.bun === undefined ? openWithKoffi(SONAME) : openWithBun(SONAME);
-  } catch (cause) {
-    const details = 'Under Node, the koffi package must be installed beside trestle.cjs (npm install koffi).';
-    throw new Fault('internal', `cannot call the C library: ${reasonOf(cause)}`, { cause, details });
-  }
 }

@@ -4,6 +4,7 @@ import { ENOSPC } from './errno.ts';
 import { closeFile, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, openFile, writeSome } from './file.ts';
 import { SystemError } from './libc.ts';
 import { type FileStatus, statFile, statLink } from './stat.ts';
+import { encodeUtf8 } from './text.ts';
 
 /** Many programs that collect logs run as a group of their own; nobody else has a business with it. */
 const MODE = 0o640;
@@ -28,7 +29,7 @@ export function openLogFile(path: string): number {
 
 /** Appends a line with one write, so that lines of different processes do not mix. @throws SystemError */
 export function appendLine(fd: number, line: string): void {
-  const bytes = new TextEncoder().encode(`${line}\n`);
+  const bytes = encodeUtf8(`${line}\n`);
   if (writeSome(fd, bytes) < bytes.length) throw new SystemError('write', ENOSPC);
 }
 

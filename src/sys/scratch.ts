@@ -6,10 +6,9 @@
 /** The kernel fills netlink datagrams up to 32 KiB; the rest is room for one large message. */
 export const SCRATCH_BYTES = 64 * 1024;
 
-let buffer: Uint8Array | undefined;
+const buffer = new Uint8Array(SCRATCH_BYTES);
 
 /** The buffer. Its content is valid until the next read of anything. */
 export function scratch(): Uint8Array {
-  buffer ??= new Uint8Array(SCRATCH_BYTES);
   return buffer;
 }

@@ -2,6 +2,7 @@
 
 import { AT_FDCWD, unlessMissing } from './file.ts';
 import { libc } from './libc.ts';
+import { encodeUtf8 } from './text.ts';
 
 export interface FileStatus {
   /** dev_t as stat(2) gives it. */
@@ -58,7 +59,7 @@ export function statFile(fd: number): FileStatus {
 
 function statx(fd: number, path: string, flags: number): FileStatus {
   const bytes = new Uint8Array(SIZE);
-  libc('statx', fd, new TextEncoder().encode(`${path}\0`), flags, STATX_BASIC_STATS, bytes);
+  libc('statx', fd, encodeUtf8(`${path}\0`), flags, STATX_BASIC_STATS, bytes);
   const view = new DataView(bytes.buffer);
   const mode = view.getUint16(AT.mode, true);
   const kind = mode & S_IFMT;

@@ -1,5 +1,6 @@
 /**
- * The C functions that Trestle calls, as data: both FFI adapters read this one table. Types are C's on 64-bit Linux:
+ * The C functions that Trestle calls, as data, for runtimes that must know their types. The engine has the same functions
+ * (engine/src/functions.rs). Types are C's on 64-bit Linux:
  * `i32` int, `u32` unsigned int or socklen_t, `i64` ssize_t, `u64` size_t, `ptr` a pointer (bytes or null), or a number
  * where C takes either, as syscall(2) does.
  */
@@ -37,9 +38,3 @@ export const SYMBOLS = {
 } as const satisfies Record<string, CSignature>;
 
 export type SymbolName = keyof typeof SYMBOLS;
-
-/** What an adapter hands out: a function for each symbol, and the calling thread's errno after one that failed. */
-export interface CLibrary {
-  call(name: SymbolName, ...args: (number | Uint8Array | null)[]): number;
-  errno(): number;
-}

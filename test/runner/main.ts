@@ -34,6 +34,7 @@ if (obstacle === undefined) done(await buildGoPrograms(peers));
 const built = await runCheck('build', ['node', 'build.mjs']);
 await runCheck('typecheck', ['node_modules/.bin/tsc', '--noEmit']);
 await runCheck('lint', ['node_modules/.bin/biome', 'check', '.']);
+await runCheck('lint', ['node', 'tools/lint-engine.mjs'], 'lint engine');
 for (const { suite, files } of plan.suites) {
   done(await runOrSkip(suite.name, suite, () => runSuite(suite, files)));
 }
@@ -50,9 +51,9 @@ function done(report: Report | undefined): void {
 }
 
 /** @returns whether it is all right, which it is too when nobody asked for it */
-async function runCheck(name: string, argv: string[]): Promise<boolean> {
+async function runCheck(name: string, argv: string[], shown = name): Promise<boolean> {
   if (!plan.checks.has(name)) return true;
-  const report = check(name, await runTool(argv));
+  const report = check(shown, await runTool(argv));
   done(report);
   return report.failed.length === 0;
 }

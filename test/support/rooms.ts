@@ -25,7 +25,8 @@ const LEAVES: Readonly<Record<string, readonly string[]>> = {
   schema: ['address', 'fault'],
 };
 
-const READS_ENVIRONMENT = ['main.ts', 'cni/environment.ts'];
+/** The adapter of a runtime that has more globals than the language. */
+const NODE = 'sys/node.ts';
 const MAX_LINES = 250;
 
 interface Source {
@@ -40,7 +41,6 @@ interface Source {
 interface Import {
   readonly specifier: string;
   readonly line: number;
-  readonly form: 'static' | 'type' | 'dynamic';
 }
 
 /** Everything that breaks a rule, as `src/FILE:LINE: RULE`. */
@@ -50,7 +50,6 @@ export function violations(tree: SourceTree): string[] {
     ...arrows(source),
     ...runtimes(source),
     ...environment(source),
-    ...execa(source),
     ...length(source),
   ]);
   return [...perFile, ...cycles(sources)];
@@ -67,27 +66,30 @@ function arrows(source: Source): string[] {
   });
 }
 
-/** Only sys knows which runtime it is on. */
+/** Only sys asks the runtime, and in it only the adapter of Node sees what Node has. */
 function runtimes(source: Source): string[] {
-  if (roomOf(source.path) === 'sys') return [];
+  const asks = source.imports.filter(({ specifier }) => specifier === '#runtime');
+  const asking = roomOf(source.path) === 'sys' ? [] : asks.map(({ line }) => ({ line, text: "'#runtime'" }));
+  const seeing =
+    source.path === NODE
+      ? []
+      : [
+          ...matches(source.code, /(['"`])(?:bun(?::\w+)?|node:[\w/]+|koffi|execa)\1/g),
+          ...matches(source.bare, /\b(?:process|performance|Atomics|Bun)\b(?=\s*(?:\?\.|\.|\[))/g),
+          ...matches(source.bare, /\b(?:TextEncoder|TextDecoder|Buffer|require)\b/g),
+        ];
   return [
-    ...matches(source.code, /(['"`])(?:bun|bun:\w+|koffi)\1/g),
-    ...matches(source.bare, /\bprocess\s*\.\s*versions\s*\.\s*bun\b|\bBun\b/g),
-  ].map(({ line, text }) => at(source, line, `${text} belongs into sys, which alone knows the runtime`));
+    ...asking.map(({ line, text }) => at(source, line, `${text} belongs into sys, which alone asks the runtime`)),
+    ...seeing.map(({ line, text }) => at(source, line, `${text} belongs into ${NODE}: the engine has no such thing`)),
+  ];
 }
 
+/** Arguments, variables and the like are not known while modules are evaluated, so they come from main. */
 function environment(source: Source): string[] {
-  if (READS_ENVIRONMENT.includes(source.path)) return [];
-  const rule = `the environment is read in ${READS_ENVIRONMENT.join(' and ')} only`;
-  const named = /\bimport\s*\{[^}]*\benv\b[^}]*\}\s*from\s*(['"])(?:node:)?process\1/g;
-  const found = [...matches(source.bare, /\bprocess\s*\??\.\s*env\b/g), ...matches(source.code, named)];
-  return found.map(({ line }) => at(source, line, rule));
-}
-
-function execa(source: Source): string[] {
-  const found = source.imports.filter(({ specifier, form }) => specifier === 'execa' && form === 'static');
-  return found.map(({ line }) =>
-    at(source, line, 'execa costs 15 ms: load it within the function that spawns a process'),
+  if (source.path === 'main.ts' || source.path.startsWith('sys/')) return [];
+  const named = /\bimport\s*\{[^}]*\b(?:environment|commandLine)\b[^}]*\}\s*from\s*(['"])[./]*sys\/process\.ts\1/g;
+  return matches(source.code, named).map(({ line }) =>
+    at(source, line, 'environment and arguments are read in main.ts only'),
   );
 }
 
@@ -147,19 +149,12 @@ function importsOf(code: string): Import[] {
     ...[...code.matchAll(statement)].map((found) => ({
       specifier: found[3] as string,
       line: lineAt(code, found.index),
-      form: found[1] === undefined ? ('static' as const) : ('type' as const),
     })),
     ...[...code.matchAll(call)].map((found) => ({
       specifier: found[3] as string,
       line: lineAt(code, found.index),
-      // A require that stands further in is within a function: it runs when that does.
-      form: found[1] === 'import' || isIndented(code, found.index) ? ('dynamic' as const) : ('static' as const),
     })),
   ];
-}
-
-function isIndented(code: string, index: number): boolean {
-  return /[ \t]/.test(code[code.lastIndexOf('\n', index) + 1] ?? '');
 }
 
 function matches(text: string, pattern: RegExp): { text: string; line: number }[] {

@@ -51,7 +51,7 @@ describe('an arrow', () => {
     "const a = require('../cni/a.ts');",
     "type A = import('../cni/a.ts').A;",
   ])('is found in %j', (statement) => {
-    expect(violations({ 'sys/a.ts': statement })).toEqual([expect.stringContaining('sys must not use cni')]);
+    expect(violations({ 'sys/node.ts': statement })).toEqual([expect.stringContaining('sys must not use cni')]);
   });
 
   test('in a comment is none', () => {
@@ -73,37 +73,41 @@ describe('an arrow', () => {
 
 describe('a rule', () => {
   test.each([
-    ["const ffi = require('bun:ffi');", "'bun:ffi'"],
+    ["import { dlopen } from 'bun:ffi';", "'bun:ffi'"],
     ["import koffi from 'koffi';", "'koffi'"],
-    ['if (process.versions.bun) run();', 'process.versions.bun'],
+    ["import { execa } from 'execa';", "'execa'"],
+    ["import { readFileSync } from 'node:fs';", "'node:fs'"],
+    ["const z = require('./zod.ts');", 'require'],
+    ['const bytes = new TextEncoder().encode(text);', 'TextEncoder'],
+    ['const now = performance.now();', 'performance'],
+    ['const path = process.env.PATH;', 'process'],
+    ['const id = process?.pid;', 'process'],
     ["Bun.write('x', '')", 'Bun'],
-  ])('keeps the runtime in sys: %s', (text, mention) => {
+  ])('keeps what only Node has in its adapter: %s', (text, mention) => {
+    const rule = `${mention} belongs into sys/node.ts: the engine has no such thing`;
+    expect(violations({ 'cni/a.ts': text })).toEqual([`src/cni/a.ts:1: ${rule}`]);
+    expect(violations({ 'sys/file.ts': text })).toEqual([`src/sys/file.ts:1: ${rule}`]);
+    expect(violations({ 'sys/node.ts': text })).toEqual([]);
+  });
+
+  test('lets a message and a key speak of what only Node has', () => {
+    expect(violations({ 'cli/a.ts': "// Bun\nprint('Bun 1.2; npm install koffi', { process: 1 });" })).toEqual([]);
+  });
+
+  test('keeps the runtime in sys', () => {
+    const text = "import { runtime } from '#runtime';";
     expect(violations({ 'cni/a.ts': text })).toEqual([
-      `src/cni/a.ts:1: ${mention} belongs into sys, which alone knows the runtime`,
+      "src/cni/a.ts:1: '#runtime' belongs into sys, which alone asks the runtime",
     ]);
     expect(violations({ 'sys/a.ts': text })).toEqual([]);
   });
 
-  test('lets a message speak of the runtime', () => {
-    expect(violations({ 'cli/a.ts': "// Bun\nprint('Bun 1.2; npm install koffi');" })).toEqual([]);
-  });
-
-  test.each(['\nconst path = process.env.PATH;', "\nimport { argv, env } from 'node:process';", '\nf(process.env)'])(
-    'keeps the environment at the door: %j',
-    (text) => {
-      const rule = 'the environment is read in main.ts and cni/environment.ts only';
-      expect(violations({ 'cni/add.ts': text })).toEqual([`src/cni/add.ts:2: ${rule}`]);
-      expect(violations({ 'cni/environment.ts': text, 'main.ts': text })).toEqual([]);
-    },
-  );
-
-  test('keeps execa off the fast path', () => {
-    const rule = 'src/network/a.ts:1: execa costs 15 ms: load it within the function that spawns a process';
-    expect(violations({ 'network/a.ts': "import { execa } from 'execa';" })).toEqual([rule]);
-    expect(violations({ 'network/a.ts': "const { execa } = require('execa');" })).toEqual([rule]);
-    expect(violations({ 'network/a.ts': "const { execa } = await import('execa');" })).toEqual([]);
-    expect(violations({ 'network/a.ts': "function run() {\n  return require('execa').execa;\n}" })).toEqual([]);
-    expect(violations({ 'network/a.ts': "import type { Options } from 'execa';" })).toEqual([]);
+  test.each(['environment', 'commandLine'])('keeps %s at the door', (name) => {
+    const text = `import { ${name}, processId } from '../sys/process.ts';`;
+    expect(violations({ 'cni/add.ts': text })).toEqual([
+      'src/cni/add.ts:1: environment and arguments are read in main.ts only',
+    ]);
+    expect(violations({ 'main.ts': text.replace('../', './'), 'sys/a.ts': text.replace('../sys', '.') })).toEqual([]);
   });
 
   test('bounds the length of a file', () => {

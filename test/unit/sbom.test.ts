@@ -26,7 +26,11 @@ const used = [
 ];
 const inputs = Object.fromEntries([...used, 'node_modules/leven/index.js'].map((path) => [path, {}]));
 const outputs = { 'dist/trestle.cjs': { inputs: Object.fromEntries(used.map((path) => [path, {}])) } };
-const bill = billOfMaterials(ROOT, { inputs, outputs });
+const inEngine = [
+  { name: 'quickjs-ng', version: '0.16.2' },
+  { name: 'musl', version: '1.2.3' },
+];
+const bill = billOfMaterials(ROOT, { inputs, outputs }, inEngine);
 const components: readonly Component[] = bill.components;
 
 test('lists what went into the bundle once, then the engine and what stands beside', () => {
@@ -34,13 +38,20 @@ test('lists what went into the bundle once, then the engine and what stands besi
   expect(components.map(({ name, scope }) => [name, scope])).toEqual([
     ['@sec-ant/readable-stream', 'required'],
     ['zod', 'required'],
-    ['bun', 'required'],
+    ['cfg-if', 'required'],
+    ['dlmalloc', 'required'],
+    ['libc', 'required'],
+    ['rquickjs-sys', 'required'],
+    ['quickjs-ng', 'required'],
+    ['musl', 'required'],
     ['koffi', 'optional'],
   ]);
 });
 
-test('each with the version and the hash that are locked, and its license', () => {
-  for (const { name, version, hashes, licenses, purl } of components) {
+test('each package with the version and the hash that are locked, and its license', () => {
+  for (const { name, version, hashes, licenses, purl } of components.filter(({ purl }) =>
+    purl.startsWith('pkg:npm/'),
+  )) {
     const locked = lock.packages[`node_modules/${name}`];
     const content = Buffer.from(locked.integrity.slice('sha512-'.length), 'base64').toString('hex');
     expect([version, hashes]).toEqual([locked.version, [{ alg: 'SHA-512', content }]]);
@@ -49,9 +60,26 @@ test('each with the version and the hash that are locked, and its license', () =
   }
 });
 
+test('each crate with the version and the hash that are locked', () => {
+  const locked = readFileSync(join(ROOT, 'engine/Cargo.lock'), 'utf8');
+  const crates = components.filter(({ purl }) => purl.startsWith('pkg:cargo/'));
+  expect(crates.length).toBe(4);
+  for (const { name, version, hashes } of crates) {
+    expect(locked).toContain(`name = "${name}"\nversion = "${version}"\n`);
+    expect(locked).toContain(`checksum = "${hashes[0]?.content}"`);
+  }
+});
+
+test('what the engine says is in it has its version', () => {
+  expect(components.filter(({ purl }) => purl.startsWith('pkg:generic/')).map(({ purl }) => purl)).toEqual([
+    'pkg:generic/quickjs-ng@0.16.2',
+    'pkg:generic/musl@1.2.3',
+  ]);
+});
+
 test('says nothing of where and when', () => {
   const text = JSON.stringify(bill);
-  expect(text).toBe(JSON.stringify(billOfMaterials(ROOT, { inputs, outputs })));
+  expect(text).toBe(JSON.stringify(billOfMaterials(ROOT, { inputs, outputs }, inEngine)));
   expect(text).not.toContain(ROOT);
   expect(text).not.toMatch(/timestamp|serialNumber|resolved/);
 });

@@ -1,5 +1,6 @@
 /** Sets, and their elements, which carry a comment. */
 
+import { decodeUtf8 } from '../../sys/text.ts';
 import {
   type Attribute,
   attrBytes,
@@ -96,7 +97,7 @@ export function listSets(table: Table): Request {
 /** @throws Truncated */
 export function decodeSetName(message: Message): string {
   const name = decodeAttributes(nftBody(message)).get(nft.NFTA_SET_NAME);
-  return name === undefined ? '' : new TextDecoder().decode(name.subarray(0, -1));
+  return name === undefined ? '' : decodeUtf8(name.subarray(0, -1));
 }
 
 /** @throws Truncated */

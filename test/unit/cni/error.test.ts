@@ -63,9 +63,18 @@ test.each<[string, () => unknown]>([
   ['x is not a function', () => new TypeError('x is not a function')],
   ['text', () => 'text'],
   ['undefined', () => undefined],
-  ['null', () => null],
 ])('anything else is a defect: %s', (said, make) => {
   const { code, msg, details } = cniErrorOf(make(), '1.1.0');
   expect([code, msg]).toEqual([100, said]);
   expect(details).toContain('defect');
+});
+
+// What the engine throws; it throws null where memory does not even suffice for an error.
+test.each([new Error('out of memory'), null])('memory that is short is none: %p', (thrown) => {
+  expect(cniErrorOf(thrown, '1.0.0')).toEqual({
+    cniVersion: '1.0.0',
+    code: 100,
+    msg: 'there is not enough memory for this call',
+    details: expect.stringContaining('RLIMIT_AS'),
+  });
 });

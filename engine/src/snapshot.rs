@@ -1,0 +1,199 @@
+//! The program within the executable: compiled, evaluated once when the executable is made, and called at each start.
+
+use crate::arena::{self, heap};
+use crate::c;
+use crate::host;
+use crate::js::{Js, Thrown, Value};
+use crate::making::standard_input;
+use core::ffi::{c_int, CStr};
+use core::ptr;
+use rquickjs_sys as q;
+
+/// What ends the process where the program cannot: EX_SOFTWARE of sysexits.h.
+pub const BROKEN: c_int = 70;
+/// The garbage collector does not run before that much is in use besides what the snapshot holds: no call gets there, save
+/// one with megabytes of input.
+const COLLECT_AFTER: u64 = arena::MORE_BYTES as u64 / 16;
+/// Of the stack, QuickJS gets half: the kernel gives a quarter of it to arguments and environment at most, and what is left
+/// is for functions that do not look how deep they are.
+const MOST_STACK: u64 = 8 << 20;
+
+/// Compiles the program in JavaScript on standard input, and writes its bytecode, without source text or line numbers, to
+/// standard output.
+pub fn compile() -> ! {
+    arena::prepare();
+    // SAFETY: the pointers are those that QuickJS returned just before; the source ends in a NUL.
+    unsafe {
+        let runtime = new_runtime();
+        let context = q::JS_NewContext(runtime);
+        let source = standard_input();
+        let flags = (q::JS_EVAL_TYPE_GLOBAL | q::JS_EVAL_FLAG_COMPILE_ONLY) as c_int;
+        let code = q::JS_Eval(context, source.as_ptr().cast(), source.len() as u64, c"program".as_ptr(), flags);
+        or_report(context, code);
+        let mut length = 0;
+        let flags = q::JS_WRITE_OBJ_BYTECODE | q::JS_WRITE_OBJ_STRIP_SOURCE | q::JS_WRITE_OBJ_STRIP_DEBUG;
+        let bytes = q::JS_WriteObject(context, &mut length, code, flags as c_int);
+        if bytes.is_null() {
+            fail(c"the bytecode cannot be written");
+        }
+        c::write_all(1, core::slice::from_raw_parts(bytes, length as usize));
+        c::_exit(0)
+    }
+}
+
+/// Evaluates the bytecode on standard input, and writes the heap that this leaves to standard output.
+pub fn make() -> ! {
+    arena::prepare();
+    // SAFETY: the pointers are those that QuickJS returned just before, and there is one thread.
+    unsafe {
+        let runtime = new_runtime();
+        let context = new_context(runtime);
+        (*heap()).runtime = runtime;
+        (*heap()).context = context;
+        let global = q::JS_GetGlobalObject(context);
+        if host::install(Js(context), global).is_err() {
+            report(context);
+        }
+        let bytecode = standard_input();
+        let flags = q::JS_READ_OBJ_BYTECODE as c_int;
+        let code = q::JS_ReadObject(context, bytecode.as_ptr(), bytecode.len() as u64, flags);
+        or_report(context, code);
+        or_report(context, q::JS_EvalFunction(context, code));
+        if !q::JS_IsFunction(context, (*heap()).entry) {
+            fail(c"the program does not call host.start with a function");
+        }
+        q::JS_FreeValue(context, global);
+        q::JS_RunGC(runtime);
+        let mut usage = core::mem::zeroed();
+        q::JS_ComputeMemoryUsage(runtime, &mut usage);
+        q::JS_SetGCThreshold(runtime, usage.malloc_size as u64 + COLLECT_AFTER);
+        (*heap()).sealed = true;
+        c::write_all(1, arena::bytes());
+        c::_exit(0)
+    }
+}
+
+/// Says which QuickJS and which C library these are: a name and a version a line.
+pub fn versions() -> ! {
+    // SAFETY: both are C strings that stay.
+    let (engine, library) =
+        unsafe { (CStr::from_ptr(q::JS_GetVersion()), CStr::from_ptr(&raw const c::__libc_version)) };
+    for (name, version) in [("quickjs-ng", engine), ("musl", library)] {
+        for part in [name.as_bytes(), b" ", version.to_bytes(), b"\n"] {
+            c::write_all(1, part);
+        }
+    }
+    // SAFETY: it has no precondition.
+    unsafe { c::_exit(0) }
+}
+
+/// Calls the program, whose exit status is the process's.
+pub fn start() -> ! {
+    // SAFETY: the heap holds what `make` put there. `main` was entered just now, so the stack's top is here.
+    unsafe {
+        c::signal(c::SIGPIPE, c::SIG_IGN);
+        let (runtime, context) = ((*heap()).runtime, (*heap()).context);
+        q::JS_SetMaxStackSize(runtime, stack_limit());
+        q::JS_UpdateStackTop(runtime);
+        let result = q::JS_Call(context, (*heap()).entry, q::JS_UNDEFINED, 0, ptr::null_mut());
+        or_report(context, result);
+        c::_exit(Js(context).integer(result).map_or(BROKEN, |status| status as c_int))
+    }
+}
+
+/// Ends the making of a program that asks for something which it must not be told, where nothing can be thrown. Before
+/// there is a context it is QuickJS itself that asks.
+pub fn refuse(what: &CStr) {
+    // SAFETY: the context is null or the one that `make` made.
+    unsafe {
+        let context = (*heap()).context;
+        if !context.is_null() {
+            Js(context).throw_unsealed(what);
+            report(context)
+        }
+    }
+}
+
+/// One line on standard error, and the end.
+pub fn fail(reason: &CStr) -> ! {
+    c::write_all(2, b"engine: ");
+    c::write_all(2, reason.to_bytes());
+    c::write_all(2, b"\n");
+    // SAFETY: it has no precondition.
+    unsafe { c::_exit(BROKEN) }
+}
+
+unsafe fn new_runtime() -> *mut q::JSRuntime {
+    let runtime = q::JS_NewRuntime2(&arena::ALLOCATOR, ptr::null_mut());
+    if runtime.is_null() {
+        fail(c"there is no memory for the heap");
+    }
+    q::JS_SetMaxStackSize(runtime, stack_limit());
+    runtime
+}
+
+/// Everything of the language but what compiles it (`eval`), the clock `performance`, and base64.
+unsafe fn new_context(runtime: *mut q::JSRuntime) -> *mut q::JSContext {
+    let context = q::JS_NewContextRaw(runtime);
+    let add = [
+        q::JS_AddIntrinsicBaseObjects,
+        q::JS_AddIntrinsicDate,
+        q::JS_AddIntrinsicRegExp,
+        q::JS_AddIntrinsicJSON,
+        q::JS_AddIntrinsicProxy,
+        q::JS_AddIntrinsicMapSet,
+        q::JS_AddIntrinsicTypedArrays,
+        q::JS_AddIntrinsicPromise,
+        q::JS_AddIntrinsicWeakRef,
+    ];
+    if context.is_null() || add.iter().any(|add| add(context) != 0) {
+        fail(c"there is no memory for the heap");
+    }
+    context
+}
+
+fn stack_limit() -> u64 {
+    let mut limit = c::Rlimit { soft: 0, hard: 0 };
+    // SAFETY: the limit is a local variable.
+    let got = unsafe { c::getrlimit(c::RLIMIT_STACK, &mut limit) };
+    if got == 0 {
+        limit.soft.min(MOST_STACK) / 2
+    } else {
+        MOST_STACK / 2
+    }
+}
+
+/// # Safety
+/// The value is a result of this context.
+unsafe fn or_report(context: *mut q::JSContext, value: Value) {
+    if q::JS_IsException(value) {
+        report(context);
+    }
+}
+
+/// Says what was thrown, with its stack on the following lines where it has one, and ends.
+///
+/// # Safety
+/// An exception is pending in the context.
+unsafe fn report(context: *mut q::JSContext) -> ! {
+    let js = Js(context);
+    let error = q::JS_GetException(context);
+    c::write_all(2, b"engine: ");
+    let said = js.with_text(error, |text| {
+        c::write_all(2, text);
+        Ok(())
+    });
+    if said.is_err() {
+        c::write_all(2, b"an exception that cannot be shown");
+    }
+    c::write_all(2, b"\n");
+    if let Ok(stack) = js.get(error, c"stack") {
+        if q::JS_IsString(stack) {
+            let _: Result<(), Thrown> = js.with_text(stack, |text| {
+                c::write_all(2, text);
+                Ok(())
+            });
+        }
+    }
+    c::_exit(BROKEN)
+}

@@ -1,0 +1,31 @@
+/** Text as bytes and back. */
+
+import { runtime } from '#runtime';
+
+/** UTF-8; a surrogate without its pair becomes U+FFFD. */
+export function encodeUtf8(text: string): Uint8Array {
+  return runtime.encode(text);
+}
+
+/** UTF-8; what is malformed becomes U+FFFD, and a byte order mark at the beginning is dropped. */
+export function decodeUtf8(bytes: Uint8Array): string {
+  return runtime.decode(bytes);
+}
+
+/** The same for text that came in pieces, `length` bytes in all. */
+export function decodePieces(pieces: readonly Uint8Array[], length: number): string {
+  const [first] = pieces;
+  if (first?.length === length) return decodeUtf8(first);
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return decodeUtf8(whole);
+}
+
+/** A character for each byte, U+0000 to U+00FF. */
+export function decodeLatin1(bytes: Uint8Array): string {
+  return runtime.latin1(bytes);
+}

@@ -1,6 +1,6 @@
 /** An IP address as a family and a number, so that ranges are arithmetic. */
 
-import ipaddr from 'ipaddr.js';
+import { IPv6 } from 'ipaddr.js';
 
 export type Family = 4 | 6;
 
@@ -33,16 +33,19 @@ function parseIpv4(text: string): Ip | undefined {
 }
 
 function parseIpv6(text: string): Ip | undefined {
-  const { IPv6 } = ipaddr;
-  if (text.includes('%') || !IPv6.isValid(text)) return undefined;
-  const parsed = IPv6.parse(text);
-  return ipFromBytes(parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toByteArray() : parsed.toByteArray());
+  if (text.includes('%')) return undefined;
+  try {
+    const parsed = IPv6.parse(text);
+    return ipFromBytes(parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toByteArray() : parsed.toByteArray());
+  } catch {
+    return undefined;
+  }
 }
 
 /** The canonical text: dotted decimal, or RFC 5952. */
 export function formatIp(ip: Ip): string {
   const bytes = [...ipToBytes(ip)];
-  return ip.family === 4 ? bytes.join('.') : new ipaddr.IPv6(bytes).toRFC5952String();
+  return ip.family === 4 ? bytes.join('.') : new IPv6(bytes).toRFC5952String();
 }
 
 /** Four or sixteen bytes in network order. */

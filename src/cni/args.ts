@@ -4,7 +4,7 @@ import { parseCidr } from '../address/cidr.ts';
 import { type Ip, parseIp } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import type { Pod } from '../ipam/attachment.ts';
-import { describe, shortened } from '../schema/complaints.ts';
+import { describe, shortened } from '../schema/explain.ts';
 import { parseMacAddress } from '../schema/net.ts';
 
 export interface CniArgs {

@@ -1,48 +1,41 @@
 /** The network configuration: the JSON on stdin, for both roles (CNI spec 1.1, section 1; keys of the reference bridge). */
 
-import { ipamShape, ipRangesShape, type OptionalIpamSection, optionalIpamShape } from '../ipam/config.ts';
-import { anything, dns, flag, ips, mac, mtu, text, unsigned } from '../schema/net.ts';
-import { isObject, leaf, list, object, type Shape, selected, type ValueOf } from '../schema/shape.ts';
-import { logShape } from './log-config.ts';
+import * as z from 'zod/mini';
+import { ipamSchema, ipRangesSchema, optionalIpamSchema } from '../ipam/config.ts';
+import type { Parsed } from '../schema/explain.ts';
+import { isObject } from '../schema/json.ts';
+import { dns, ips, list, mac, mtu, object, options, unsigned } from '../schema/net.ts';
+import { logSchema } from './log-config.ts';
 
-/** GC's list may be long, so one schema serves all its entries. */
-const attachments = leaf((z) => z.array(z.object({ containerID: z.string(), ifname: z.string() })));
+const text = z.string();
+const flag = z.boolean();
+/** Written by the runtime, in thousands for GC. */
+const attachments = z.pipe(
+  list(object({ containerID: text, ifname: text })),
+  z.transform((all) => all.map(({ containerID, ifname }) => ({ containerId: containerID, ifName: ifname }))),
+);
 
-/** What both roles read. `prevResult` is read later, and only by those who need it. */
+/** What both roles know. `capabilities` is for the runtime; `prevResult` is read later, and only by those who need it. */
 const commonKeys = {
   cniVersion: text,
   name: text,
   type: text,
   dns,
-  log: logShape,
-  args: object({ cni: object({ ips, mac }) }),
-  runtimeConfig: object({ ips, mac, ipRanges: ipRangesShape }),
-  prevResult: anything,
+  log: logSchema,
+  args: options({ cni: options({ ips, mac }) }),
+  runtimeConfig: options({ ips, mac, ipRanges: ipRangesSchema }),
+  capabilities: z.unknown(),
+  prevResult: z.unknown(),
   'cni.dev/valid-attachments': attachments,
   'cni.dev/attachments': attachments,
 };
 
-export const ipamPluginShape = object({ ...commonKeys, ipam: ipamShape }, 'ipam');
-
-/** IPAM that is done in this process, whatever of its two names it is called by. */
-const OWN_IPAM = ['', 'trestle-ipam', 'host-local'];
-
-/** What the section of another IPAM plugin holds is that plugin's business. */
-const foreignIpamShape: Shape<OptionalIpamSection> = object({ type: text, dataDir: text });
-
-const ipamSection = selected((value) => {
-  const type = isObject(value) ? (value.type ?? '') : '';
-  return typeof type !== 'string' || OWN_IPAM.includes(type) ? optionalIpamShape : foreignIpamShape;
-});
-
-/** Whether this process does the IPAM. */
-export function isOwnIpam(type: string): boolean {
-  return OWN_IPAM.includes(type);
-}
+export const ipamPluginSchema = object({ ipam: ipamSchema }, commonKeys);
+export type IpamPluginConfig = Parsed<typeof ipamPluginSchema>;
 
 const vlanId = unsigned(4094);
 
-export const mainPluginShape = object({
+const mainKeys = {
   ...commonKeys,
   bridge: text,
   isGateway: flag,
@@ -55,14 +48,30 @@ export const mainPluginShape = object({
   hairpinMode: flag,
   promiscMode: flag,
   vlan: vlanId,
-  vlanTrunk: list(object({ minID: vlanId, maxID: vlanId, id: vlanId })),
+  vlanTrunk: list(options({ minID: vlanId, maxID: vlanId, id: vlanId })),
   preserveDefaultVlan: flag,
   macspoofchk: flag,
   portIsolation: flag,
   enabledad: flag,
   disableContainerInterface: flag,
-  ipam: ipamSection,
-});
+};
 
-export type MainConfig = ValueOf<typeof mainPluginShape>;
-export type IpamPluginConfig = ValueOf<typeof ipamPluginShape>;
+const withOwnIpam = options({ ...mainKeys, ipam: optionalIpamSchema });
+export type MainConfig = Parsed<typeof withOwnIpam>;
+
+/** What the section of another IPAM plugin holds is that plugin's business. */
+const withForeignIpam = options({ ...mainKeys, ipam: options({ type: text, dataDir: text }) });
+
+/** The schema of a main plugin's configuration: who does the IPAM decides what its section may hold. */
+export function mainPluginSchema(config: unknown): z.ZodMiniType<MainConfig> {
+  const type = isObject(config) && isObject(config.ipam) ? (config.ipam.type ?? '') : '';
+  return typeof type !== 'string' || isOwnIpam(type) ? withOwnIpam : withForeignIpam;
+}
+
+/** IPAM that is done in this process, whatever of its two names it is called by. */
+const OWN_IPAM = ['', 'trestle-ipam', 'host-local'];
+
+/** Whether this process does the IPAM. */
+export function isOwnIpam(type: string): boolean {
+  return OWN_IPAM.includes(type);
+}

@@ -4,9 +4,8 @@
  */
 
 import { Fault } from '../fault.ts';
-import { describe } from '../schema/complaints.ts';
-import { parseJson } from '../schema/json.ts';
-import { isObject } from '../schema/shape.ts';
+import { describe } from '../schema/explain.ts';
+import { isObject, parseJson } from '../schema/json.ts';
 import { findProgram, runProgram } from '../sys/program.ts';
 import type { Variables } from './environment.ts';
 import { writeIfPossible } from './output.ts';

@@ -1,7 +1,7 @@
 /** The CNI_* environment variables of one call, validated (CNI spec 1.1, section 2). */
 
 import { Fault } from '../fault.ts';
-import { describe } from '../schema/complaints.ts';
+import { describe } from '../schema/explain.ts';
 import { encodeUtf8 } from '../sys/text.ts';
 
 export const COMMANDS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;

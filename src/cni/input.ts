@@ -1,8 +1,8 @@
 /** The JSON object on stdin. */
 
 import { errorCode, Fault, isOutOfMemory, reasonOf } from '../fault.ts';
-import { describe } from '../schema/complaints.ts';
-import { parseJson } from '../schema/json.ts';
+import { describe } from '../schema/explain.ts';
+import { isObject, parseJson } from '../schema/json.ts';
 import { sleepMs } from '../sys/clock.ts';
 import { readInto } from '../sys/file.ts';
 import { scratch } from '../sys/scratch.ts';
@@ -38,7 +38,7 @@ export function parseInput(text: string): Record<string, unknown> {
       cause,
     });
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (isObject(value)) return value;
   throw new Fault(
     'decode',
     `cannot read the configuration: stdin is ${describe(value ?? null)}, expected a JSON object`,

@@ -1,8 +1,8 @@
 /** The log file of one call (`log` in the configuration): JSON, a line for each step, each message and the end. */
 
+import * as z from 'zod/mini';
 import { reasonOf } from '../fault.ts';
 import { isAtLeast, type Journal, type Log, type LogLevel, plainJournal, type Step } from '../log.ts';
-import { createComplaints } from '../schema/complaints.ts';
 import { monotonicMs } from '../sys/clock.ts';
 import { appendLine, openLogFile } from '../sys/logFile.ts';
 import { processId } from '../sys/process.ts';
@@ -10,7 +10,7 @@ import { podName } from './args.ts';
 import type { Environment } from './environment.ts';
 import type { CniError } from './error.ts';
 import { tidyKeys } from './keys.ts';
-import { type LogSection, logShape } from './log-config.ts';
+import { type LogSection, logSchema } from './log-config.ts';
 
 export interface CallJournal extends Journal {
   /** The end of the call: what it printed. */
@@ -57,9 +57,7 @@ function nothing(): void {
 function sectionOf(json: Json): LogSection | undefined {
   const key = Object.keys(json).find((name) => name.toLowerCase() === 'log');
   if (key === undefined) return undefined;
-  const complaints = createComplaints();
-  const section = logShape.read(tidyKeys(logShape, json[key], nothing), complaints);
-  return complaints.count() === 0 ? section : undefined;
+  return z.safeParse(logSchema, tidyKeys(logSchema, json[key], nothing)).data;
 }
 
 /** What every line says of the call. */

@@ -4,38 +4,49 @@
  */
 
 import leven from 'leven';
+import * as z from 'zod/mini';
 import type { Log } from '../log.ts';
-import type { Shape } from '../schema/shape.ts';
 
 /** Unknown keys at most so many edits away from a known one are taken for misspelt. */
 const NEAR = 2;
 /** Below that length nearly everything is near. */
 const SHORT = 4;
 
-/** A copy of `value` in which keys that differ only in case from the shape's are spelt as the shape spells them. */
-export function tidyKeys(shape: Shape, value: unknown, log: Log, path = ''): unknown {
-  const { element, keys } = shape.select?.(value) ?? shape;
+type Keys = z.core.$ZodShape;
+
+/** A copy of `value` in which keys that differ only in case from the schema's are spelt as the schema spells them. */
+export function tidyKeys(schema: z.core.$ZodType, value: unknown, log: Log, path = ''): unknown {
   if (typeof value !== 'object' || value === null) return value;
+  const { keys, element } = structureOf(schema);
   if (Array.isArray(value)) {
     return element === undefined ? value : value.map((entry, at) => tidyKeys(element, entry, log, `${path}[${at}]`));
   }
   return keys === undefined ? value : tidyObject(keys, value as Record<string, unknown>, log, path);
 }
 
-function tidyObject(keys: Shapes, value: Record<string, unknown>, log: Log, path: string): Record<string, unknown> {
+/** The keys of an object's schema, or the schema of a list's entries. */
+export function structureOf(schema: z.core.$ZodType): { keys?: Keys; element?: z.core.$ZodType } {
+  if (schema instanceof z.ZodMiniOptional) return structureOf(schema.def.innerType);
+  if (schema instanceof z.ZodMiniObject) return { keys: schema.def.shape };
+  return schema instanceof z.ZodMiniArray ? { element: schema.def.element } : {};
+}
+
+function tidyObject(keys: Keys, value: Record<string, unknown>, log: Log, path: string): Record<string, unknown> {
   const tidied: Record<string, unknown> = {};
-  for (const [key, entry] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
     const where = path === '' ? key : `${path}.${key}`;
     const name = Object.hasOwn(keys, key) ? key : spelling(key, Object.keys(keys), value, where, log);
-    const shape = Object.hasOwn(keys, name) ? keys[name] : undefined;
-    if (!Object.hasOwn(tidied, name)) define(tidied, name, shape ? tidyKeys(shape, entry, log, where) : entry);
+    const schema = Object.hasOwn(keys, name) ? keys[name] : undefined;
+    const entry = schema === undefined ? value[key] : tidyKeys(schema, value[key], log, where);
+    if (!Object.hasOwn(tidied, name)) define(tidied, name, entry);
   }
   return tidied;
 }
 
-/** The shape's spelling of a key that it does not have as it stands. */
+/** The schema's spelling of a key that it does not have as it stands. */
 function spelling(key: string, known: readonly string[], value: object, where: string, log: Log): string {
-  const match = known.find((name) => name.toLowerCase() === key.toLowerCase());
+  const lower = key.toLowerCase();
+  const match = known.find((name) => name.length === key.length && name.toLowerCase() === lower);
   if (match === undefined) {
     const near = known.find((name) => key.length >= SHORT && leven(name, key, { maxDistance: NEAR + 1 }) <= NEAR);
     if (near !== undefined) log('warn', `the key "${where}" is not known and has no effect; is "${near}" meant?`);
@@ -49,9 +60,9 @@ function spelling(key: string, known: readonly string[], value: object, where: s
   return match;
 }
 
-type Shapes = NonNullable<Shape['keys']>;
-
 /** Plain assignment would take `__proto__` for something else. */
 function define(object: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === '__proto__')
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  else object[key] = value;
 }

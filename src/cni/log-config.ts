@@ -1,8 +1,8 @@
 /** The key `log`: which file, and from which level on. */
 
 import { LOG_LEVELS } from '../log.ts';
-import { textOrNothing } from '../schema/net.ts';
-import { object, type ValueOf } from '../schema/shape.ts';
+import type { Parsed } from '../schema/explain.ts';
+import { options, textOrNothing } from '../schema/net.ts';
 
 const absolutePath = textOrNothing('an absolute path', (path) => (path.startsWith('/') ? path : undefined));
 
@@ -11,6 +11,6 @@ const level = textOrNothing(`a level; levels are ${LOG_LEVELS.join(', ')}`, (nam
 );
 
 /** Without a file there is no log. */
-export const logShape = object({ file: absolutePath, level });
+export const logSchema = options({ file: absolutePath, level });
 
-export type LogSection = ValueOf<typeof logShape>;
+export type LogSection = Parsed<typeof logSchema>;

@@ -3,7 +3,7 @@
 import { Fault } from '../fault.ts';
 import type { ForwardMode } from '../network/accept-chain.ts';
 import type { Backend } from '../network/masquerade-backend.ts';
-import { describe } from '../schema/complaints.ts';
+import { describe } from '../schema/explain.ts';
 import type { MainConfig } from './config.ts';
 
 /** What is accepted of forwarding where something drops it; undefined for nothing, and for a value that is not known. */

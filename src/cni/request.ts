@@ -7,9 +7,8 @@ import { dataDirOf, type IpamSection, type RangeSection } from '../ipam/config.t
 import type { Log } from '../log.ts';
 import { parseWith } from '../schema/explain.ts';
 import type { Dns } from '../schema/net.ts';
-import type { Shape } from '../schema/shape.ts';
 import { type CniArgs, parseArgs } from './args.ts';
-import { type IpamPluginConfig, ipamPluginShape, isOwnIpam, type MainConfig, mainPluginShape } from './config.ts';
+import { type IpamPluginConfig, ipamPluginSchema, isOwnIpam, type MainConfig, mainPluginSchema } from './config.ts';
 import type { Delegation } from './delegate.ts';
 import { type Environment, verifyIdentifier } from './environment.ts';
 import { tidyKeys } from './keys.ts';
@@ -56,7 +55,8 @@ export interface MainRequest extends BaseRequest {
 
 /** @throws Fault `config`, `version`, `environment`, `unsupported` */
 export function readMainRequest(environment: Environment, input: Input, log: Log): MainRequest {
-  const config = readConfig(mainPluginShape, input.json, log);
+  const json = tidyKeys(mainPluginSchema(input.json), input.json, log);
+  const config = parseWith(mainPluginSchema(json), json, 'the configuration', 'config');
   const base = readBase(environment, config, config.ipam ?? {});
   const mac = config.runtimeConfig?.mac ?? config.args?.cni?.mac ?? argsOf(environment).mac;
   const { path, variables } = environment;
@@ -70,12 +70,9 @@ export function readMainRequest(environment: Environment, input: Input, log: Log
 
 /** @throws Fault `config`, `version`, `environment` */
 export function readIpamRequest(environment: Environment, input: Input, log: Log): IpamRequest {
-  const config = readConfig(ipamPluginShape, input.json, log);
+  const json = tidyKeys(ipamPluginSchema, input.json, log);
+  const config = parseWith(ipamPluginSchema, json, 'the configuration', 'config');
   return Object.freeze({ ...readBase(environment, config, config.ipam), ipam: config.ipam });
-}
-
-function readConfig<T>(shape: Shape<T>, json: unknown, log: Log): T {
-  return parseWith(shape, tidyKeys(shape, json, log), 'the configuration', 'config');
 }
 
 function readBase(
@@ -90,7 +87,6 @@ function readBase(
   verifyIdentifier('the configuration\'s "name"', config.name, 'config');
   const args = argsOf(environment);
   const asked = args.ip === undefined ? [] : [args.ip];
-  const attachments = config['cni.dev/valid-attachments'] ?? config['cni.dev/attachments'];
   return {
     ...{ command, containerId, ifName, netns, network: config.name, cniVersion, pod: args.pod },
     dataDir: dataDirOf(ipam),
@@ -98,7 +94,7 @@ function readBase(
     ipRanges: config.runtimeConfig?.ipRanges,
     dns: config.dns,
     prevResult: config.prevResult,
-    validAttachments: attachments?.map(({ containerID, ifname }) => ({ containerId: containerID, ifName: ifname })),
+    validAttachments: config['cni.dev/valid-attachments'] ?? config['cni.dev/attachments'],
   };
 }
 

@@ -1,10 +1,10 @@
 /** The result of ADD: one form within, and its translation to and from each version of the specification. */
 
+import * as z from 'zod/mini';
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { type Family, formatIp, type Ip } from '../address/ip.ts';
 import { parseWith } from '../schema/explain.ts';
-import { cidr, type Dns, dns, ip, type Route, route, text, unsigned } from '../schema/net.ts';
-import { list, object } from '../schema/shape.ts';
+import { cidr, type Dns, dns, ip, list, object, options, type Route, route, unsigned } from '../schema/net.ts';
 import { type CniVersion, isAtLeast } from './versions.ts';
 
 export interface ResultInterface {
@@ -72,12 +72,13 @@ function encodeRoute({ dst, gw, mtu, advmss, priority, table, scope }: Route, ve
   return present({ dst: formatCidr(dst), gw: gw && formatIp(gw), ...later });
 }
 
+const text = z.string();
 const place = unsigned(0xffff_ffff);
 const routes = list(route);
-const oldIp = object({ ip: cidr, gateway: ip, routes }, 'ip');
-const resultShape = object({
-  interfaces: list(object({ name: text, mac: text, mtu: place, sandbox: text }, 'name')),
-  ips: list(object({ address: cidr, gateway: ip, interface: place }, 'address')),
+const oldIp = object({ ip: cidr }, { gateway: ip, routes });
+const resultSchema = options({
+  interfaces: list(object({ name: text }, { mac: text, mtu: place, sandbox: text })),
+  ips: list(object({ address: cidr }, { gateway: ip, interface: place })),
   routes,
   dns,
   ip4: oldIp,
@@ -86,7 +87,7 @@ const resultShape = object({
 
 /** Reads a result of any version. `what` is named when it cannot be used. @throws Fault `decode` */
 export function decodeResult(json: unknown, what: string): Result {
-  const { interfaces = [], ips = [], routes = [], dns = {}, ip4, ip6 } = parseWith(resultShape, json, what, 'decode');
+  const { interfaces = [], ips = [], routes = [], dns = {}, ip4, ip6 } = parseWith(resultSchema, json, what, 'decode');
   const old = [ip4, ip6].filter((entry) => entry !== undefined);
   return {
     interfaces: interfaces.map((link) => ({ ...link, sandbox: link.sandbox || undefined })),

@@ -1,37 +1,38 @@
 /**
- * Shapes of what the configuration says about addresses: the `ipam` section and its ranges. Unknown keys are dropped.
+ * Schemas of what the configuration says about addresses: the `ipam` section and its ranges. Unknown keys are dropped.
  */
 
-import { cidr, ip, route, text } from '../schema/net.ts';
-import { list, object, type ValueOf } from '../schema/shape.ts';
+import * as z from 'zod/mini';
+import type { Parsed } from '../schema/explain.ts';
+import { cidr, ip, list, object, options, route } from '../schema/net.ts';
 
-const rangeKeys = { subnet: cidr, rangeStart: ip, rangeEnd: ip, gateway: ip, exclude: list(cidr) };
+const text = z.string();
+const rangeOptions = { rangeStart: ip, rangeEnd: ip, gateway: ip, exclude: list(cidr) };
 
 /** One range: a subnet, and optionally which part of it is handed out. */
-const range = object(rangeKeys, 'subnet');
+const range = object({ subnet: cidr }, rangeOptions);
 
 /** The capability `ipRanges`, and `ranges`: outer list one address each, inner list pools tried in order. */
-export const ipRangesShape = list(list(range));
+export const ipRangesSchema = list(list(range));
 
-const ipamKeys = {
-  ...rangeKeys,
-  type: text,
+const ipamOptions = {
+  subnet: cidr,
+  ...rangeOptions,
   name: text,
-  ranges: ipRangesShape,
+  ranges: ipRangesSchema,
   routes: list(route),
   dataDir: text,
   resolvConf: text,
 };
 
 /** The whole `ipam` section, as host-local has it, and `exclude`. */
-export const ipamShape = object(ipamKeys, 'type');
+export const ipamSchema = object({ type: text }, ipamOptions);
 
 /** The same in the main plugin's configuration: {} is what the reference's users write for "no IPAM". */
-export const optionalIpamShape = object(ipamKeys);
+export const optionalIpamSchema = options({ type: text, ...ipamOptions });
 
-export type RangeSection = ValueOf<typeof range>;
-export type IpamSection = ValueOf<typeof ipamShape>;
-export type OptionalIpamSection = ValueOf<typeof optionalIpamShape>;
+export type RangeSection = Parsed<typeof range>;
+export type IpamSection = Parsed<typeof ipamSchema>;
 
 /** Where host-local keeps its leases unless told otherwise. */
 const DEFAULT_DATA_DIR = '/var/lib/cni/networks';

@@ -5,8 +5,8 @@ export type { Attachment, Json, Netns, Owner, Pod } from './attachment.ts';
 export {
   dataDirOf,
   type IpamSection,
-  ipamShape,
-  ipRangesShape,
+  ipamSchema,
+  ipRangesSchema,
   type RangeSection,
 } from './config.ts';
 export { type Doomed, type Garbage, planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';

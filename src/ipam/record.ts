@@ -1,12 +1,11 @@
 /** The record of one attachment: everything that DEL, GC and the operator must know, found by its name alone. */
 
+import * as z from 'zod/mini';
 import { type Cidr, parseCidr } from '../address/cidr.ts';
 import type { Ip } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
 import { parseWith } from '../schema/explain.ts';
-import { number, text } from '../schema/net.ts';
-import { isObject, leaf, list, object, parsed } from '../schema/shape.ts';
-import type * as Zod from '../schema/zod.ts';
+import { list, object, options, parsed } from '../schema/net.ts';
 import type { Json, Owner } from './attachment.ts';
 
 export interface AttachmentRecord extends Owner {
@@ -26,7 +25,7 @@ export function encodeRecord(record: AttachmentRecord): string {
 
 /** @throws Fault `decode` where the text is no record; `what` says whose */
 export function decodeRecord(text: string, what: string): AttachmentRecord {
-  return parseWith(recordShape, parseJson(text, what), what, 'decode');
+  return parseWith(recordSchema, parseJson(text, what), what, 'decode');
 }
 
 /** A new record for an attachment. */
@@ -60,15 +59,13 @@ function parseJson(text: string, what: string): unknown {
   }
 }
 
-const instant = parsed(text, 'a time', (value) => (Number.isNaN(Date.parse(value)) ? undefined : value));
-const address = parsed(text, 'an address with a length', (value) => parseCidr(value) && value);
-const notes = leaf(
-  (z) => z.record(z.string(), z.unknown()) as Zod.ZodMiniType<Record<string, Json>>,
-  (value): value is Record<string, Json> => isObject(value),
-);
+const text = z.string();
+const number = z.number();
+const instant = parsed('a time', (value) => (Number.isNaN(Date.parse(value)) ? undefined : value));
+const address = parsed('an address with a length', (value) => parseCidr(value) && value);
 
 /** `version` is not compared: a later one may add keys, never change the meaning of these. */
-const recordShape = object(
+const recordSchema = object(
   {
     version: number,
     network: text,
@@ -77,10 +74,11 @@ const recordShape = object(
     addresses: list(address),
     bootId: text,
     createdAt: instant,
-    netns: object({ path: text, device: number, inode: number }, 'path', 'device', 'inode'),
-    hostVeth: text,
-    pod: object({ namespace: text, name: text, uid: text, infraContainerId: text }),
-    notes,
   },
-  ...(['version', 'network', 'containerId', 'ifName', 'addresses', 'bootId', 'createdAt'] as const),
+  {
+    netns: object({ path: text, device: number, inode: number }),
+    hostVeth: text,
+    pod: options({ namespace: text, name: text, uid: text, infraContainerId: text }),
+    notes: z.record(text, z.unknown() as z.ZodMiniType<Json>),
+  },
 );

@@ -11,3 +11,7 @@ export function parseJson(text: string): unknown {
 function withoutNull(this: unknown, _: string, entry: unknown): unknown {
   return entry ?? (Array.isArray(this) ? entry : undefined);
 }
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,75 +1,89 @@
-/** Shapes of the values that configurations, arguments and results share: text in JSON, parsed values out. */
+/** Schemas of the values that configurations, arguments and results share: text in JSON, parsed values out. */
 
-import { type Cidr, parseCidr } from '../address/cidr.ts';
-import { type Ip, parseIp } from '../address/ip.ts';
+import * as z from 'zod/mini';
+import { parseCidr } from '../address/cidr.ts';
+import { parseIp } from '../address/ip.ts';
 import { isUnicastMac, parseMac } from '../address/mac.ts';
-import { leaf, list, object, parsed, type Shape } from './shape.ts';
+import { type Parsed, quoted } from './explain.ts';
 
-/** A route as CNI 1.1.0 has it. `gw` absent: through the attachment's gateway of the same family, if it has one. */
-export interface Route {
-  readonly dst: Cidr;
-  readonly gw?: Ip | undefined;
-  readonly mtu?: number | undefined;
-  readonly advmss?: number | undefined;
-  readonly priority?: number | undefined;
-  readonly table?: number | undefined;
-  readonly scope?: number | undefined;
+/** A list with more that is off in it than this is not read on: a long one may be wrong throughout. */
+const ENOUGH = 20;
+
+/** `z.array`, which would go on to the end. */
+export function list<S extends z.ZodMiniType>(element: S): z.ZodMiniArray<S> {
+  const schema = z.array(element);
+  const refuse = schema._zod.run;
+  schema._zod.run = (payload, context) => {
+    const entries: unknown = payload.value;
+    if (!Array.isArray(entries)) return refuse(payload, context);
+    const { issues } = payload;
+    const values: unknown[] = [];
+    for (let at = 0; at < entries.length && issues.length < ENOUGH; at++) {
+      const entry = element._zod.run({ value: entries[at], issues: [] }, context) as z.core.ParsePayload;
+      for (const issue of entry.issues) issues.push({ ...issue, path: [at, ...(issue.path ?? [])] });
+      values.push(entry.value);
+    }
+    payload.value = values;
+    return payload;
+  };
+  return schema;
 }
 
-export interface Dns {
-  readonly nameservers?: readonly string[] | undefined;
-  readonly domain?: string | undefined;
-  readonly search?: readonly string[] | undefined;
-  readonly options?: readonly string[] | undefined;
+/** An object with keys that must be there and keys that may. Unknown keys are dropped. */
+export function object<Required extends z.core.$ZodShape, Optional extends z.core.$ZodShape = Record<never, never>>(
+  required: Required,
+  optional = {} as Optional,
+) {
+  const schema = z.extend(z.object(required), z.partial(z.object(optional)).shape);
+  // zod prepares a schema when it first parses: 0.3 ms for a configuration, which no call need spend.
+  z.safeParse(schema, {});
+  return schema;
 }
 
-const isText = (value: unknown) => typeof value === 'string';
-
-export const flag = leaf(
-  (z) => z.boolean(),
-  (value) => typeof value === 'boolean',
-);
-export const text = leaf((z) => z.string(), isText);
-export const number = leaf(
-  (z) => z.number(),
-  (value): value is number => Number.isFinite(value),
-);
-export const anything = leaf(
-  (z) => z.unknown(),
-  (_): _ is unknown => true,
-);
-export const texts = leaf(
-  (z) => z.array(z.string()),
-  (value): value is string[] => Array.isArray(value) && value.every(isText),
-);
+/** An object whose keys may all be absent. */
+export function options<Keys extends z.core.$ZodShape>(keys: Keys) {
+  return object({}, keys);
+}
 
 /** A whole number from 0 to `most`. */
-export function unsigned(most: number): Shape<number> {
-  return leaf(
-    (z) => z.int().check(z.minimum(0), z.maximum(most)),
-    (value): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most,
-  );
+export function unsigned(most: number) {
+  return z.int().check(z.minimum(0), z.maximum(most));
+}
+
+/** What `parse` makes of a string; where it makes nothing of it, the string "is not `what`". */
+export function parsed<T>(what: string, parse: (text: string) => T | undefined) {
+  return z.pipe(z.string(), z.transform(reader(what, parse)));
 }
 
 /** A string that `parse` understands, where "", Go's zero value, says nothing. */
-export function textOrNothing<T>(what: string, parse: (text: string) => T | undefined): Shape<T | undefined> {
-  const shape = parsed(text, what, parse);
-  return { read: (value, complaints) => (value === '' ? undefined : shape.read(value, complaints)) };
+export function textOrNothing<T>(what: string, parse: (text: string) => T | undefined) {
+  const read = reader(what, parse);
+  const transform = z.transform((text: string, context) => (text === '' ? undefined : read(text, context)));
+  return z.pipe(z.string(), transform);
+}
+
+function reader<T>(what: string, parse: (text: string) => T | undefined) {
+  return (text: string, context: z.core.ParsePayload): T => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.issues.push({ code: 'custom', message: `${quoted(text)} is not ${what}`, input: text });
+    return z.NEVER;
+  };
 }
 
 export const ip = textOrNothing('an IP address', parseIp);
 
 /** `address/length`, host bits kept. */
-export const cidr = parsed(text, 'an address with a prefix length, like 10.1.0.0/16', parseCidr);
+export const cidr = parsed('an address with a prefix length, like 10.1.0.0/16', parseCidr);
 
 /** Addresses with or without a prefix length, as requested ones come: the length is dropped. */
-export const ips = list(parsed(text, 'an IP address', (value) => parseIp(value) ?? parseCidr(value)?.ip));
+export const ips = list(parsed('an IP address', (text) => parseIp(text) ?? parseCidr(text)?.ip));
 
 export const mac = textOrNothing('a MAC address that an interface may have, like 0a:1b:2c:3d:4e:5f', parseMacAddress);
 
 /** @returns undefined where the text is no MAC address that an interface may have */
-export function parseMacAddress(value: string): Uint8Array | undefined {
-  const bytes = parseMac(value);
+export function parseMacAddress(text: string): Uint8Array | undefined {
+  const bytes = parseMac(text);
   return bytes !== undefined && isUnicastMac(bytes) ? bytes : undefined;
 }
 
@@ -79,9 +93,13 @@ const u32 = unsigned(0xffff_ffff);
 /** The sizes that the kernel takes as a link's MTU; 0 says nothing. */
 export const mtu = u16;
 
+/** A route as CNI 1.1.0 has it. `gw` absent: through the attachment's gateway of the same family, if it has one. */
 export const route = object(
-  { dst: cidr, gw: ip, mtu: u16, advmss: u16, priority: u32, table: u32, scope: unsigned(0xff) },
-  'dst',
+  { dst: cidr },
+  { gw: ip, mtu: u16, advmss: u16, priority: u32, table: u32, scope: unsigned(0xff) },
 );
+export type Route = Parsed<typeof route>;
 
-export const dns = object({ nameservers: texts, domain: text, search: texts, options: texts });
+const texts = list(z.string());
+export const dns = options({ nameservers: texts, domain: z.string(), search: texts, options: texts });
+export type Dns = Parsed<typeof dns>;

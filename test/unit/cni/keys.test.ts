@@ -1,14 +1,15 @@
 /** Keys that are nearly right. */
 
 import { describe, expect, test } from 'bun:test';
-import { mainPluginShape } from '../../../src/cni/config.ts';
+import { mainPluginSchema } from '../../../src/cni/config.ts';
 import { tidyKeys } from '../../../src/cni/keys.ts';
 import { requestOf, testLog } from './requests.ts';
 
 /** The configuration as it is understood, and what was said about it. */
 function tidy(json: string): { value: unknown; lines: string[] } {
   const { lines, log } = testLog();
-  return { value: tidyKeys(mainPluginShape, JSON.parse(json), log), lines };
+  const config: unknown = JSON.parse(json);
+  return { value: tidyKeys(mainPluginSchema(config), config, log), lines };
 }
 
 test('keys that are right are nobody’s business', () => {
@@ -79,6 +80,7 @@ describe('a key that is misspelt', () => {
     ['hairpinMod', 'hairpinMode'],
     ['brigde', 'bridge'],
     ['mtux', 'mtu'],
+    ['capabilites', 'capabilities'],
     ['hairpinM', undefined],
     ['typ', undefined],
     ['foo', undefined],

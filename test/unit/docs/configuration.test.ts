@@ -1,37 +1,39 @@
-/** docs/configuration.md against the shapes that configurations are parsed by: a row for each key, and no others. */
+/** docs/configuration.md against the schemas that configurations are parsed by: a row for each key, and no others. */
 
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KNOWN_ARGS } from '../../../src/cni/args.ts';
-import { ipamPluginShape, mainPluginShape } from '../../../src/cni/config.ts';
-import { logShape } from '../../../src/cni/log-config.ts';
-import { ipamShape } from '../../../src/ipam/config.ts';
+import { ipamPluginSchema, mainPluginSchema } from '../../../src/cni/config.ts';
+import { structureOf } from '../../../src/cni/keys.ts';
+import { logSchema } from '../../../src/cni/log-config.ts';
+import { ipamSchema } from '../../../src/ipam/config.ts';
 import { dns, route } from '../../../src/schema/net.ts';
-import type { Shape } from '../../../src/schema/shape.ts';
 import { codeOf, tablesOf } from '../../support/tables.ts';
 
 const DOCUMENT = readFileSync(join(import.meta.dir, '../../../docs/configuration.md'), 'utf8');
 const TABLES = tablesOf(DOCUMENT);
 
-const { keys } = mainPluginShape;
-const SECTIONS: Record<string, Shape | undefined> = {
-  'The network': mainPluginShape,
-  ipam: ipamShape,
-  'A range': keys.runtimeConfig.keys.ipRanges.element?.element,
+type Schema = Parameters<typeof structureOf>[0];
+
+const MAIN = mainPluginSchema({});
+const SECTIONS: Record<string, Schema> = {
+  'The network': MAIN,
+  ipam: ipamSchema,
+  'A range': below(MAIN, 'runtimeConfig', 'ipRanges', '[]', '[]'),
   'A route': route,
   dns,
-  log: logShape,
-  runtimeConfig: keys.runtimeConfig,
-  'args.cni': keys.args.keys.cni,
-  'An entry of vlanTrunk': keys.vlanTrunk.element,
+  log: logSchema,
+  runtimeConfig: below(MAIN, 'runtimeConfig'),
+  'args.cni': below(MAIN, 'args', 'cni'),
+  'An entry of vlanTrunk': below(MAIN, 'vlanTrunk', '[]'),
 };
 
 const documented = (heading: string) =>
   TABLES.filter((table) => table.heading === heading).flatMap(({ rows }) => rows.map(([key]) => codeOf(key as string)));
 
 test.each(Object.keys(SECTIONS))('%s: a row for each key, and each row a key', (heading) => {
-  const known = Object.keys(SECTIONS[heading]?.keys ?? {});
+  const known = keysOf(SECTIONS[heading] as Schema);
   expect(known.length).toBeGreaterThan(0);
   expect(documented(heading).sort()).toEqual(known.sort());
 });
@@ -41,13 +43,13 @@ test('CNI_ARGS likewise', () => {
 });
 
 test('no object of a configuration is without a section', () => {
-  const sections = Object.values(SECTIONS).map((shape) => namesOf(shape as Shape));
-  const objects = [...objectsOf(mainPluginShape), ...objectsOf(ipamPluginShape)].map(namesOf);
+  const sections = Object.values(SECTIONS).map(namesOf);
+  const objects = [...objectsOf(MAIN), ...objectsOf(ipamPluginSchema)].map(namesOf);
   // "args" holds nothing but "cni"; the IPAM plugin reads fewer keys of the network.
-  const exempt = ['cni', namesOf(ipamPluginShape)];
+  const exempt = ['cni', namesOf(ipamPluginSchema)];
   expect(objects.filter((names) => !sections.includes(names) && !exempt.includes(names))).toEqual([]);
   const network = documented('The network');
-  expect(Object.keys(ipamPluginShape.keys).filter((key) => !network.includes(key))).toEqual([]);
+  expect(keysOf(ipamPluginSchema).filter((key) => !network.includes(key))).toEqual([]);
 });
 
 test('every row says type, default and meaning', () => {
@@ -61,17 +63,29 @@ test('every link leads to a heading', () => {
   expect(links.filter((link) => !headings.includes(link as string))).toEqual([]);
 });
 
-/** All objects that a value of this shape may hold, itself among them. */
-function objectsOf(shape: Shape): Shape[] {
-  const { element, keys: own } = shape.select?.({}) ?? shape;
-  const below = [...(element === undefined ? [] : [element]), ...Object.values(own ?? {})];
-  return [...(own === undefined ? [] : [shape.select?.({}) ?? shape]), ...below.flatMap(objectsOf)];
+/** What stands at that path below a schema; [] for the entries of a list. */
+function below(schema: Schema, ...path: string[]): Schema {
+  return path.reduce((at, key) => {
+    const { keys, element } = structureOf(at);
+    const next = key === '[]' ? element : keys?.[key];
+    if (next === undefined) throw new Error(`no schema has ${path.join('.')}`);
+    return next;
+  }, schema);
 }
 
-function namesOf(shape: Shape): string {
-  return Object.keys(shape.keys ?? {})
-    .sort()
-    .join(' ');
+/** All objects that a value of this schema may hold, itself among them. */
+function objectsOf(schema: Schema): Schema[] {
+  const { keys, element } = structureOf(schema);
+  const inner = [...(element === undefined ? [] : [element]), ...Object.values(keys ?? {})];
+  return [...(keys === undefined ? [] : [schema]), ...inner.flatMap(objectsOf)];
+}
+
+function keysOf(schema: Schema): string[] {
+  return Object.keys(structureOf(schema).keys ?? {});
+}
+
+function namesOf(schema: Schema): string {
+  return keysOf(schema).sort().join(' ');
 }
 
 function anchorOf(heading: string): string {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test';
-import { dataDirOf, ipamShape, ipRangesShape } from '../../../src/ipam/config.ts';
+import { dataDirOf, ipamSchema, ipRangesSchema } from '../../../src/ipam/config.ts';
 import { parseWith } from '../../../src/schema/explain.ts';
 import { faultOf, ip } from './support.ts';
 
 const parse = (section: object) =>
-  parseWith(ipamShape, { type: 'host-local', ...section }, 'the configuration', 'config');
+  parseWith(ipamSchema, { type: 'host-local', ...section }, 'the configuration', 'config');
 
 describe('the ipam section', () => {
   test('keeps every key that means something, and drops the rest', () => {
@@ -47,8 +47,8 @@ describe('the ipam section', () => {
 });
 
 test('the capability ipRanges is a list of lists', () => {
-  expect(parseWith(ipRangesShape, [[{ subnet: '10.1.0.0/24' }], []], 'it', 'config')).toHaveLength(2);
-  expect(faultOf(() => parseWith(ipRangesShape, [[{ subnet: 'x' }]], 'it', 'config')).message).toContain(
+  expect(parseWith(ipRangesSchema, [[{ subnet: '10.1.0.0/24' }], []], 'it', 'config')).toHaveLength(2);
+  expect(faultOf(() => parseWith(ipRangesSchema, [[{ subnet: 'x' }]], 'it', 'config')).message).toContain(
     '[0][0].subnet',
   );
 });

@@ -2,7 +2,7 @@
 
 import { formatCidr } from '../../../src/address/cidr.ts';
 import { type Ip, parseIp } from '../../../src/address/ip.ts';
-import { type Host, type IpamPlan, ipamShape, type Lease, type Owner, planIpam } from '../../../src/ipam/index.ts';
+import { type Host, type IpamPlan, ipamSchema, type Lease, type Owner, planIpam } from '../../../src/ipam/index.ts';
 import { parseWith } from '../../../src/schema/explain.ts';
 import { NETWORK } from './files.ts';
 
@@ -37,7 +37,12 @@ export interface PlanChanges {
 /** A plan with a range set for each text: `10.1.0.0/24`, or `10.1.0.0/24 10.2.0.0/24` for two pools. */
 export function plan(dataDir: string, sets: readonly string[], changes: PlanChanges = {}): IpamPlan {
   const ranges = sets.map((set) => set.split(' ').map((subnet) => ({ subnet })));
-  const section = parseWith(ipamShape, { type: 'trestle-ipam', dataDir, ranges, ...changes.section }, 'ipam', 'config');
+  const section = parseWith(
+    ipamSchema,
+    { type: 'trestle-ipam', dataDir, ranges, ...changes.section },
+    'ipam',
+    'config',
+  );
   const requested = (changes.requested ?? []).map(ip);
   return planIpam({ network: changes.network ?? NETWORK, cniVersion: '1.0.0', section, requested });
 }

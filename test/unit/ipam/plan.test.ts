@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { formatIp } from '../../../src/address/ip.ts';
-import { ipamShape, ipRangesShape } from '../../../src/ipam/config.ts';
+import { ipamSchema, ipRangesSchema } from '../../../src/ipam/config.ts';
 import { planIpam } from '../../../src/ipam/plan.ts';
 import { rangeText } from '../../../src/ipam/range.ts';
 import { parseWith } from '../../../src/schema/explain.ts';
@@ -16,8 +16,8 @@ function planned(section: object, { ipRanges, requested = [], cniVersion = '1.0.
   return planIpam({
     network: 'pods',
     cniVersion,
-    section: parseWith(ipamShape, { type: 'host-local', ...section }, 'ipam', 'config'),
-    ipRanges: ipRanges === undefined ? undefined : parseWith(ipRangesShape, ipRanges, 'ipRanges', 'config'),
+    section: parseWith(ipamSchema, { type: 'host-local', ...section }, 'ipam', 'config'),
+    ipRanges: ipRanges === undefined ? undefined : parseWith(ipRangesSchema, ipRanges, 'ipRanges', 'config'),
     requested: requested.map(ip),
   });
 }

@@ -1,19 +1,18 @@
 /** What zod finds, in sentences. */
 
 import { describe, expect, test } from 'bun:test';
-import { describe as shortName } from '../../../src/schema/complaints.ts';
-import { parseWith } from '../../../src/schema/explain.ts';
-import { leaf, list, object } from '../../../src/schema/shape.ts';
-import * as z from '../../../src/schema/zod.ts';
+import * as z from 'zod/mini';
+import { parseWith, describe as shortName } from '../../../src/schema/explain.ts';
+import { list, object, options } from '../../../src/schema/net.ts';
 import { faultOf } from '../../support/fault.ts';
 
-const schema = object({
-  text: leaf(() => z.string()),
-  flag: leaf(() => z.boolean()),
-  size: leaf(() => z.int().check(z.minimum(1), z.maximum(9))),
-  mode: leaf(() => z.literal(['a', 'b'])),
-  list: list(object({ name: leaf(() => z.string()) }, 'name')),
-  map: leaf(() => z.record(z.string(), z.number())),
+const schema = options({
+  text: z.string(),
+  flag: z.boolean(),
+  size: z.int().check(z.minimum(1), z.maximum(9)),
+  mode: z.literal(['a', 'b']),
+  list: list(object({ name: z.string() })),
+  map: z.record(z.string(), z.number()),
 });
 
 const messageFor = (input: unknown) => faultOf(() => parseWith(schema, input, 'the thing', 'config')).message;

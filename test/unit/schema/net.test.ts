@@ -1,17 +1,20 @@
 /** The values that configurations, arguments and results share. */
 
 import { describe, expect, test } from 'bun:test';
+import * as z from 'zod/mini';
 import { formatCidr } from '../../../src/address/cidr.ts';
 import { formatIp } from '../../../src/address/ip.ts';
 import { parseWith } from '../../../src/schema/explain.ts';
 import * as net from '../../../src/schema/net.ts';
-import type { Shape } from '../../../src/schema/shape.ts';
 import { faultOf } from '../../support/fault.ts';
 
-function parse<T>(shape: Shape<T>, input: unknown): T {
-  return parseWith(shape, input, 'it', 'config');
+const { list, object, options } = net;
+const text = z.string();
+
+function parse<T>(schema: z.ZodMiniType<T>, input: unknown): T {
+  return parseWith(schema, input, 'it', 'config');
 }
-const refusal = (schema: Shape, input: unknown) => faultOf(() => parse(schema, input)).message;
+const refusal = (schema: z.ZodMiniType, input: unknown) => faultOf(() => parse(schema, input)).message;
 
 test('an address that says nothing is none', () => {
   expect(parse(net.ip, '')).toBeUndefined();
@@ -79,5 +82,59 @@ describe('a route', () => {
     [{ scope: 256 }, 'scope: must be at most 255, found 256'],
   ])('refuses %j', (more, reason) => {
     expect(refusal(schema, { dst: '::/0', ...more })).toBe(`cannot use it: ${reason}`);
+  });
+});
+
+describe('an object', () => {
+  const schema = object({ a: text }, { b: object({ c: text }) });
+
+  test('has the keys that are there and known', () => {
+    expect(parse(schema, { a: 'x', b: { c: 'y', d: 1 }, e: 2 })).toEqual({ a: 'x', b: { c: 'y' } });
+    expect(parse(schema, { a: 'x' })).toEqual({ a: 'x' });
+  });
+
+  test('needs those that are required, at whatever depth', () => {
+    expect(refusal(schema, {})).toBe('cannot use it: a is missing');
+    expect(refusal(schema, { a: 'x', b: {} })).toBe('cannot use it: b.c is missing');
+  });
+
+  test.each([['text'], [7], [null], [[]]])('is not %j', (input) => {
+    expect(refusal(options({ a: text }), input)).toStartWith('cannot use it: expected an object, found ');
+  });
+
+  test('knows its own keys alone, not those that every object has', () => {
+    const input = JSON.parse('{"__proto__":{"a":"evil"},"constructor":1,"toString":2}') as object;
+    expect(Object.keys(parse(options({ a: text }), input))).toEqual([]);
+    expect(parse(options({ a: text }), input).a).toBeUndefined();
+  });
+});
+
+describe('a list', () => {
+  const schema = list(object({ a: text }));
+
+  test('has each entry parsed', () => {
+    expect(parse(schema, [{ a: 'x', b: 1 }, { a: 'y' }])).toEqual([{ a: 'x' }, { a: 'y' }]);
+    expect(parse(schema, [])).toEqual([]);
+    expect(parse(list(list(text)), [['x'], [], ['y', 'z']])).toEqual([['x'], [], ['y', 'z']]);
+  });
+
+  test('names the entry that is off', () => {
+    expect(refusal(schema, [{ a: 'x' }, {}])).toBe('cannot use it: [1].a is missing');
+    expect(refusal(list(list(text)), [['x', 7]])).toBe('cannot use it: [0][1]: expected a string, found 7');
+  });
+
+  test.each([['text'], [7], [null], [{}]])('is not %j', (input) => {
+    expect(refusal(schema, input)).toStartWith('cannot use it: expected a list, found ');
+  });
+
+  test('may be long', () => {
+    const entries = Array.from({ length: 5000 }, (_, at) => ({ a: String(at) }));
+    expect(parse(schema, entries)).toHaveLength(5000);
+  });
+
+  test('that is long and wrong throughout is not looked at to its end', () => {
+    const entries: number[] = Array(1_000_000).fill(7);
+    const first = [0, 1, 2, 3, 4].map((at) => `[0][${at}]: expected a string, found 7`);
+    expect(refusal(list(list(text)), [entries, entries])).toBe(`cannot use it: ${first.join('; ')} (and 15 more)`);
   });
 });

@@ -44,6 +44,7 @@ function built(directory: string): string[] {
       TZ: directory.length % 2 ? 'UTC' : 'Asia/Tokyo',
       RUSTFLAGS: `-Cdebuginfo=${directory.length % 2}`,
     },
+    deadlineMs: SWEEP_TIMEOUT_MS / 2,
   });
   return PRODUCTS.map((name) => sha256(join(directory, 'dist', name)));
 }

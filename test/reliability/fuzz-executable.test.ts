@@ -18,18 +18,8 @@ import { garbled, nearly, nearlyText } from './support/rubbish.ts';
 
 const SEED = chooseFuzzSeed();
 const RUNS = isFull ? 500 : 40;
-/** What the loader, the engine and the kernel's own files are. */
-const SYSTEM = [
-  '/etc/ld.so.',
-  '/lib',
-  '/usr/lib',
-  '/proc/',
-  '/sys/',
-  '/dev/null',
-  '/dev/urandom',
-  '/etc/localtime',
-  '/etc/machine-id',
-];
+/** The kernel's own files, and what a bridge's MAC is made of. The engine opens nothing by itself. */
+const SYSTEM = ['/proc/', '/sys/', '/etc/machine-id'];
 
 const commands = fc.constantFrom('ADD', 'ADD', 'DEL', 'CHECK', 'GC', 'STATUS');
 /** No environment can hold a NUL. */
@@ -55,7 +45,6 @@ describeOnKernel('the executable', () => {
     const calls = lines();
     const opened = calls.flatMap((line) => openedBy(line) ?? []);
     const own = [node.dataDir, (artifacts[0] as Artifact).path, '/run/netns/', '/var/run/netns/'];
-    expect(opened.length).toBeGreaterThan(1);
     expect(opened.filter((path) => ![...SYSTEM, ...own].some((allowed) => path.startsWith(allowed)))).toEqual([]);
     expect(opened.filter((path) => path.includes('..'))).toEqual([]);
     expect(calls.filter((line) => line.includes('execve('))).toHaveLength(1);

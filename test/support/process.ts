@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly stdin?: string | Uint8Array;
   /** The whole environment. Default: only PATH. */
   readonly env?: Record<string, string>;
+  /** For what is expected to take its time. */
+  readonly deadlineMs?: number;
 }
 
 /** No tool of a test takes this long; the event loop stands still meanwhile, so the test's own timeout cannot help. */
@@ -26,7 +28,7 @@ export function tryRun(argv: readonly string[], options: RunOptions = {}): Finis
     stdout: 'pipe',
     stderr: 'pipe',
     env: options.env ?? { PATH: SYSTEM_PATH },
-    timeout: DEADLINE_MS,
+    timeout: options.deadlineMs ?? DEADLINE_MS,
     killSignal: 'SIGKILL',
   });
   return { status: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };

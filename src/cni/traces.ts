@@ -7,7 +7,9 @@ import type { Masqueraded } from '../network/masquerade.ts';
 import { type Backend, unmasquerade } from '../network/masquerade-backend.ts';
 import { ownerText } from '../network/names.ts';
 import { removeStrayMasquerade, straysOf } from '../network/stray-masquerade.ts';
-import { statPath } from '../sys/stat.ts';
+import { EACCES, EPERM } from '../sys/errno.ts';
+import { SystemError } from '../sys/libc.ts';
+import { type FileStatus, statPath } from '../sys/stat.ts';
 
 /** What the main plugin notes in a record. */
 export interface Notes {
@@ -34,13 +36,27 @@ export function recordedProcess({ notes }: AttachmentRecord): number | undefined
   return typeof notes?.process === 'number' ? notes.process : undefined;
 }
 
-/** Whether that process still runs: not another one that has its number by now, but this very program. */
+/**
+ * Whether that process still runs: not another one that has its number by now, but this very program. A process that this
+ * one may not look at has other privileges than a runtime gives its plugins, so it is none of them.
+ */
 export function isBeingMade(record: AttachmentRecord): boolean {
   const pid = recordedProcess(record);
-  const program = pid === undefined ? undefined : statPath(`/proc/${pid}/exe`);
+  const program = pid === undefined ? undefined : programOf(pid);
   const own = statPath('/proc/self/exe');
   return program !== undefined && program.inode === own?.inode && program.device === own.device;
 }
+
+function programOf(pid: number): FileStatus | undefined {
+  try {
+    return statPath(`/proc/${pid}/exe`);
+  } catch (error) {
+    if (error instanceof SystemError && DENIED.includes(error.errno)) return undefined;
+    throw error;
+  }
+}
+
+const DENIED: readonly number[] = [EACCES, EPERM];
 
 export function masqueradeEntry({ network, containerId, ifName }: Attachment, address: Cidr): Masqueraded {
   return { network, address, owner: ownerText({ network, containerId, ifName }) };

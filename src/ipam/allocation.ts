@@ -12,6 +12,7 @@ import { isThere, namesIn } from './files.ts';
 import type { Host } from './host.ts';
 import { isHeldBy } from './lease.ts';
 import { createLeases, leaseState, leasesHeldBy, readLease } from './leases.ts';
+import type { Life } from './life.ts';
 import { withLock } from './lock.ts';
 import { recordPath, type Store, storeOf } from './paths.ts';
 import { type Pick, pickNext, rangeOf } from './pick.ts';
@@ -92,9 +93,10 @@ function giveWay(store: Store, owner: Owner, host: Host): void {
     verifyNoLease(store, owner);
     return;
   }
-  if (!isLeftover(store, record) && !host.isDead(record)) throw alreadyAttached(record);
+  const life = host.judge(record);
+  if (!isLeftover(store, record) && life.state !== 'dead') throw alreadyAttached(record, life);
   removeDead(store, record);
-  host.log('info', `replaced ${attachmentText(record)} on ${store.network}, which was dead`);
+  host.log('info', `replaced ${attachmentText(record)} on ${store.network}, which was dead: ${life.evidence}`);
 }
 
 /** Only where a broken record stands is it worth reading all leases: it may have been that of a living attachment. */
@@ -109,11 +111,14 @@ function isLeftover(store: Store, record: AttachmentRecord): boolean {
   return ips.length > 0 && !ips.some((ip) => isHeldBy(readLease(store, ip) ?? '', record));
 }
 
-function alreadyAttached(record: AttachmentRecord): Fault {
+function alreadyAttached(record: AttachmentRecord, { state, evidence }: Life): Fault {
   const what = record.addresses.length === 0 ? 'it is attached' : `it holds ${record.addresses.join(' and ')}`;
   const where = record.netns === undefined ? '' : ` in ${record.netns.path}`;
   const message = `cannot attach ${attachmentText(record)} to ${record.network}: ${what} since ${record.createdAt}${where}`;
-  return new Fault('conflict', message, { details: 'Run DEL for this container and interface first, then ADD again.' });
+  const doubt = state === 'unknown' ? ` Whether it is alive cannot be known: ${evidence}.` : '';
+  return new Fault('conflict', message, {
+    details: `Run DEL for this container and interface first, then ADD again.${doubt}`,
+  });
 }
 
 function requestedOf(plan: IpamPlan, set: RangeSet): Ip | undefined {

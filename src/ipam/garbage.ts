@@ -7,6 +7,7 @@ import type { Fault } from '../fault.ts';
 import { removeAborted } from './aborted.ts';
 import type { Attachment } from './attachment.ts';
 import { leasesBefore, sweepAfterBoot } from './boot.ts';
+import { doubtText } from './doubts.ts';
 import { failuresOf } from './failures.ts';
 import { namesIn, removeFile } from './files.ts';
 import type { Host } from './host.ts';
@@ -47,7 +48,8 @@ export function planGarbage(
   host: Host,
 ): readonly Doomed[] {
   const store = storeOf(dataDir, network);
-  return valid === undefined ? findDead(store, host) : findInvalid(store, valid, host);
+  if (valid !== undefined) return findInvalid(store, valid, host);
+  return findDead(store, host, (doubts) => host.log('warn', `GC of ${network}: ${doubts}`));
 }
 
 /**
@@ -72,10 +74,13 @@ export function releaseGarbage(dataDir: string, network: string, doomed: readonl
   return { released, failures };
 }
 
-/** What is provably dead: of an earlier boot, or by what the host knows. */
-export function findDead(store: Store, host: Host): Doomed[] {
+/** What is provably dead, by what the host knows. `tell` gets a sentence about those that could not be judged, if any. */
+export function findDead(store: Store, host: Host, tell?: (doubts: string) => void): Doomed[] {
   const records = readRecords(store, host);
-  const dead = records.filter((record) => record.bootId !== host.bootId || host.isDead(record));
+  const lives = records.map((record) => host.judge(record));
+  const dead = records.filter((_, at) => lives[at]?.state === 'dead');
+  const doubts = doubtText('attachments', lives);
+  if (doubts !== '') tell?.(doubts);
   const unrecorded = groupByHolder(store, leasesBefore(store, host.bootedAtMs(), records), host);
   return [
     ...dead.map((record) => doomRecord(record, recordedIps(record), 'dead')),

@@ -3,6 +3,7 @@
 import { formatIp, type Ip } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
 import { attachmentText } from './attachment.ts';
+import { doubtsOf } from './doubts.ts';
 import type { Host } from './host.ts';
 import { decodeLease, holderText } from './lease.ts';
 import { leasedIps, readLease } from './leases.ts';
@@ -23,7 +24,8 @@ export function exhausted(store: Store, set: RangeSet, host: Host): Fault {
   const more = held.length > SHOWN ? `, and ${held.length - SHOWN} more` : '';
   const ranges = set.ranges.map(rangeText).join(', ');
   const message = `cannot lease an address on ${store.network}: range set ${set.index} (${ranges}) is exhausted, ${countIn(set, held)} of ${sizeOfSet(set)} addresses are leased`;
-  const details = `None of the holders is provably dead: ${holders.join('; ')}${more}. Release what is gone with "trestle gc" or DEL, or widen the range.`;
+  const known = `None of the holders is provably dead: ${holders.join('; ')}${more}. Release what is gone with DEL or GC, or widen the range.`;
+  const details = `${doubtsOf(store, held, host)} ${known}`.trim();
   return new Fault('exhausted', message, { details });
 }
 
@@ -31,7 +33,8 @@ export function exhausted(store: Store, set: RangeSet, host: Host): Fault {
 export function requestedTaken(store: Store, ip: Ip, set: RangeSet, host: Host): Fault {
   const holder = holderOf(store, ip, host);
   const message = `cannot lease the requested address ${formatIp(ip)} on ${store.network}: ${holder} holds it`;
-  const details = `Request another address of range set ${set.index}, or DEL the holder first; if it is gone, "trestle gc" releases it.`;
+  const advice = `Request another address of range set ${set.index}, or DEL the holder first; if it is gone, GC releases it.`;
+  const details = `${advice} ${doubtsOf(store, [ip], host)}`.trim();
   return new Fault('address', message, { details });
 }
 

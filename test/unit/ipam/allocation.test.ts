@@ -193,7 +193,7 @@ describe('an exhausted range', () => {
     expect(message).toContain('on pods: range set 1 (10.1.0.1-10.1.0.14) is exhausted, 13 of 13 addresses are leased');
     expect(details).toContain('10.1.0.2 pod shop/web, container c0 interface eth0; 10.1.0.3 container c1');
     expect(details).toContain('and 8 more');
-    expect(details).toContain('trestle gc');
+    expect(details).toContain('Release what is gone with DEL or GC');
     expect([files.leases(dataDir), files.own(dataDir)]).toEqual(before);
   });
 

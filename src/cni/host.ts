@@ -16,23 +16,44 @@ import {
   unknown,
 } from '../ipam/index.ts';
 import type { Log } from '../log.ts';
-import type { NodeKernel } from '../network/kernel.ts';
+import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { findLink } from '../network/links.ts';
 import { isRunning } from '../sys/running.ts';
-import { removeRecordedGuard } from './guard.ts';
-import { recordedProcess, removeRecordedMasquerade } from './traces.ts';
+import { detach } from './detach.ts';
+import { recordedProcess } from './traces.ts';
 
 /** The machine for the main plugin: a veth goes with its netns, so one that is there proves its attachment alive. */
 export function mainHost(node: NodeKernel, log: Log): Machine {
   const host = readHost(log);
   return {
     ...host,
-    judge: (record) => judgeByVeth(node, record) ?? host.judge(record),
-    onReclaim: (record) => {
-      removeRecordedMasquerade(node, record);
-      removeRecordedGuard(node, record);
-    },
+    judge: (record) => judgeByVeth(() => node, record) ?? host.judge(record),
+    detach: (attachment, record) => detach(node, attachment, record, log),
   };
+}
+
+/**
+ * The machine for the IPAM plugin, which knows nothing of interfaces, except where it meets an attachment that the main plugin
+ * made on the same network: only then sockets are opened.
+ */
+export function withIpamHost<T>(searchPath: string, log: Log, act: (host: Host) => T): T {
+  const host = readHost(log);
+  let node: NodeKernel | undefined;
+  const open = () => {
+    node ??= openNodeKernel(searchPath);
+    return node;
+  };
+  try {
+    return act({
+      ...host,
+      judge: (record) => judgeByVeth(open, record) ?? host.judge(record),
+      detach: (attachment, record) => {
+        if (record?.hostVeth !== undefined) detach(open(), attachment, record, log);
+      },
+    });
+  } finally {
+    node?.close();
+  }
 }
 
 /**
@@ -47,8 +68,8 @@ export function addHost(node: NodeKernel, owner: Owner, log: Log): Host {
     ...host,
     judge: (record) => {
       const life = host.judge(record);
-      if (life.state === 'dead' || record.hostVeth === undefined || judgeByVeth(node, record) !== undefined)
-        return life;
+      if (life.state === 'dead' || record.hostVeth === undefined) return life;
+      if (judgeByVeth(() => node, record) !== undefined) return life;
       if (hasPassedOn(record.netns, owner.netns)) return dead('another network namespace has the number of its own');
       const process = recordedProcess(record);
       if (!isSame(record) || (process !== undefined && isRunning(process))) return life;
@@ -58,10 +79,10 @@ export function addHost(node: NodeKernel, owner: Owner, log: Log): Host {
 }
 
 /** Undefined where the record names no host veth, or it is not there. */
-function judgeByVeth(node: NodeKernel, { hostVeth }: AttachmentRecord): Life | undefined {
+function judgeByVeth(node: () => NodeKernel, { hostVeth }: AttachmentRecord): Life | undefined {
   if (hostVeth === undefined) return undefined;
   try {
-    return findLink(node.route, hostVeth) && alive(`its host veth ${hostVeth} is there`);
+    return findLink(node().route, hostVeth) && alive(`its host veth ${hostVeth} is there`);
   } catch (error) {
     return unknown(reasonOf(error));
   }

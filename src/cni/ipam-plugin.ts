@@ -6,14 +6,15 @@ import type { Journal } from '../log.ts';
 import { statPath } from '../sys/stat.ts';
 import { allocate, planFor } from './allocation.ts';
 import type { Environment } from './environment.ts';
+import { withIpamHost } from './host.ts';
 import { type Input, type IpamRequest, readIpamRequest } from './request.ts';
 import { decodeResult, encodeResult, type Result } from './result.ts';
 
 /** @returns the JSON to print: the result of ADD, nothing for the others */
 export function runIpamCommand(environment: Environment, input: Input, { log, step }: Journal): object | undefined {
   const request = readIpamRequest(environment, input, log);
-  const host = ipam.readHost(log);
-  return step(STEPS[request.command], () => carryOut(request, host));
+  const searchPath = environment.variables.PATH ?? '';
+  return step(STEPS[request.command], () => withIpamHost(searchPath, log, (host) => carryOut(request, host)));
 }
 
 const STEPS: Readonly<Record<IpamRequest['command'], string>> = {

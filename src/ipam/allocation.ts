@@ -19,7 +19,7 @@ import { type Pick, pickNext, rangeOf } from './pick.ts';
 import type { IpamPlan, RangeSet } from './plan.ts';
 import { reclaimDead } from './reclaim.ts';
 import { type AttachmentRecord, createRecord, recordedIps } from './record.ts';
-import { readRecord, replaceRecord } from './records.ts';
+import { readRecord, removeRecord, replaceRecord } from './records.ts';
 import { removeAttachment, removeDead } from './removal.ts';
 import { exhausted, requestedTaken } from './shortage.ts';
 
@@ -40,13 +40,13 @@ export function leaseAddresses(plan: IpamPlan, owner: Owner, host: Host): readon
   const store = storeOf(plan.dataDir, plan.network);
   const first = tryLease(plan, store, owner, host);
   if (first.missing === undefined) return first.leases;
-  reclaimDead(store, host);
+  const kept = reclaimDead(store, host);
   const second = tryLease(plan, store, owner, host);
   if (second.missing === undefined) return second.leases;
   const requested = requestedOf(plan, second.missing);
   throw requested === undefined
-    ? exhausted(store, second.missing, host)
-    : requestedTaken(store, requested, second.missing, host);
+    ? exhausted(store, second.missing, kept, host)
+    : requestedTaken(store, requested, second.missing, kept, host);
 }
 
 /** Writes the record of an attachment that gets no address from here. @throws Fault `conflict`, `busy`, `io` */
@@ -94,9 +94,11 @@ function giveWay(store: Store, owner: Owner, host: Host): void {
     return;
   }
   const life = host.judge(record);
-  if (!isLeftover(store, record) && life.state !== 'dead') throw alreadyAttached(record, life);
-  removeDead(store, record);
-  host.log('info', `replaced ${attachmentText(record)} on ${store.network}, which was dead: ${life.evidence}`);
+  if (life.state === 'dead') removeDead(store, record, host);
+  else if (isLeftover(store, record)) removeRecord(store, record);
+  else throw alreadyAttached(record, life);
+  const why = life.state === 'dead' ? `which was dead: ${life.evidence}` : 'which held no lease';
+  host.log('info', `replaced ${attachmentText(record)} on ${store.network}, ${why}`);
 }
 
 /** Only where a broken record stands is it worth reading all leases: it may have been that of a living attachment. */

@@ -23,7 +23,7 @@ export function sweepAfterBoot(store: Store, host: Host): void {
   const old = records.filter((record) => record.bootId !== host.bootId && host.judge(record).state === 'dead');
   const unrecorded = leasesBefore(store, host.bootedAtMs(), records);
   const outcomes = [
-    ...old.map((record) => tolerate(host, () => removeDead(store, record))),
+    ...old.map((record) => tolerate(host, () => removeDead(store, record, host))),
     ...unrecorded.map((ip) => tolerate(host, () => removeFile(leasePath(store, ip)))),
     tolerate(host, () => removeBrokenRecords(store)),
     tolerate(host, () => removeAborted(store, leasedIps(store), host)),

@@ -3,7 +3,7 @@
 import type { Log } from '../log.ts';
 import { bootId } from '../sys/boot.ts';
 import { bootedAtMs } from '../sys/bootTime.ts';
-import type { Netns } from './attachment.ts';
+import type { Attachment, Netns } from './attachment.ts';
 import { createNetnsJudge, dead, type Life } from './life.ts';
 import type { AttachmentRecord } from './record.ts';
 
@@ -15,8 +15,11 @@ export interface Host {
   nowMs(): number;
   /** Whether the attachment is alive. A main plugin adds what it knows: whether the host veth is there. Never throws. */
   judge(record: AttachmentRecord): Life;
-  /** Told of each dead attachment whose addresses were reclaimed to make room, so that the rest of it can go too. */
-  onReclaim?(record: AttachmentRecord): void;
+  /**
+   * Removes all that an attachment has on the node beside its leases. It is called while the lock is held and the leases
+   * are still there, so that nothing of it can be taken for a newcomer's; what it throws keeps the leases where they are.
+   */
+  detach?(attachment: Attachment, record: AttachmentRecord | undefined): void;
   readonly log: Log;
   /** How long to wait for the lock; 10,000 unless given. */
   readonly lockDeadlineMs?: number | undefined;

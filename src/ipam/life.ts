@@ -23,8 +23,8 @@ export const HOW_TO_KNOW =
   'Run the plugin with CAP_SYS_PTRACE, where it sees /run/netns and all processes in /proc; or release what is gone with DEL or GC.';
 
 /**
- * Makes the check of a network namespace. It is dead when it is no longer found at its path, and neither a thread nor a
- * mount that this process sees keeps it. /proc is read once, when it is first wanted.
+ * Makes the check of a network namespace. It is dead when it is no longer found at its path, and no thread lives in it. /proc
+ * is read once, when it is first wanted.
  */
 export function createNetnsJudge(): (netns: Netns | undefined) => Life {
   let inUse: NetnsUse | undefined;
@@ -33,10 +33,10 @@ export function createNetnsJudge(): (netns: Netns | undefined) => Life {
     const found = lookAt(netns);
     if (found !== 'gone') return found;
     inUse ??= findNetnsInUse();
-    if (inUse.inodes.has(netns.inode)) return alive('its network namespace is in use');
+    if (inUse.inodes.has(netns.inode)) return alive('a process lives in its network namespace');
     const what = `its network namespace is no longer at ${netns.path}`;
-    if (inUse.gap === undefined) return dead(`${what} and nothing uses it`);
-    return unknown(`${what}, and what uses it cannot be known: ${inUse.gap}`);
+    if (inUse.gap === undefined) return dead(`${what}, and no process lives in it`);
+    return unknown(`${what}, and what lives in it cannot be known: ${inUse.gap}`);
   };
 }
 

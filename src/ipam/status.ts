@@ -29,10 +29,10 @@ export function statusOf(plan: IpamPlan, host: Host): readonly RangeSetStatus[] 
     verifyWritable(store, host);
     const first = count(store, plan);
     if (first.every(({ free }) => free > 0n)) return first;
-    reclaimDead(store, host);
+    const kept = reclaimDead(store, host);
     const second = count(store, plan);
     const empty = second.find(({ free }) => free === 0n);
-    if (empty !== undefined) throw exhausted(store, plan.rangeSets[empty.rangeSet] as RangeSet, host);
+    if (empty !== undefined) throw exhausted(store, plan.rangeSets[empty.rangeSet] as RangeSet, kept, host);
     return second;
   });
 }

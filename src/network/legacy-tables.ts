@@ -13,6 +13,18 @@ export function findLegacyTable(family: Family, table: 'nat' | 'filter'): Legacy
   return namesOf(family).includes(table) ? readLegacyTable(family, table) : undefined;
 }
 
+/** Whether one of the texts stands anywhere in such a table: the name of a chain, a comment. @throws SystemError */
+export function legacyTableHolds(family: Family, table: 'nat' | 'filter', texts: readonly string[]): boolean {
+  const found = findLegacyTable(family, table);
+  return found !== undefined && holdsAny(found.entries, texts);
+}
+
+/** Latin-1 makes one character of each byte, so this finds a text in whatever surrounds it. */
+export function holdsAny(bytes: Uint8Array, texts: readonly string[]): boolean {
+  const content = new TextDecoder('latin1').decode(bytes);
+  return texts.some((text) => content.includes(text));
+}
+
 /** In a user namespace the list may not be read, nor iptables be used: then there is none that could be dealt with. */
 function namesOf(family: Family): string[] {
   try {

@@ -1,4 +1,4 @@
-/** Which network namespaces are in use: by a thread or by a mount, as far as /proc tells. */
+/** Which network namespaces threads live in, as far as /proc tells. */
 
 import { errorCode, reasonOf } from '../fault.ts';
 import { listDirectory, readLink } from './directory.ts';
@@ -13,15 +13,13 @@ export interface NetnsUse {
 }
 
 /**
- * Looks at the mounts of this process and at every thread of every process: each thread may be in a namespace of its own,
- * and outlive the first one of its process. A thread that may not be looked at is a gap, unless it has ended meanwhile, or
+ * Looks at every thread of every process: each may be in a namespace of its own, and outlive the first one. A thread that may not be looked at is a gap, unless it has ended meanwhile, or
  * is seen to be in one namespace with a thread that was looked at.
  */
 export function findNetnsInUse(): NetnsUse {
   const inodes = new Set<number>();
   try {
     const mounts = readText('/proc/self/mountinfo');
-    for (const [, inode] of mounts.matchAll(/ net:\[(\d+)\] /g)) inodes.add(Number(inode));
     const { examples, unread } = lookAtThreads();
     for (const inode of examples.keys()) inodes.add(inode);
     if (hidesProcesses(mounts) && !mayTrace())

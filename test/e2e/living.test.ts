@@ -5,10 +5,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Artifact } from '../support/artifacts.ts';
 import { failed, succeeded } from '../support/cni.ts';
-import { createNetns, exec, spawnIn } from '../support/netns.ts';
+import { createNetns } from '../support/netns.ts';
 import { type Container, createNode, type ScratchNode } from '../support/node.ts';
-import { tool } from '../support/process.ts';
+import { run, tool } from '../support/process.ts';
 import { runtime } from '../support/runtime.ts';
+import { inhabited } from './support/inhabited.ts';
 import { installed } from './support/installed.ts';
 import { e2e, eventually, ipam, network, V4 } from './support/network.ts';
 import { traced } from './support/strace.ts';
@@ -28,19 +29,9 @@ const withoutPtrace = (node: ScratchNode, plugin: Artifact) =>
 
 /** A process in the container's namespace, whose path is taken away. */
 function orphaned(container: Container): Disposable {
-  const child = spawnIn(container.ns, ['cat']);
-  // So that it is inside before the path goes.
-  child.stdin.write('x');
-  child.stdin.flush();
-  for (let tries = 0; tries < 100 && !hasEntered(child.pid, container); tries++) Bun.sleepSync(10);
-  exec(container.ns, ['ip', 'netns', 'delete', container.ns.name]);
-  return { [Symbol.dispose]: () => child.kill('SIGKILL') };
-}
-
-function hasEntered(pid: number, { ns }: Container): boolean {
-  return (
-    exec(ns, ['sh', '-c', `[ /proc/${pid}/ns/net -ef /proc/self/ns/net ] && echo yes || echo no`]).trim() === 'yes'
-  );
+  const inhabitant = inhabited(container);
+  run(['ip', 'netns', 'delete', container.ns.name]);
+  return inhabitant;
 }
 
 e2e('the last address, whose holder has lost the path of its namespace and lives', (artifact) => {
@@ -55,7 +46,7 @@ e2e('the last address, whose holder has lost the path of its namespace and lives
       const refused = failed(denied.add(next));
       expect(refused.code).toBe(103);
       expect(refused.details).toMatch(
-        /^1 leases could not be judged alive or dead and are kept: its network namespace is no longer at \S+, and what uses it cannot be known: \/proc\/\d+\/task\/\d+: readlink: permission denied \(EACCES\)\. Run the plugin with CAP_SYS_PTRACE/,
+        /^1 leases could not be judged alive or dead and are kept: its network namespace is no longer at \S+, and what lives in it cannot be known: \/proc\/\d+\/task\/\d+: readlink: permission denied \(EACCES\)\. Run the plugin with CAP_SYS_PTRACE/,
       );
       const collected = denied.gc();
       succeeded(collected);

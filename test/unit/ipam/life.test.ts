@@ -26,7 +26,7 @@ test('one whose netns is gone, or another in its place, is dead', () => {
   expect([stateOf(replaced), isInPlace(replaced)]).toEqual(['dead', false]);
   rmSync(netns.path);
   expect([stateOf(netns), isInPlace(netns)]).toEqual(['dead', false]);
-  expect(judge(netns).evidence).toBe(`its network namespace is no longer at ${netns.path} and nothing uses it`);
+  expect(judge(netns).evidence).toBe(`its network namespace is no longer at ${netns.path}, and no process lives in it`);
 });
 
 test('a part of the path that is no directory any more means that it is gone', () => {

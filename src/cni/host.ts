@@ -18,11 +18,15 @@ import {
 import type { Log } from '../log.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { findLink } from '../network/links.ts';
+import { hasDyingPeer } from '../network/peer-netns.ts';
 import { isRunning } from '../sys/running.ts';
 import { detach } from './detach.ts';
 import { recordedProcess } from './traces.ts';
 
-/** The machine for the main plugin: a veth goes with its netns, so one that is there proves its attachment alive. */
+/**
+ * The machine for the main plugin: a veth goes with its netns, so one that is there proves its attachment alive, unless the
+ * kernel is just taking that netns away.
+ */
 export function mainHost(node: NodeKernel, log: Log): Machine {
   const host = readHost(log);
   return {
@@ -57,8 +61,9 @@ export function withIpamHost<T>(searchPath: string, log: Log, act: (host: Host) 
 }
 
 /**
- * The machine for an ADD, which may find its own attachment recorded already: that record is also void when it was never
- * finished, that is when its host veth is not there and the process that was to make it is gone. And it may find the
+ * The machine for an ADD, which may find its own attachment recorded already: that record is also void when nothing uses
+ * its netns any more, whatever keeps the veth (a connection that is still being closed, for one); and when it was never
+ * finished, that is when its host veth is not there and the process that was to make it is gone. And an ADD may find the
  * record of a container whose netns is gone and has passed its inode number on, to the one of this very ADD.
  */
 export function addHost(node: NodeKernel, owner: Owner, log: Log): Host {
@@ -69,7 +74,10 @@ export function addHost(node: NodeKernel, owner: Owner, log: Log): Host {
     judge: (record) => {
       const life = host.judge(record);
       if (life.state === 'dead' || record.hostVeth === undefined) return life;
-      if (judgeByVeth(() => node, record) !== undefined) return life;
+      if (judgeByVeth(() => node, record) !== undefined) {
+        const inside = isSame(record) ? host.judgeNetns(record.netns) : life;
+        return inside.state === 'alive' ? life : inside;
+      }
       if (hasPassedOn(record.netns, owner.netns)) return dead('another network namespace has the number of its own');
       const process = recordedProcess(record);
       if (!isSame(record) || (process !== undefined && isRunning(process))) return life;
@@ -79,10 +87,14 @@ export function addHost(node: NodeKernel, owner: Owner, log: Log): Host {
 }
 
 /** Undefined where the record names no host veth, or it is not there. */
-function judgeByVeth(node: () => NodeKernel, { hostVeth }: AttachmentRecord): Life | undefined {
+function judgeByVeth(node: () => NodeKernel, { hostVeth, netns }: AttachmentRecord): Life | undefined {
   if (hostVeth === undefined) return undefined;
   try {
-    return findLink(node().route, hostVeth) && alive(`its host veth ${hostVeth} is there`);
+    const { route } = node();
+    const link = findLink(route, hostVeth);
+    if (link === undefined) return undefined;
+    if (!hasDyingPeer(route, link) || isInPlace(netns)) return alive(`its host veth ${hostVeth} is there`);
+    return dead('the kernel is taking its network namespace away');
   } catch (error) {
     return unknown(reasonOf(error));
   }

@@ -12,11 +12,18 @@ import { nftElements } from '../support/nft.ts';
 import { type Container, createNode, type ScratchNode } from '../support/node.ts';
 import { run } from '../support/process.ts';
 import { type CallOptions, type Runtime, runtime } from '../support/runtime.ts';
+import { inhabited } from './support/inhabited.ts';
 import { installed } from './support/installed.ts';
 import { withMounts } from './support/mounts.ts';
 import { type Config, e2e, eventually, ipam, loseNamespace, network, V4 } from './support/network.ts';
 
 const LAST = { subnet: V4.subnet, rangeStart: V4.first, rangeEnd: V4.first };
+
+/** The same container, started anew: another namespace at the same path. `ns.delete` would wait for nothing, either. */
+function restart({ ns }: Container): void {
+  run(['ip', 'netns', 'delete', ns.name]);
+  run(['ip', 'netns', 'add', ns.name]);
+}
 
 interface Kind {
   readonly what: string;
@@ -78,6 +85,51 @@ e2e('a container that is added again, in another namespace at the same path, wit
     succeeded(pods.check(container, options));
     succeeded(pods.del(container, options));
     expect(tracesOf(node)).toEqual(before);
+  });
+
+  test('is added at once, however long the kernel takes to remove the old interface: 12 times', () => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node));
+    const container = node.container();
+    const before = tracesOf(node);
+    succeeded(pods.add(container));
+    for (let times = 0; times < 12; times++) {
+      restart(container);
+      succeeded(pods.add(container));
+    }
+    succeeded(pods.check(container));
+    expect(nftElements(node.ns)).toHaveLength(2);
+    succeeded(pods.del(container));
+    expect(tracesOf(node)).toEqual(before);
+  });
+
+  test.each(KINDS)('is added at once: $what', ({ plugin, config, options }) => {
+    using node = createNode();
+    const pods = runtime(node, plugin?.(artifact) ?? artifact, config(node));
+    const container = node.container();
+    succeeded(pods.add(container, options));
+    for (let times = 0; times < 3; times++) {
+      restart(container);
+      succeeded(pods.add(container, options));
+    }
+    succeeded(pods.check(container, options));
+    succeeded(pods.del(container, options));
+    const { links: names, elements, files } = leftovers(node);
+    expect([names, elements, files]).toEqual([['lo'], [], {}]);
+  });
+
+  test('is refused as long as its old namespace is in use', () => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node));
+    const container = node.container();
+    succeeded(pods.add(container));
+    {
+      using _ = inhabited(container);
+      restart(container);
+      expect(failed(pods.add(container)).code).toBe(102);
+      expect(leftovers(node).links).toHaveLength(2);
+    }
+    eventually(() => succeeded(pods.add(container)));
   });
 
   test('is refused where its masquerading cannot be removed, which says why and keeps the lease', () => {

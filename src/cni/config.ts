@@ -15,6 +15,7 @@ const commonKeys = {
   type: text,
   dns,
   log: logShape,
+  status: text,
   args: object({ cni: object({ ips, mac }) }),
   runtimeConfig: object({ ips, mac, ipRanges: ipRangesShape }),
   prevResult: anything,

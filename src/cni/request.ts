@@ -41,6 +41,8 @@ export interface BaseRequest extends Attachment {
 
 export interface IpamRequest extends BaseRequest {
   readonly ipam: IpamSection;
+  /** The key `status`, see `strictnessOf`. */
+  readonly status: string | undefined;
 }
 
 export interface MainRequest extends BaseRequest {
@@ -71,7 +73,8 @@ export function readMainRequest(environment: Environment, input: Input, log: Log
 /** @throws Fault `config`, `version`, `environment` */
 export function readIpamRequest(environment: Environment, input: Input, log: Log): IpamRequest {
   const config = readConfig(ipamPluginShape, input.json, log);
-  return Object.freeze({ ...readBase(environment, config, config.ipam), ipam: config.ipam });
+  const { ipam, status } = config;
+  return Object.freeze({ ...readBase(environment, config, ipam), ipam, status });
 }
 
 function readConfig<T>(shape: Shape<T>, json: unknown, log: Log): T {

@@ -12,6 +12,7 @@ export type FaultKind =
   | 'config' // the configuration is malformed
   | 'busy' // may succeed when tried again later
   | 'unavailable' // STATUS: an ADD cannot succeed now
+  | 'limited' // STATUS: the same, and what is attached is cut off
   | 'kernel' // the kernel refused an operation
   | 'conflict' // something that is already there stands in the way
   | 'exhausted' // a range has no free address left

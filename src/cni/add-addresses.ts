@@ -12,7 +12,7 @@ import { guardNote } from './guard.ts';
 import { addHost, mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import type { Settings } from './settings.ts';
-import { backendNote, encodeNotes } from './traces.ts';
+import { backendNote, encodeNotes, forwardNote } from './traces.ts';
 
 /** None where another plugin gives them: only the record is written then. */
 export function takeAddresses({ request, plan, node, container, undo, log, settings }: AddCall): Allocation {
@@ -57,5 +57,5 @@ function noteMasquerade(request: MainRequest, { addresses }: Allocation, host: H
 type FilterNotes = ReturnType<typeof filterNotes>;
 
 function filterNotes(request: MainRequest, settings: Settings) {
-  return { ...guardNote(request, settings), ...backendNote(settings.backend) };
+  return { ...guardNote(request, settings), ...forwardNote(settings), ...backendNote(settings.backend) };
 }

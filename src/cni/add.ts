@@ -2,12 +2,13 @@
 
 import type { Family } from '../address/ip.ts';
 import { formatMac } from '../address/mac.ts';
-import { Fault } from '../fault.ts';
+import { Fault, reasonOf } from '../fault.ts';
 import type { Journal } from '../log.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { ForwardMode } from '../network/accept-chain.ts';
 import { configureInterface } from '../network/addressing.ts';
 import { findBridge, isOwnBridge } from '../network/bridge.ts';
+import { verifyNoForeignDrop } from '../network/foreign-drop.ts';
 import { ensureForwardAccept } from '../network/forward-accept.ts';
 import { ensureForwarding } from '../network/forwarding.ts';
 import { openContainerKernel, openNodeKernel } from '../network/kernel.ts';
@@ -26,6 +27,7 @@ import { masqueradeAddress } from './filters.ts';
 import type { MainRequest } from './request.ts';
 import type { Result } from './result.ts';
 import { readSettings } from './settings.ts';
+import { warnOf } from './strictness.ts';
 
 /** Attaches the container. On failure nothing is left. @throws Fault, KernelError, SystemError: the first error */
 export function add(request: MainRequest, journal: Journal): Result {
@@ -63,6 +65,7 @@ function attach(call: AddCall): Result {
   if (forward) {
     const links = [bridge, vlanGateway];
     step('accept what is forwarded', () => acceptForwarding(call, forward, links, allocation));
+    step('look for drops', () => warnOfDrops(call, links, allocation));
   }
   return resultOf(call, asItIsNow(call, bridge), pair, vlanGateway, allocation);
 }
@@ -97,6 +100,19 @@ function acceptForwarding(
 ): void {
   for (const link of links) {
     if (link !== undefined) ensureForwardAccept(node, link.name, mode, filteredFamilies(allocation), log);
+  }
+}
+
+/** A drop in a table of somebody else fails nothing here, and cannot be overruled: CHECK finds it, too. */
+function warnOfDrops({ node, log }: AddCall, links: readonly (Link | undefined)[], allocation: Allocation): void {
+  for (const link of links) {
+    if (link === undefined) continue;
+    try {
+      verifyNoForeignDrop(node, link.name, filteredFamilies(allocation), 'limited');
+    } catch (error) {
+      if (error instanceof Fault) warnOf(error, log);
+      else log('warn', `cannot tell whether something drops what ${link.name} forwards: ${reasonOf(error)}`);
+    }
   }
 }
 

@@ -22,6 +22,7 @@ const commonKeys = {
   type: text,
   dns,
   log: logSchema,
+  status: text,
   args: options({ cni: options({ ips, mac }) }),
   runtimeConfig: options({ ips, mac, ipRanges: ipRangesSchema }),
   capabilities: z.unknown(),

@@ -22,6 +22,7 @@ const CODES: Record<FaultKind, number> = {
   config: 7,
   busy: 11,
   unavailable: 50,
+  limited: 51,
   internal: 100,
   kernel: 101,
   conflict: 102,

@@ -1,21 +1,20 @@
 /** GC: removes what this network has for attachments that the runtime no longer knows, or that are provably dead. */
 
 import { Fault, reasonOf } from '../fault.ts';
-import { type Attachment, type Doomed, type Host, planGarbage, releaseGarbage } from '../ipam/index.ts';
+import { type Attachment, type Host, planGarbage, releaseGarbage } from '../ipam/index.ts';
 import type { Journal } from '../log.ts';
 import { withdrawForwardAccept } from '../network/forward-accept.ts';
 import { type NodeKernel, openNodeKernel } from '../network/kernel.ts';
 import { findLinks } from '../network/links.ts';
-import { aliasOwner, hostVethName, isOwnedBy, ownerText } from '../network/names.ts';
+import { aliasOwner, isOwnedBy, ownerText } from '../network/names.ts';
 import { removeStrayMasquerade, straysBeside } from '../network/stray-masquerade.ts';
 import { removeHostVeth } from '../network/veth.ts';
 import { delegateCommand } from './delegate.ts';
-import { removeOrphanGuards, removeRecordedGuard } from './guard.ts';
+import { removeOrphanGuards } from './guard.ts';
 import { mainHost } from './host.ts';
 import { forwardMode } from './packet-filter.ts';
 import type { MainRequest } from './request.ts';
 import { bridgeName } from './settings.ts';
-import { removeRecordedMasquerade } from './traces.ts';
 
 /** Goes on past errors. @throws Fault that reports them together */
 export function gc(request: MainRequest, { log, step }: Journal): void {
@@ -25,8 +24,8 @@ export function gc(request: MainRequest, { log, step }: Journal): void {
     const { network, dataDir, validAttachments } = request;
     const doomed = step('find the garbage', () => planGarbage(dataDir, network, validAttachments, host));
     const failures: unknown[] = [];
-    const detached = step('detach', () => doomed.filter((one) => succeeds(failures, () => detach(node, one))));
-    failures.push(...step('release the addresses', () => releaseGarbage(dataDir, network, detached, host).failures));
+    const { released, failures: kept } = step('remove it', () => releaseGarbage(dataDir, network, doomed, host));
+    failures.push(...kept);
     if (validAttachments !== undefined) {
       succeeds(failures, () => step('remove what has no record', () => removeOrphans(node, request, validAttachments)));
     }
@@ -36,17 +35,10 @@ export function gc(request: MainRequest, { log, step }: Journal): void {
     if (delegation !== undefined) {
       succeeds(failures, () => step(`have ${delegation.type} do GC`, () => delegateCommand(delegation, 'GC')));
     }
-    report(doomed, failures, host);
+    report(released.length, doomed.length, failures, host);
   } finally {
     node.close();
   }
-}
-
-function detach(node: NodeKernel, { attachment, record }: Doomed): void {
-  removeHostVeth(node.route, record?.hostVeth ?? hostVethName(attachment));
-  if (record === undefined) return;
-  removeRecordedMasquerade(node, record);
-  removeRecordedGuard(node, record);
 }
 
 /** What has lost its record: veths are known by their alias, set elements by their comment. */
@@ -71,13 +63,13 @@ function succeeds(failures: unknown[], action: () => void): boolean {
   }
 }
 
-function report(doomed: readonly Doomed[], failures: readonly unknown[], host: Host): void {
-  host.log('info', `GC removed ${doomed.length} attachments`);
+function report(released: number, doomed: number, failures: readonly unknown[], host: Host): void {
+  host.log('info', `GC removed ${released} attachments`);
   if (failures.length === 0) return;
   const [first] = failures;
   const kind = first instanceof Fault ? first.kind : 'kernel';
   const reasons = failures.slice(0, 5).map(reasonOf).join('; ');
-  throw new Fault(kind, `cannot remove all garbage, ${failures.length} of ${doomed.length} failed: ${reasons}`, {
+  throw new Fault(kind, `cannot remove all garbage, ${failures.length} of ${doomed} failed: ${reasons}`, {
     cause: first,
     details: 'The rest was removed. GC may be run again at any time.',
   });

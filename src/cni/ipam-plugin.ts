@@ -2,18 +2,20 @@
 
 import { Fault, reasonOf } from '../fault.ts';
 import * as ipam from '../ipam/index.ts';
-import type { Journal } from '../log.ts';
+import type { Journal, Log } from '../log.ts';
 import { statPath } from '../sys/stat.ts';
 import { allocate, planFor } from './allocation.ts';
 import type { Environment } from './environment.ts';
+import { withIpamHost } from './host.ts';
 import { type Input, type IpamRequest, readIpamRequest } from './request.ts';
 import { decodeResult, encodeResult, type Result } from './result.ts';
+import { limited, strictnessOf } from './strictness.ts';
 
 /** @returns the JSON to print: the result of ADD, nothing for the others */
 export function runIpamCommand(environment: Environment, input: Input, { log, step }: Journal): object | undefined {
   const request = readIpamRequest(environment, input, log);
-  const host = ipam.readHost(log);
-  return step(STEPS[request.command], () => carryOut(request, host));
+  const searchPath = environment.variables.PATH ?? '';
+  return step(STEPS[request.command], () => withIpamHost(searchPath, log, (host) => carryOut(request, host, log)));
 }
 
 const STEPS: Readonly<Record<IpamRequest['command'], string>> = {
@@ -25,7 +27,7 @@ const STEPS: Readonly<Record<IpamRequest['command'], string>> = {
   VERSION: 'nothing',
 };
 
-function carryOut(request: IpamRequest, host: ipam.Host): object | undefined {
+function carryOut(request: IpamRequest, host: ipam.Host, log: Log): object | undefined {
   switch (request.command) {
     case 'ADD':
       return encodeResult(add(request, host), request.cniVersion);
@@ -36,14 +38,20 @@ function carryOut(request: IpamRequest, host: ipam.Host): object | undefined {
     case 'GC':
       return void gc(request, host);
     case 'STATUS':
-      return void ipam.statusOf(planFor(request), host);
+      return void status(request, host, log);
     case 'VERSION':
       return undefined;
   }
 }
 
+function status(request: IpamRequest, host: ipam.Host, log: Log): void {
+  const leases = () => ipam.statusOf(planFor(request), host);
+  limited(leases, 'exhausted', 'unavailable', strictnessOf(request), log);
+}
+
 /** The result has no interfaces: those are the main plugin's to name. */
 function add(request: IpamRequest, host: ipam.Host): Result {
+  strictnessOf(request);
   const { network, containerId, ifName, pod } = request;
   const owner = { network, containerId, ifName, pod, netns: netnsOf(request) };
   const { addresses, routes, dns } = allocate(request, planFor(request), owner, host);

@@ -40,6 +40,8 @@ export interface BaseRequest extends Attachment {
 
 export interface IpamRequest extends BaseRequest {
   readonly ipam: IpamSection;
+  /** The key `status`, see `strictnessOf`. */
+  readonly status: string | undefined;
 }
 
 export interface MainRequest extends BaseRequest {
@@ -72,7 +74,8 @@ export function readMainRequest(environment: Environment, input: Input, log: Log
 export function readIpamRequest(environment: Environment, input: Input, log: Log): IpamRequest {
   const json = tidyKeys(ipamPluginSchema, input.json, log);
   const config = parseWith(ipamPluginSchema, json, 'the configuration', 'config');
-  return Object.freeze({ ...readBase(environment, config, config.ipam), ipam: config.ipam });
+  const { ipam, status } = config;
+  return Object.freeze({ ...readBase(environment, config, ipam), ipam, status });
 }
 
 function readBase(

@@ -6,6 +6,7 @@ import type { Backend } from '../network/masquerade-backend.ts';
 import type { MainConfig } from './config.ts';
 import { verifyInterfaceName } from './environment.ts';
 import { forwardMode, masqueradeBackend, verifyForward } from './packet-filter.ts';
+import { type Strictness, strictnessOf } from './strictness.ts';
 import { readVlans, type VlanSettings, verifyVlanGatewayName } from './vlan-settings.ts';
 
 export interface Settings {
@@ -30,6 +31,8 @@ export interface Settings {
   readonly detectDuplicates: boolean;
   /** Frames come from the container with its own MAC only. */
   readonly guarded: boolean;
+  /** What STATUS makes of what only limits. */
+  readonly strictness: Strictness;
   /** Undefined: the bridge knows no VLANs, or need not. */
   readonly vlans: VlanSettings | undefined;
 }
@@ -59,6 +62,7 @@ export function readSettings(config: MainConfig): Settings {
     keepDown: config.disableContainerInterface === true,
     detectDuplicates: config.enabledad === true,
     guarded: config.macspoofchk === true,
+    strictness: strictnessOf(config),
     vlans,
   };
 }

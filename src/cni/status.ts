@@ -1,4 +1,4 @@
-/** STATUS: whether an ADD could succeed now. */
+/** STATUS: whether an ADD can succeed, or the node's owner must mend something first. What only limits is a warning. */
 
 import type { Family } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
@@ -15,10 +15,12 @@ import { delegateCommand } from './delegate.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings } from './settings.ts';
+import { limited } from './strictness.ts';
 
-/** @throws Fault `unavailable` with the reason, `config` where no ADD can ever succeed */
+/** @throws Fault `unavailable` with the reason, `config` where no ADD can ever succeed; see `limited` for the rest */
 export function status(request: MainRequest, { log, step }: Journal): void {
   const settings = readSettings(request.config);
+  const { strictness } = settings;
   const plan = planOf(request);
   const node = openNodeKernel(request.searchPath);
   try {
@@ -26,11 +28,15 @@ export function status(request: MainRequest, { log, step }: Journal): void {
     step('look at the bridge', () => asUnavailable(() => findBridge(node.route, settings.bridge)));
     if (settings.vlans !== undefined) step('try VLANs', () => asUnavailable(() => verifyVlanFilterable(node.route)));
     const { forward } = settings;
-    if (forward) step('look for drops', () => verifyAcceptable(node, settings.bridge, forward, families));
+    const acceptable = () => forward && verifyAcceptable(node, settings.bridge, forward, families);
+    if (forward) step('look for drops', () => limited(acceptable, 'limited', 'limited', strictness, log));
     if (settings.ipMasq)
       step('ask for the packet filter', () => asUnavailable(() => verifyBackend(node, settings.backend, families)));
     if (settings.guarded) step('ask for nftables on bridges', () => verifyBridgeFilter(node));
-    if (plan !== undefined) step('look at the leases', () => statusOf(plan, mainHost(node, log)));
+    if (plan !== undefined) {
+      const leases = () => statusOf(plan, mainHost(node, log));
+      step('look at the leases', () => limited(leases, 'exhausted', 'unavailable', strictness, log));
+    }
     const { delegation } = request;
     if (delegation !== undefined)
       step(`have ${delegation.type} do STATUS`, () => delegateCommand(delegation, 'STATUS'));

@@ -12,13 +12,14 @@ import { isThere, namesIn } from './files.ts';
 import type { Host } from './host.ts';
 import { isHeldBy } from './lease.ts';
 import { createLeases, leaseState, leasesHeldBy, readLease } from './leases.ts';
+import type { Life } from './life.ts';
 import { withLock } from './lock.ts';
 import { recordPath, type Store, storeOf } from './paths.ts';
 import { type Pick, pickNext, rangeOf } from './pick.ts';
 import type { IpamPlan, RangeSet } from './plan.ts';
 import { reclaimDead } from './reclaim.ts';
 import { type AttachmentRecord, createRecord, recordedIps } from './record.ts';
-import { readRecord, replaceRecord } from './records.ts';
+import { readRecord, removeRecord, replaceRecord } from './records.ts';
 import { removeAttachment, removeDead } from './removal.ts';
 import { exhausted, requestedTaken } from './shortage.ts';
 
@@ -39,13 +40,13 @@ export function leaseAddresses(plan: IpamPlan, owner: Owner, host: Host): readon
   const store = storeOf(plan.dataDir, plan.network);
   const first = tryLease(plan, store, owner, host);
   if (first.missing === undefined) return first.leases;
-  reclaimDead(store, host);
+  const kept = reclaimDead(store, host);
   const second = tryLease(plan, store, owner, host);
   if (second.missing === undefined) return second.leases;
   const requested = requestedOf(plan, second.missing);
   throw requested === undefined
-    ? exhausted(store, second.missing, host)
-    : requestedTaken(store, requested, second.missing, host);
+    ? exhausted(store, second.missing, kept, host)
+    : requestedTaken(store, requested, second.missing, kept, host);
 }
 
 /** Writes the record of an attachment that gets no address from here. @throws Fault `conflict`, `busy`, `io` */
@@ -92,9 +93,12 @@ function giveWay(store: Store, owner: Owner, host: Host): void {
     verifyNoLease(store, owner);
     return;
   }
-  if (!isLeftover(store, record) && !host.isDead(record)) throw alreadyAttached(record);
-  removeDead(store, record);
-  host.log('info', `replaced ${attachmentText(record)} on ${store.network}, which was dead`);
+  const life = host.judge(record);
+  if (life.state === 'dead') removeDead(store, record, host);
+  else if (isLeftover(store, record)) removeRecord(store, record);
+  else throw alreadyAttached(record, life);
+  const why = life.state === 'dead' ? `which was dead: ${life.evidence}` : 'which held no lease';
+  host.log('info', `replaced ${attachmentText(record)} on ${store.network}, ${why}`);
 }
 
 /** Only where a broken record stands is it worth reading all leases: it may have been that of a living attachment. */
@@ -109,11 +113,14 @@ function isLeftover(store: Store, record: AttachmentRecord): boolean {
   return ips.length > 0 && !ips.some((ip) => isHeldBy(readLease(store, ip) ?? '', record));
 }
 
-function alreadyAttached(record: AttachmentRecord): Fault {
+function alreadyAttached(record: AttachmentRecord, { state, evidence }: Life): Fault {
   const what = record.addresses.length === 0 ? 'it is attached' : `it holds ${record.addresses.join(' and ')}`;
   const where = record.netns === undefined ? '' : ` in ${record.netns.path}`;
   const message = `cannot attach ${attachmentText(record)} to ${record.network}: ${what} since ${record.createdAt}${where}`;
-  return new Fault('conflict', message, { details: 'Run DEL for this container and interface first, then ADD again.' });
+  const doubt = state === 'unknown' ? ` Whether it is alive cannot be known: ${evidence}.` : '';
+  return new Fault('conflict', message, {
+    details: `Run DEL for this container and interface first, then ADD again.${doubt}`,
+  });
 }
 
 function requestedOf(plan: IpamPlan, set: RangeSet): Ip | undefined {

@@ -13,17 +13,17 @@ import { removeDead } from './removal.ts';
 
 /**
  * Once a boot, removes the leases of earlier ones: those of records with another boot ID, and lease files without a
- * record that were last written before this boot. The caller holds the lock. What cannot be removed is logged, and
+ * record that were last written before this boot. What lives all the same stays. The caller holds the lock. What cannot be removed is logged, and
  * tried again at the next call. @throws Fault `io` where the store cannot be read or written at all
  */
 export function sweepAfterBoot(store: Store, host: Host): void {
   if (sweptIn(store) === host.bootId) return;
   ensureDirectory(store.own);
   const records = readRecords(store, host);
-  const old = records.filter((record) => record.bootId !== host.bootId);
+  const old = records.filter((record) => record.bootId !== host.bootId && host.judge(record).state === 'dead');
   const unrecorded = leasesBefore(store, host.bootedAtMs(), records);
   const outcomes = [
-    ...old.map((record) => tolerate(host, () => removeDead(store, record))),
+    ...old.map((record) => tolerate(host, () => removeDead(store, record, host))),
     ...unrecorded.map((ip) => tolerate(host, () => removeFile(leasePath(store, ip)))),
     tolerate(host, () => removeBrokenRecords(store)),
     tolerate(host, () => removeAborted(store, leasedIps(store), host)),

@@ -1,5 +1,5 @@
 /**
- * GC's part: which attachments are to go, and their release. Two steps, so that the caller removes interfaces between.
+ * GC's part: which attachments are to go, and their release with all that they have.
  */
 
 import { formatIp, type Ip } from '../address/ip.ts';
@@ -7,6 +7,7 @@ import type { Fault } from '../fault.ts';
 import { removeAborted } from './aborted.ts';
 import type { Attachment } from './attachment.ts';
 import { leasesBefore, sweepAfterBoot } from './boot.ts';
+import { doubtText } from './doubts.ts';
 import { failuresOf } from './failures.ts';
 import { namesIn, removeFile } from './files.ts';
 import type { Host } from './host.ts';
@@ -16,7 +17,7 @@ import { withLock } from './lock.ts';
 import { leasePath, type Store, storeOf } from './paths.ts';
 import { type AttachmentRecord, encodeRecord, recordedIps } from './record.ts';
 import { readRecord, readRecords, removeBrokenRecords, removeRecord } from './records.ts';
-import { removeDead } from './removal.ts';
+import { detach, removeDead } from './removal.ts';
 
 /** An attachment that is to go. Its interface name is empty where a very old lease does not say it. */
 export interface Doomed {
@@ -47,11 +48,13 @@ export function planGarbage(
   host: Host,
 ): readonly Doomed[] {
   const store = storeOf(dataDir, network);
-  return valid === undefined ? findDead(store, host) : findInvalid(store, valid, host);
+  if (valid !== undefined) return findInvalid(store, valid, host);
+  return findDead(store, host, (doubts) => host.log('warn', `GC of ${network}: ${doubts}`));
 }
 
 /**
- * Releases them, as far as they are still what the plan saw; then removes what is broken. Goes on past errors.
+ * Removes them from the node and releases them, as far as they are still what the plan saw; then removes what is broken.
+ * Goes on past errors: what cannot be removed from the node stays leased.
  * Where there is no data directory, there is nothing to do.
  */
 export function releaseGarbage(dataDir: string, network: string, doomed: readonly Doomed[], host: Host): Garbage {
@@ -61,8 +64,11 @@ export function releaseGarbage(dataDir: string, network: string, doomed: readonl
   const step = (act: () => unknown) => failures.push(...failuresOf(act));
   step(() => {
     if (namesIn(store.leases).length === 0 && namesIn(store.own).length === 0) return;
+    // One after the other: removing what an attachment has on the node takes its time, and others wait for the lock.
+    for (const one of doomed) {
+      withLock(store, host, () => step(() => release(store, one, host) && released.push(one)));
+    }
     withLock(store, host, () => {
-      for (const one of doomed) step(() => release(store, one, host) && released.push(one));
       step(() => sweepAfterBoot(store, host));
       step(() => removeFile(store.temporary));
       step(() => removeBrokenRecords(store));
@@ -72,10 +78,13 @@ export function releaseGarbage(dataDir: string, network: string, doomed: readonl
   return { released, failures };
 }
 
-/** What is provably dead: of an earlier boot, or by what the host knows. */
-export function findDead(store: Store, host: Host): Doomed[] {
+/** What is provably dead, by what the host knows. `tell` gets a sentence about those that could not be judged, if any. */
+export function findDead(store: Store, host: Host, tell?: (doubts: string) => void): Doomed[] {
   const records = readRecords(store, host);
-  const dead = records.filter((record) => record.bootId !== host.bootId || host.isDead(record));
+  const lives = records.map((record) => host.judge(record));
+  const dead = records.filter((_, at) => lives[at]?.state === 'dead');
+  const doubts = doubtText('attachments', lives);
+  if (doubts !== '') tell?.(doubts);
   const unrecorded = groupByHolder(store, leasesBefore(store, host.bootedAtMs(), records), host);
   return [
     ...dead.map((record) => doomRecord(record, recordedIps(record), 'dead')),
@@ -123,14 +132,19 @@ function doomRecord(record: AttachmentRecord, leased: readonly Ip[], reason: Doo
   return { attachment: { network, containerId, ifName }, record, addresses: [...byText.values()], reason };
 }
 
-/** The caller holds the lock. An attachment that was made anew since the plan stays. @returns whether anything went */
+/**
+ * Removes what it has on the node, then its leases. The caller holds the lock. An attachment that was made anew since the plan
+ * stays. @returns whether anything went. @throws Fault, and then its leases stay
+ */
 export function release(store: Store, { attachment, record, addresses, reason }: Doomed, host: Host): boolean {
   const now = attachment.ifName === '' ? undefined : readRecord(store, attachment, host);
   if (textOf(now) !== textOf(record)) return false;
   if (now !== undefined && reason === 'dead') {
-    removeDead(store, now);
+    removeDead(store, now, host);
     return true;
   }
+  // A lease of an earlier boot without a record has nothing else.
+  if (reason === 'not valid') detach(attachment, record, host);
   const mayGo = (ip: Ip) => reason !== 'dead' || isWrittenBefore(store, ip, host.bootedAtMs());
   const released = addresses.filter((ip) => mayGo(ip) && removeLease(store, ip, attachment));
   return (now !== undefined && removeRecord(store, now)) || released.length > 0;

@@ -3,7 +3,8 @@
 import type { Log } from '../log.ts';
 import { bootId } from '../sys/boot.ts';
 import { bootedAtMs } from '../sys/bootTime.ts';
-import { createDeathCheck } from './dead.ts';
+import type { Attachment, Netns } from './attachment.ts';
+import { createNetnsJudge, dead, type Life } from './life.ts';
 import type { AttachmentRecord } from './record.ts';
 
 export interface Host {
@@ -12,23 +13,33 @@ export interface Host {
   /** No file of this boot has an earlier mtime; milliseconds since 1970. */
   bootedAtMs(): number;
   nowMs(): number;
-  /** Whether the attachment is provably dead. A main plugin adds what it knows: whether the host veth is gone. */
-  isDead(record: AttachmentRecord): boolean;
-  /** Told of each dead attachment whose addresses were reclaimed to make room, so that the rest of it can go too. */
-  onReclaim?(record: AttachmentRecord): void;
+  /** Whether the attachment is alive. A main plugin adds what it knows: whether the host veth is there. Never throws. */
+  judge(record: AttachmentRecord): Life;
+  /**
+   * Removes all that an attachment has on the node beside its leases. It is called while the lock is held and the leases
+   * are still there, so that nothing of it can be taken for a newcomer's; what it throws keeps the leases where they are.
+   */
+  detach?(attachment: Attachment, record: AttachmentRecord | undefined): void;
   readonly log: Log;
   /** How long to wait for the lock; 10,000 unless given. */
   readonly lockDeadlineMs?: number | undefined;
 }
 
+/** A machine that tells of a network namespace alone, too. */
+export interface Machine extends Host {
+  judgeNetns(netns: Netns | undefined): Life;
+}
+
 /** The machine as it is. @throws Error where /proc is not mounted */
-export function readHost(log: Log): Host {
+export function readHost(log: Log): Machine {
   const boot = bootId();
+  const judgeNetns = createNetnsJudge();
   return {
     bootId: boot,
     bootedAtMs,
     nowMs: () => Date.now(),
-    isDead: createDeathCheck(boot),
+    judge: (record) => (record.bootId === boot ? judgeNetns(record.netns) : dead('it is of an earlier boot')),
+    judgeNetns,
     log,
   };
 }

@@ -10,7 +10,8 @@ export {
   type RangeSection,
 } from './config.ts';
 export { type Doomed, type Garbage, planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';
-export { type Host, readHost } from './host.ts';
+export { type Host, type Machine, readHost } from './host.ts';
+export { alive, dead, isInPlace, type Life, unknown } from './life.ts';
 export { type IpamInputs, type IpamPlan, planIpam, type RangeSet } from './plan.ts';
 export { type AttachmentRecord, recordedAddresses, recordedIps } from './record.ts';
 export { findRecord, listNetworks, listRecords } from './records.ts';

@@ -3,6 +3,7 @@
 import { formatIp, type Ip } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
 import { attachmentText } from './attachment.ts';
+import { doubtsOf } from './doubts.ts';
 import type { Host } from './host.ts';
 import { decodeLease, holderText } from './lease.ts';
 import { leasedIps, readLease } from './leases.ts';
@@ -14,8 +15,8 @@ import { readRecord } from './records.ts';
 
 const SHOWN = 5;
 
-/** A range set has no free address. Reads a few leases to say who holds them. */
-export function exhausted(store: Store, set: RangeSet, host: Host): Fault {
+/** A range set has no free address. Reads a few leases to say who holds them; `kept` says which dead ones do, and why. */
+export function exhausted(store: Store, set: RangeSet, kept: readonly Fault[], host: Host): Fault {
   const held = leasedIps(store)
     .filter((ip) => rangeOf(set, ip) !== undefined)
     .sort((a, b) => (a.value < b.value ? -1 : 1));
@@ -23,16 +24,29 @@ export function exhausted(store: Store, set: RangeSet, host: Host): Fault {
   const more = held.length > SHOWN ? `, and ${held.length - SHOWN} more` : '';
   const ranges = set.ranges.map(rangeText).join(', ');
   const message = `cannot lease an address on ${store.network}: range set ${set.index} (${ranges}) is exhausted, ${countIn(set, held)} of ${sizeOfSet(set)} addresses are leased`;
-  const details = `None of the holders is provably dead: ${holders.join('; ')}${more}. Release what is gone with "trestle gc" or DEL, or widen the range.`;
+  const known = `None of the ${kept.length === 0 ? '' : 'other '}holders is provably dead: ${holders.join('; ')}${more}. Release what is gone with DEL or GC, or widen the range.`;
+  const details = sentences(keptText(kept), doubtsOf(store, held, host), known);
   return new Fault('exhausted', message, { details });
 }
 
-/** A requested address is somebody else's. */
-export function requestedTaken(store: Store, ip: Ip, set: RangeSet, host: Host): Fault {
+/** A requested address is somebody else's. `kept` as above. */
+export function requestedTaken(store: Store, ip: Ip, set: RangeSet, kept: readonly Fault[], host: Host): Fault {
   const holder = holderOf(store, ip, host);
   const message = `cannot lease the requested address ${formatIp(ip)} on ${store.network}: ${holder} holds it`;
-  const details = `Request another address of range set ${set.index}, or DEL the holder first; if it is gone, "trestle gc" releases it.`;
+  const advice = `Request another address of range set ${set.index}, or DEL the holder first; if it is gone, GC releases it.`;
+  const details = sentences(keptText(kept), advice, doubtsOf(store, [ip], host));
   return new Fault('address', message, { details });
+}
+
+/** Dead attachments that could not be removed from the node, and so keep their addresses. */
+function keptText(kept: readonly Fault[]): string {
+  const [first] = kept;
+  if (first === undefined) return '';
+  return sentences(`${kept.length} dead attachments are kept: ${first.message}.`, first.details ?? '');
+}
+
+function sentences(...texts: readonly string[]): string {
+  return texts.filter((text) => text !== '').join(' ');
 }
 
 /** Who holds an address, with the pod's name where a record knows it. Never throws: it is part of an error. */

@@ -21,7 +21,7 @@ export interface RangeSetStatus {
 
 /**
  * Counts the free addresses of each range set. Where one has none, what is provably dead is reclaimed first.
- * @throws Fault `unavailable` where a set has none left or the store cannot be written
+ * @throws Fault `exhausted` where a set has none left, `unavailable` where the store cannot be used
  */
 export function statusOf(plan: IpamPlan, host: Host): readonly RangeSetStatus[] {
   const store = storeOf(plan.dataDir, plan.network);
@@ -29,10 +29,10 @@ export function statusOf(plan: IpamPlan, host: Host): readonly RangeSetStatus[] 
     verifyWritable(store, host);
     const first = count(store, plan);
     if (first.every(({ free }) => free > 0n)) return first;
-    reclaimDead(store, host);
+    const kept = reclaimDead(store, host);
     const second = count(store, plan);
     const empty = second.find(({ free }) => free === 0n);
-    if (empty !== undefined) throw exhausted(store, plan.rangeSets[empty.rangeSet] as RangeSet, host);
+    if (empty !== undefined) throw exhausted(store, plan.rangeSets[empty.rangeSet] as RangeSet, kept, host);
     return second;
   });
 }
@@ -58,7 +58,7 @@ function asUnavailable<T>(act: () => T): T {
   try {
     return act();
   } catch (error) {
-    if (!(error instanceof Fault)) throw error;
+    if (!(error instanceof Fault) || error.kind === 'exhausted') throw error;
     throw new Fault('unavailable', error.message, { cause: error, ...(error.details && { details: error.details }) });
   }
 }

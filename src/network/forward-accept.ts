@@ -103,7 +103,7 @@ export function verifyAcceptable(
       throw notAcceptable(bridge, family, drop.by, cause);
     }
   }
-  verifyNoForeignDrop(node, bridge, families, 'unavailable');
+  verifyNoForeignDrop(node, bridge, families, 'limited');
 }
 
 /** Kernels without nft_compat or xt_conntrack refuse the accept of replies: ENOENT, EOPNOTSUPP. */
@@ -170,7 +170,7 @@ function otherAccept(bridge: string, program: string): Fault {
 
 function notAcceptable(bridge: string, family: Family, drop: DropCause, cause: unknown): Fault {
   const why = `${whatDrops(drop, `${PROGRAM[family]}-legacy`)}, and an accept cannot be put there: ${reasonOf(cause)}`;
-  return new Fault('unavailable', `what ${bridge} forwards is dropped: ${why}`, {
+  return new Fault('limited', `what ${bridge} forwards is dropped: ${why}`, {
     cause,
     details: `${cause instanceof Fault ? cause.details : ''} Or accept it yourself, and set "forward": "off".`.trim(),
   });

@@ -10,8 +10,16 @@ import { formatCidr, networkOf } from '../address/cidr.ts';
 import { hashHex } from '../address/hash.ts';
 import { BITS, type Family, formatIp } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
+import { query, type Table } from '../netlink/nft/batch.ts';
+import { getChain } from '../netlink/nft/chain.ts';
+import { NFPROTO_IPV4, NFPROTO_IPV6 } from '../netlink/nft/constants.ts';
+import { ENOENT } from '../sys/errno.ts';
 import { grouped } from './grouped.ts';
+import type { NodeKernel } from './kernel.ts';
+import { legacyTableHolds } from './legacy-tables.ts';
 import type { Masqueraded } from './masquerade.ts';
+import { NO_NFTABLES, nftIfThere } from './nftables.ts';
+import { unlessRefused } from './refused.ts';
 import { commentOf, type Programs, quoted, type Refusal, restore, savedRules, type TableChanges } from './xtables.ts';
 
 const MULTICAST: Record<Family, string> = { 4: '224.0.0.0/4', 6: 'ff00::/8' };
@@ -62,6 +70,23 @@ export function removeIptablesMasquerade(programs: Programs, entry: Masqueraded)
   if (refusal === undefined || (refusal.line !== undefined && refusal.line > 3)) return true;
   if (isPresent(programs, entry)) throw refusal.fault;
   return false;
+}
+
+/**
+ * Whether the kernel may have the chain of the address's network and subnet, in either flavour of iptables: where it has
+ * not, there is nothing to remove. No program is run, and none need be installed. True where the tables cannot be read.
+ */
+export function mayHaveIptablesChain(node: NodeKernel, entry: Masqueraded): boolean {
+  const { family } = entry.address.ip;
+  const chain = chainOf(entry);
+  const table: Table = { family: family === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6, name: 'nat' };
+  try {
+    const nft = nftIfThere(node);
+    const inNft = nft && unlessRefused([ENOENT, ...NO_NFTABLES], () => query(nft, getChain(table, chain)));
+    return inNft !== undefined || legacyTableHolds(family, 'nat', [chain]);
+  } catch {
+    return true;
+  }
 }
 
 /** @throws Fault `check` where one of the two rules is missing */

@@ -4,6 +4,7 @@ import type { Family } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import {
   addIptablesMasquerade,
+  mayHaveIptablesChain,
   removeIptablesMasquerade,
   restoreIptablesMasquerade,
   verifyIptablesMasquerade,
@@ -55,7 +56,7 @@ export function restoreMasquerading(
 export function unmasquerade(node: NodeKernel, backend: Backend, entry: Masqueraded): boolean {
   return choose(node, backend, {
     nftables: () => removeMasquerade(node.nft(), entry),
-    iptables: () => removeIptablesMasquerade(node, entry),
+    iptables: () => mayHaveIptablesChain(node, entry) && removeIptablesMasquerade(node, entry),
   });
 }
 

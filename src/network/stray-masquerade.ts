@@ -9,10 +9,9 @@ import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } from '../netlink/nft/constan
 import { decodeRuleComment, listRules } from '../netlink/nft/rule.ts';
 import { decodeRuleHandle, deleteRule } from '../netlink/nft/rule-removal.ts';
 import { ENOENT } from '../sys/errno.ts';
-import { decodeLatin1 } from '../sys/text.ts';
 import { networkComment } from './iptables-masquerade.ts';
 import type { NodeKernel } from './kernel.ts';
-import { findLegacyTable } from './legacy-tables.ts';
+import { holdsAny, legacyTableHolds } from './legacy-tables.ts';
 import { collectMasquerade } from './masquerade.ts';
 import { type AttachmentKey, isOwnedBy, ownerText } from './names.ts';
 import { NO_NFTABLES, nftIfThere } from './nftables.ts';
@@ -62,7 +61,7 @@ export function removeStrayMasquerade(node: NodeKernel, strays: Strays): void {
   removeReferenceRules(node, strays);
   for (const family of [4, 6] as const) {
     if (isHintedInNft(node, family, strays)) removeStrayRules(node, family, 'nft', strays.isStray);
-    if (isHintedInLegacy(family, strays)) removeStrayRules(node, family, 'legacy', strays.isStray);
+    if (legacyTableHolds(family, 'nat', strays.hints)) removeStrayRules(node, family, 'legacy', strays.isStray);
   }
 }
 
@@ -84,18 +83,7 @@ function isHintedInNft(node: NodeKernel, family: Family, { hints }: Strays): boo
   return rulesIn(node, table, 'POSTROUTING').some(({ payload }) => holdsAny(payload, hints));
 }
 
-function isHintedInLegacy(family: Family, { hints }: Strays): boolean {
-  const table = findLegacyTable(family, 'nat');
-  return table !== undefined && holdsAny(table.entries, hints);
-}
-
 function rulesIn(node: NodeKernel, table: Table, chain: string) {
   const nft = nftIfThere(node);
   return (nft && unlessRefused([ENOENT, ...NO_NFTABLES], () => query(nft, listRules(table, chain)))) ?? [];
-}
-
-function holdsAny(bytes: Uint8Array, hints: readonly string[]): boolean {
-  // Latin-1 makes one character of each byte, so this finds the text in whatever surrounds it.
-  const text = decodeLatin1(bytes);
-  return hints.some((hint) => text.includes(hint));
 }

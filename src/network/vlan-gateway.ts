@@ -46,8 +46,9 @@ export function ensureVlanGateway(node: NodeKernel, bridge: Link, settings: Vlan
 
 /** The other end of the pair, if it is a port of the bridge. */
 export function gatewayPort(connection: Connection, bridge: Link, gateway: Link): Link | undefined {
-  const { kind, peer, peerElsewhere } = gateway;
-  const port = kind === 'veth' && peer !== undefined && !peerElsewhere ? findLink(connection, peer) : undefined;
+  const { kind, peer, peerNetns } = gateway;
+  const port =
+    kind === 'veth' && peer !== undefined && peerNetns === undefined ? findLink(connection, peer) : undefined;
   return port?.master === bridge.index ? port : undefined;
 }
 

@@ -270,7 +270,7 @@ e2e('forwarding where iptables drops', (artifact) => {
     expect(reaches(container.ns, false)).toEqual([true, true]);
   });
 
-  test('a drop of the older iptables without its program: ADD says so and goes on, STATUS says 50', () => {
+  test('a drop of the older iptables without its program: ADD and STATUS say so and go on, STATUS with "strict" says 51', () => {
     using node = droppingNode('legacy', false);
     const hide = ['xtables-nft-multi', 'xtables-legacy-multi'].map(
       (name) => `mount --bind /dev/null /usr/sbin/${name}`,
@@ -279,9 +279,14 @@ e2e('forwarding where iptables drops', (artifact) => {
     const outcome = pods.add(node.container());
     succeeded(outcome);
     expect(outcome.stderr).toMatch(/warn: what cni0 forwards may be dropped: cannot run iptables-legacy-restore/);
-    const error = failed(pods.status());
+    const asked = pods.status();
+    expect([succeeded(asked).cniVersion, asked.stdout]).toEqual(['', '']);
+    expect(asked.stderr).toMatch(
+      /^trestle: warn: what cni0 forwards is dropped: the policy of FORWARD in iptables-legacy is DROP.*Install the package "iptables"/,
+    );
+    const error = failed(pods.status({ config: network(node, { status: 'strict' }) }));
     expect(error.msg).toMatch(/^what cni0 forwards is dropped: the policy of FORWARD in iptables-legacy is DROP/);
-    expect(error).toMatchObject({ code: 50, details: expect.stringContaining('Install the package "iptables"') });
+    expect(error).toMatchObject({ code: 51, details: expect.stringContaining('Install the package "iptables"') });
     succeeded(runtime(node, artifact, network(node)).status());
   });
 
@@ -309,10 +314,9 @@ e2e('forwarding where iptables drops', (artifact) => {
       const outcome = pods.add(node.container());
       succeeded(outcome);
       expect(outcome.stderr).toContain(`cannot accept what ${bridge} forwards: iptables takes that name for a pattern`);
-      expect(failed(pods.status())).toMatchObject({
-        code: 50,
-        details: expect.stringContaining('Give the bridge a name'),
-      });
+      const asked = pods.status();
+      succeeded(asked);
+      expect(asked.stderr).toContain('Give the bridge a name');
       expect(saved(node.ns, 'legacy', 4)).toEqual([]);
     },
   );
@@ -323,18 +327,29 @@ e2e('forwarding where iptables drops', (artifact) => {
     exec(node.ns, ['nft', '-f', '-'], { stdin: `table inet other {\n ${chain} ${rules}\n }\n }\n` });
     const pods = runtime(node, artifact, network(node));
     const container = node.container();
-    succeeded(pods.add(container));
-    expect(reaches(container.ns, false, 1)).toEqual([false, false]);
     const message = 'what cni0 forwards is dropped by the chain filter_FORWARD of the nftables table inet other';
-    const advice = expect.stringContaining('nft insert rule inet other filter_FORWARD iifname cni0 accept');
+    const command = 'nft insert rule inet other filter_FORWARD iifname cni0 accept';
+    const warning = new RegExp(`^trestle: warn: ${message}\\. .*"${command}".*\\n$`);
+    const added = pods.add(container);
+    succeeded(added);
+    expect(added.stderr).toMatch(warning);
+    expect(reaches(container.ns, false, 1)).toEqual([false, false]);
+    const advice = expect.stringContaining(command);
     expect(failed(pods.check(container))).toMatchObject({ code: 105, msg: message, details: advice });
-    expect(failed(pods.status())).toMatchObject({ code: 50, msg: message, details: advice });
+    const asked = pods.status();
+    expect([succeeded(asked).cniVersion, asked.stdout]).toEqual(['', '']);
+    expect(asked.stderr).toMatch(warning);
+    const strict = runtime(node, artifact, network(node, { status: 'strict' }));
+    expect(failed(strict.status())).toMatchObject({ code: 51, msg: message, details: advice });
     for (const match of ['iifname', 'oifname'])
       exec(node.ns, ['nft', 'insert', 'rule', 'inet', 'other', 'filter_FORWARD', match, 'cni0', 'accept']);
     expect(reaches(container.ns, false)).toEqual([true, true]);
     succeeded(pods.check(container));
-    succeeded(pods.status());
-    succeeded(runtime(node, artifact, network(node, { forward: 'off' })).status());
+    for (const quiet of [pods.status(), strict.status(), pods.add(node.container())]) {
+      succeeded(quiet);
+      expect(quiet.stderr).toBe('');
+    }
+    succeeded(runtime(node, artifact, network(node, { forward: 'off', status: 'strict' })).status());
   });
 
   test('a table of the older iptables that somebody changes while it is read is read again', () => {

@@ -66,6 +66,7 @@ e2e('with a log', (artifact) => {
       'masquerade',
       'forward',
       'accept what is forwarded',
+      'look for drops',
       'done',
     ]);
     for (const command of ['CHECK', 'STATUS', 'GC', 'DEL']) {

@@ -1,24 +1,15 @@
 /** The name that the program is started under says which plugin it is to be. */
 
 import { expect, test } from 'bun:test';
-import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Artifact, REFERENCE_DIRECTORY, reference } from '../support/artifacts.ts';
+import { reference } from '../support/artifacts.ts';
 import { cni, failed, succeeded } from '../support/cni.ts';
 import { cidrs } from '../support/kernel.ts';
 import { leftovers } from '../support/leftovers.ts';
-import { createNode, type ScratchNode } from '../support/node.ts';
+import { createNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
+import { installed } from './support/installed.ts';
 import { e2e, footprint, ipam, network, V4, V6 } from './support/network.ts';
-
-/** A directory of plugins with the artifact under another name, and reference plugins under theirs. */
-function installed(node: ScratchNode, artifact: Artifact, name: string, ...others: string[]): Artifact {
-  const directory = join(node.directory, 'bin');
-  mkdirSync(directory);
-  symlinkSync(artifact.path, join(directory, name));
-  for (const other of others) symlinkSync(join(REFERENCE_DIRECTORY, other), join(directory, other));
-  return { ...artifact, path: join(directory, name) };
-}
 
 const REFERENCE_CONFIG = { type: 'bridge', cniVersion: '1.0.0' };
 

@@ -1,12 +1,14 @@
-/** STATUS: whether an ADD could succeed now. */
+/** STATUS: whether an ADD can succeed, or the node's owner must mend something first. */
 
 import { expect, test } from 'bun:test';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { failed, succeeded } from '../support/cni.ts';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cni, failed, succeeded } from '../support/cni.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { ipBatch } from '../support/netns.ts';
 import { createNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
+import { installed } from './support/installed.ts';
 import { withMounts } from './support/mounts.ts';
 import { e2e, eventually, footprint, ipam, loseNamespace, network, V4, V6 } from './support/network.ts';
 
@@ -37,11 +39,75 @@ e2e('STATUS is fine', (artifact) => {
   });
 });
 
-e2e('STATUS says 50', (artifact) => {
+e2e('STATUS warns', (artifact) => {
+  test('when a range is exhausted, on stderr and in the log, until there is an address again', () => {
+    using node = createNode();
+    const container = node.container();
+    const file = join(node.directory, 'log');
+    const config = network(node, { ipam: ipam(node, [V6.subnet, oneAddress]), log: { file, level: 'warn' } });
+    const pods = runtime(node, artifact, config);
+    succeeded(pods.add(container));
+    const asked = pods.status();
+    expect([asked.status, asked.stdout]).toEqual([0, '']);
+    const warning =
+      /cannot lease an address on pods: .*10\.89\.0\.2.* is exhausted, 1 of 1 addresses are leased\. None of/;
+    expect(asked.stderr).toMatch(warning);
+    expect(asked.stderr).toStartWith('trestle: warn: ');
+    expect(asked.stderr).toContain(container.id.slice(0, 12));
+    const [line, ...others] = readFileSync(file, 'utf8').trim().split('\n');
+    expect(JSON.parse(line ?? '')).toMatchObject({
+      level: 'warn',
+      command: 'STATUS',
+      msg: expect.stringMatching(warning),
+    });
+    expect(others).toEqual([]);
+    succeeded(pods.del(container));
+    expect(pods.status()).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  test.each(['host-local', 'trestle-ipam'])('as the IPAM plugin %s by itself, too', (name) => {
+    using node = createNode();
+    const plugin = installed(node, artifact, name);
+    const config = network(node, { type: 'bridge', ipam: ipam(node, [oneAddress], { type: name }) });
+    const pods = runtime(node, plugin, config);
+    succeeded(pods.add(node.container()));
+    const asked = pods.status();
+    expect([asked.status, asked.stdout]).toEqual([0, '']);
+    expect(asked.stderr).toMatch(/^trestle: warn: cannot lease an address on pods: .* is exhausted/);
+    expect(failed(pods.status({ config: { ...config, status: 'strict' } })).code).toBe(50);
+    for (const command of ['ADD', 'STATUS'] as const) {
+      const wrong = cni(node, {
+        artifact: plugin,
+        command,
+        container: node.container(),
+        config: { ...config, status: 'loud' },
+      });
+      expect(failed(wrong).code).toBe(7);
+    }
+    expect(pods.status({ config: { ...config, Status: 'strict' } }).stderr).toContain(
+      'the key "Status" is taken for "status"',
+    );
+  });
+});
+
+e2e('STATUS of another IPAM plugin', (artifact) => {
+  test.each(['lenient', 'strict'])('is handed on as it is, whatever "status" says: %s', (status) => {
+    using node = createNode();
+    const path = join(node.directory, 'plugins');
+    mkdirSync(path);
+    const error = { cniVersion: '1.1.0', code: 51, msg: 'theirs', details: 'mend it' };
+    writeFileSync(join(path, 'other'), `#!/bin/sh\necho '${JSON.stringify(error)}'\nexit 1\n`, { mode: 0o755 });
+    const config = network(node, { status, ipam: { type: 'other', dataDir: node.dataDir } });
+    expect(failed(runtime(node, artifact, config).status({ path }))).toEqual(error);
+  });
+});
+
+e2e('STATUS with "strict" says 50', (artifact) => {
   test('when a range is exhausted, until there is an address again', () => {
     using node = createNode();
     const container = node.container();
-    const pods = runtime(node, artifact, network(node, { ipam: ipam(node, [V6.subnet, oneAddress]) }));
+    const config = network(node, { status: 'strict', ipam: ipam(node, [V6.subnet, oneAddress]) });
+    const pods = runtime(node, artifact, config);
     succeeded(pods.add(container));
     const error = failed(pods.status());
     expect(error).toMatchObject({ code: 50, cniVersion: '1.1.0' });
@@ -60,7 +126,9 @@ e2e('STATUS says 50', (artifact) => {
     eventually(() => succeeded(pods.status()));
     succeeded(pods.add(node.container()));
   });
+});
 
+e2e('STATUS says 50', (artifact) => {
   test('when the data directory is read-only', () => {
     using node = createNode();
     mkdirSync(node.dataDir);
@@ -105,6 +173,10 @@ e2e('STATUS is refused', (artifact) => {
     using node = createNode();
     const status = (extra: object) => failed(runtime(node, artifact, network(node, { ...extra })).status());
     expect(status({ mtu: 'x' }).code).toBe(7);
+    expect(status({ status: 'loud' })).toMatchObject({
+      code: 7,
+      msg: expect.stringContaining('status: the string "loud" is not known'),
+    });
     expect(status({ ipam: ipam(node, ['10.89.0.0/32']) }).code).toBe(7);
     expect(status({ hairpinMode: true, promiscMode: true }).code).toBe(7);
     expect(status({ name: '../x' }).code).toBe(7);

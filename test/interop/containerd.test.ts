@@ -170,10 +170,13 @@ function suite(release: ContainerdRelease): void {
   });
 
   if (!release.asksStatus) return;
-  test('STATUS tells that no sandbox could be added', async () => {
+  test('a range without a free address is no broken node, unless "status" is "strict"', async () => {
     await configure('05-small.conflist', { cniVersion: '1.1.0', name: 'small', plugins: [SMALL] });
     expect(await containerd.cri.conditions()).toMatchObject({ NetworkReady: 'yes' });
     const only = await run('only');
+    expect(await containerd.cri.conditions()).toMatchObject({ NetworkReady: 'yes' });
+    const strict = { ...SMALL, status: 'strict' };
+    await configure('05-small.conflist', { cniVersion: '1.1.0', name: 'small', plugins: [strict] });
     expect(await containerd.cri.conditions()).toMatchObject({ NetworkReady: expect.stringContaining('exhausted') });
     await remove(only);
     expect(await containerd.cri.conditions()).toMatchObject({ NetworkReady: 'yes' });

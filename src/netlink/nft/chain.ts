@@ -22,10 +22,10 @@ export function getChain(table: Table, name: string): Request {
   return chainRequest(`find the nftables chain ${name}`, nft.NFT_MSG_GETCHAIN, 0, table, name);
 }
 
-/** Answered by all chains of all families. */
-export function listChains(): Request {
+/** Answered by all chains of a family. */
+export function listChains(family: number): Request {
   const operation = 'list the chains of nftables';
-  return nftRequest({ operation, message: nft.NFT_MSG_GETCHAIN, flags: NLM_F_DUMP, family: 0, attributes: [] });
+  return nftRequest({ operation, message: nft.NFT_MSG_GETCHAIN, flags: NLM_F_DUMP, family, attributes: [] });
 }
 
 /** A chain that rules jump to; refused with EEXIST where there is one of that name. */

@@ -7,6 +7,7 @@ export const NFNL_MSG_BATCH_END = 17;
 export const NFNL_BATCH_GENID = 1;
 
 export const NFT_MSG_NEWTABLE = 0;
+export const NFT_MSG_GETTABLE = 1;
 export const NFT_MSG_NEWCHAIN = 3;
 export const NFT_MSG_GETCHAIN = 4;
 export const NFT_MSG_DELCHAIN = 5;
@@ -48,6 +49,8 @@ export const NFTA_VERDICT_CODE = 1;
 export const NFTA_VERDICT_CHAIN = 2;
 
 export const NFTA_TABLE_NAME = 1;
+/** How many chains, sets and objects are in it. */
+export const NFTA_TABLE_USE = 3;
 
 export const NFTA_CHAIN_TABLE = 1;
 export const NFTA_CHAIN_NAME = 3;

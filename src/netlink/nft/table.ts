@@ -1,9 +1,9 @@
 /** Tables and base chains. */
 
-import { attrNest, attrText, attrU32be } from '../attribute.ts';
+import { attrNest, attrText, attrU32be, decodeAttributes, textAt, u32beAt } from '../attribute.ts';
 import type { Request } from '../connection.ts';
-import { NLM_F_CREATE } from '../message.ts';
-import { nftRequest, type Table } from './batch.ts';
+import { type Message, NLM_F_CREATE, NLM_F_DUMP } from '../message.ts';
+import { nftBody, nftRequest, type Table } from './batch.ts';
 import * as nft from './constants.ts';
 
 /** Makes the table unless it is there. */
@@ -11,6 +11,28 @@ export function ensureTable({ family, name }: Table): Request {
   const operation = `create the nftables table ${name}`;
   const attributes = [attrText(nft.NFTA_TABLE_NAME, name)];
   return nftRequest({ operation, message: nft.NFT_MSG_NEWTABLE, flags: NLM_F_CREATE, family, attributes });
+}
+
+/** A table as the kernel has it. */
+export interface KernelTable extends Table {
+  /** How many chains, sets and objects are in it. */
+  readonly uses: number;
+}
+
+/** Answered by all tables of all families. */
+export function listTables(): Request {
+  const operation = 'list the tables of nftables';
+  return nftRequest({ operation, message: nft.NFT_MSG_GETTABLE, flags: NLM_F_DUMP, family: 0, attributes: [] });
+}
+
+/** @throws Truncated */
+export function decodeTable(message: Message): KernelTable {
+  const attributes = decodeAttributes(nftBody(message));
+  return {
+    family: message.payload[0] ?? 0,
+    name: textAt(attributes, nft.NFTA_TABLE_NAME) ?? '',
+    uses: u32beAt(attributes, nft.NFTA_TABLE_USE) ?? 0,
+  };
 }
 
 export interface BaseChain {

@@ -10,6 +10,7 @@ export const RTM_GETADDR = 22;
 export const RTM_NEWROUTE = 24;
 export const RTM_GETROUTE = 26;
 export const RTM_GETNETCONF = 82;
+export const RTM_GETNSID = 90;
 
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
@@ -68,6 +69,10 @@ export const BRIDGE_VLAN_INFO_RANGE_END = 1 << 4;
 export const RTEXT_FILTER_BRVLAN_COMPRESSED = 1 << 2;
 /** Leaves the statistics out of what is sent back. */
 export const RTEXT_FILTER_SKIP_STATS = 1 << 3;
+
+/** linux/net_namespace.h */
+export const NETNSA_NSID = 1;
+export const NETNSA_NSID_NOT_ASSIGNED = -1;
 
 /** linux/netconf.h */
 export const NETCONFA_IFINDEX = 1;

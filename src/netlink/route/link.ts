@@ -19,9 +19,10 @@ export interface Link {
   readonly mtu: number;
   /** Index of the bridge that this link is a port of. */
   readonly master: number | undefined;
-  /** Index of the other end of a veth, in the netns that `peerElsewhere` tells of. */
+  /** Index of the other end of a veth, in the netns of `peerNetns`. */
   readonly peer: number | undefined;
-  readonly peerElsewhere: boolean;
+  /** The number that this netns has for the other end's; undefined where that is this one. */
+  readonly peerNetns: number | undefined;
   readonly alias: string | undefined;
   readonly port: BridgePort | undefined;
   /** What each family says of it (IFLA_AF_SPEC), for the few that look into it. */
@@ -80,6 +81,7 @@ export function decodeLink(payload: Uint8Array): Link {
   const flags = readU32le(payload, 8);
   const attributes = decodeAttributes(payload.subarray(LINK_HEADER));
   const info = nested(attributes, rt.IFLA_LINKINFO);
+  const peerNetns = attributes.get(rt.IFLA_LINK_NETNSID);
   return {
     index: readI32le(payload, 4),
     name: textAt(attributes, rt.IFLA_IFNAME) ?? '',
@@ -91,7 +93,7 @@ export function decodeLink(payload: Uint8Array): Link {
     mtu: u32At(attributes, rt.IFLA_MTU) ?? 0,
     master: u32At(attributes, rt.IFLA_MASTER),
     peer: u32At(attributes, rt.IFLA_LINK),
-    peerElsewhere: attributes.has(rt.IFLA_LINK_NETNSID),
+    peerNetns: peerNetns && readI32le(peerNetns),
     alias: textAt(attributes, rt.IFLA_IFALIAS),
     port: textAt(info, rt.IFLA_INFO_SLAVE_KIND) === 'bridge' ? decodePort(info) : undefined,
     families: attributes.get(rt.IFLA_AF_SPEC),

@@ -1,12 +1,14 @@
 /** Drops in tables of others, as `nft` wrote them: only what is certain is told of. */
 
 import { expect, test } from 'bun:test';
+import { NFT_MSG_GETCHAIN, NFT_MSG_GETRULE, NFT_MSG_GETTABLE } from '../../../src/netlink/nft/constants.ts';
 import { verifyNoForeignDrop } from '../../../src/network/foreign-drop.ts';
 import { openNodeKernel } from '../../../src/network/kernel.ts';
 import { faultOf } from '../../support/fault.ts';
 import { createNetns, exec, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { inside } from '../support/inside.ts';
+import { spyOn } from '../support/spy.ts';
 
 function verify(ns: Netns, ...families: (4 | 6)[]): void {
   inside(ns, () => {
@@ -16,6 +18,21 @@ function verify(ns: Netns, ...families: (4 | 6)[]): void {
     } finally {
       node.close();
     }
+  });
+}
+
+/** What nf_tables is asked, in its order. */
+function questionsOf(ns: Netns): number[] {
+  return inside(ns, () => {
+    const node = openNodeKernel();
+    const asked: number[] = [];
+    const nft = spyOn(node.nft(), (_, types) => void asked.push(...types.map((type) => type & 0xff)));
+    try {
+      verifyNoForeignDrop({ ...node, nft: () => nft }, 'cni0', new Set([4, 6]), 'check');
+    } finally {
+      node.close();
+    }
+    return asked;
   });
 }
 
@@ -109,6 +126,24 @@ describeOnKernel('a table of somebody else', () => {
     load(ns, table('drop', '').replace('inet', 'ip6'));
     verify(ns, 4);
     expect(() => verify(ns, 6)).toThrow('ip6 mine');
+  });
+
+  test('is named where it is a chain in a table of iptables', () => {
+    using ns = createNetns();
+    exec(ns, ['iptables-nft', '-A', 'FORWARD', '-j', 'ACCEPT']);
+    load(ns, table('drop', '').replace('inet mine', 'ip filter'));
+    expect(() => verify(ns)).toThrow('by the chain f of the nftables table ip filter');
+  });
+
+  test('is looked for with one question where no table is that of somebody else, however many chains there are', () => {
+    using ns = createNetns();
+    expect(questionsOf(ns)).toEqual([NFT_MSG_GETTABLE]);
+    const chains = Array.from({ length: 100 }, (_, at) => `chain KUBE-SVC-${at} { }`).join('\n');
+    const proxied = 'chain filter-forward { type filter hook forward priority -110; ct state new jump KUBE-SVC-1; }';
+    load(ns, `table ip nat {\n${chains}\n}\ntable ip kube-proxy {\n${chains}\n${proxied}\n}\ntable inet trestle { }`);
+    expect(questionsOf(ns)).toEqual([NFT_MSG_GETTABLE]);
+    load(ns, table('accept', 'iifname "docker0" drop').replace('inet', 'ip'));
+    expect(questionsOf(ns)).toEqual([NFT_MSG_GETTABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETRULE]);
   });
 
   test('that is firewalld’s is said to be', () => {

@@ -7,7 +7,17 @@ import { SystemError } from '../../../src/sys/libc.ts';
 
 /** The specification's, and above 99 ours, which docs/errors.md tells of. */
 const CODES: Record<FaultKind, number> = {
-  ...{ version: 1, unsupported: 2, environment: 4, io: 5, decode: 6, config: 7, busy: 11, unavailable: 50 },
+  ...{
+    version: 1,
+    unsupported: 2,
+    environment: 4,
+    io: 5,
+    decode: 6,
+    config: 7,
+    busy: 11,
+    unavailable: 50,
+    limited: 51,
+  },
   ...{ internal: 100, kernel: 101, conflict: 102, exhausted: 103, address: 104, check: 105, delegate: 106 },
 };
 const ROOT = 'The plugin must run as root, with CAP_NET_ADMIN.';

@@ -23,6 +23,7 @@ const DEFAULTS: Settings = {
   keepDown: false,
   detectDuplicates: false,
   guarded: false,
+  strictness: 'lenient',
   vlans: undefined,
 };
 
@@ -33,6 +34,7 @@ test('what is not said is as in the reference', () => {
 
 test.each<[object, Partial<Settings>]>([
   [{ bridge: 'br0' }, { bridge: 'br0' }],
+  [{ status: 'strict' }, { strictness: 'strict' }],
   [{ isGateway: true }, { isGateway: true, forward: 'auto' }],
   [{ isDefaultGateway: true }, { isGateway: true, isDefaultGateway: true, forward: 'auto' }],
   [

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { encodeRecord, findRecord, leaseAddresses, recordAttachment, releaseAddresses } from './api.ts';
+import { Fault } from '../../../src/fault.ts';
+import { encodeRecord, findRecord, type Host, leaseAddresses, recordAttachment, releaseAddresses } from './api.ts';
 import { faultOf, files, host, ip, NETWORK, owner, plan, scratch, texts } from './support.ts';
 
 describe('a lease', () => {
@@ -159,6 +160,42 @@ describe('a retried ADD', () => {
     expect(machine.lines.join()).toContain('replaced container c1');
   });
 
+  test('removes what the dead one has on the node first, under the lock, while the leases are there', () => {
+    const dataDir = scratch();
+    const network = plan(dataDir, ['10.1.0.0/24']);
+    leaseAddresses(network, owner('c1', { hostVeth: 'veth1' }), host());
+    const seen: unknown[] = [];
+    const detach: Host['detach'] = (_, record) => {
+      const lock = statSync(`${dataDir}/${NETWORK}/lock`);
+      const isLocked = readFileSync('/proc/locks', 'utf8').includes(`:${lock.ino} `);
+      seen.push([record?.hostVeth, record?.addresses, files.leases(dataDir), isLocked]);
+    };
+    leaseAddresses(network, owner('c1'), host({ isDead: () => true, detach }));
+    recordAttachment(dataDir, owner('c1'), host({ isDead: () => true, detach }));
+    expect(seen).toEqual([
+      ['veth1', ['10.1.0.2/24'], ['10.1.0.2'], true],
+      [undefined, ['10.1.0.3/24'], ['10.1.0.3'], true],
+    ]);
+  });
+
+  test('fails where that cannot be removed, and keeps lease and record', () => {
+    const dataDir = scratch();
+    const network = plan(dataDir, ['10.1.0.0/24']);
+    leaseAddresses(network, owner('c1'), host());
+    const detach = () => {
+      throw new Fault('unsupported', 'cannot run x', { details: 'Install it.' });
+    };
+    const { kind, message, details } = faultOf(() =>
+      leaseAddresses(network, owner('c1'), host({ isDead: () => true, detach })),
+    );
+    expect([kind, message, details]).toEqual([
+      'unsupported',
+      'cannot remove what container c1 interface eth0 has on the node: cannot run x',
+      'Its addresses stay leased until that is gone. Install it.',
+    ]);
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual([['10.1.0.2'], ['boot', 'c1:eth0']]);
+  });
+
   test('after a kill between the record and the leases goes through', () => {
     const dataDir = scratch();
     const network = plan(dataDir, ['10.1.0.0/24']);
@@ -193,7 +230,7 @@ describe('an exhausted range', () => {
     expect(message).toContain('on pods: range set 1 (10.1.0.1-10.1.0.14) is exhausted, 13 of 13 addresses are leased');
     expect(details).toContain('10.1.0.2 pod shop/web, container c0 interface eth0; 10.1.0.3 container c1');
     expect(details).toContain('and 8 more');
-    expect(details).toContain('trestle gc');
+    expect(details).toContain('Release what is gone with DEL or GC');
     expect([files.leases(dataDir), files.own(dataDir)]).toEqual(before);
   });
 
@@ -201,16 +238,55 @@ describe('an exhausted range', () => {
     const dataDir = scratch();
     const network = plan(dataDir, ['10.1.0.0/29']);
     for (const id of ['a', 'b', 'c', 'd', 'e']) leaseAddresses(network, owner(id), host());
-    const reclaimed: string[] = [];
+    const detached: string[] = [];
     const machine = host({
       isDead: ({ containerId }) => containerId === 'b' || containerId === 'd',
-      onReclaim: ({ containerId }) => reclaimed.push(containerId),
+      detach: ({ containerId }) => detached.push(containerId),
     });
     const given = ['x', 'y'].map((id) => texts(leaseAddresses(network, owner(id), machine))[0]);
     expect(given).toEqual(['10.1.0.3/29', '10.1.0.5/29']);
-    expect(reclaimed.sort()).toEqual(['b', 'd']);
+    expect(detached.sort()).toEqual(['b', 'd']);
     expect(faultOf(() => leaseAddresses(network, owner('z'), machine)).kind).toBe('exhausted');
     expect(files.own(dataDir)).toEqual(['a:eth0', 'boot', 'c:eth0', 'e:eth0', 'x:eth0', 'y:eth0']);
+  });
+
+  test('keeps what a dead one holds as long as the rest of it cannot be removed, and says why', () => {
+    const dataDir = scratch();
+    const network = plan(dataDir, ['10.1.0.0/29']);
+    for (const id of ['a', 'b', 'c', 'd', 'e']) leaseAddresses(network, owner(id), host());
+    const machine = host({
+      isDead: ({ containerId }) => containerId === 'b' || containerId === 'd',
+      detach: ({ containerId }) => {
+        if (containerId === 'b') throw new Fault('unsupported', 'cannot run x', { details: 'Install it.' });
+      },
+    });
+    const reason = 'cannot remove what container b interface eth0 has on the node: cannot run x';
+    expect(texts(leaseAddresses(network, owner('y'), machine))).toEqual(['10.1.0.5/29']);
+    expect(machine.lines.join()).toContain(`warn: ${reason}`);
+    const { kind, details } = faultOf(() => leaseAddresses(network, owner('z'), machine));
+    expect(kind).toBe('exhausted');
+    expect(details).toStartWith(
+      `1 dead attachments are kept: ${reason}. Its addresses stay leased until that is gone. Install it. None of the other`,
+    );
+    expect(files.leases(dataDir)).toContain('10.1.0.3');
+  });
+
+  test('says how many leases could not be judged, why, and what to do', () => {
+    const dataDir = scratch();
+    const network = plan(dataDir, ['10.1.0.0/29']);
+    for (const id of ['a', 'b', 'c', 'd']) leaseAddresses(network, owner(id), host());
+    files.foreign(dataDir, '10.1.0.6', 'e\r\neth0');
+    const machine = host({
+      judge: ({ containerId }) => ({ state: containerId === 'a' ? 'unknown' : 'alive', evidence: 'EACCES' }),
+    });
+    const doubts = (count: number) =>
+      `${count} leases could not be judged alive or dead and are kept: EACCES. Run the plugin with CAP_SYS_PTRACE`;
+    expect(faultOf(() => leaseAddresses(network, owner('x'), machine)).details).toContain(doubts(2));
+    const requested = plan(dataDir, ['10.1.0.0/29'], { requested: ['10.1.0.2'] });
+    expect(faultOf(() => leaseAddresses(requested, owner('x'), machine)).details).toContain(doubts(1));
+    const fault = faultOf(() => leaseAddresses(network, owner('a'), machine));
+    expect(fault.kind).toBe('conflict');
+    expect(fault.details).toContain('Whether it is alive cannot be known: EACCES.');
   });
 
   test('is not at all looked into while there is room', () => {

@@ -28,6 +28,27 @@ describe('the first call after a boot', () => {
     expect(machine.lines.join()).toContain('3 attachments and 2 leases without a record');
   });
 
+  test('removes first what they have on the node, and keeps the leases of what lives all the same', () => {
+    const dataDir = scratch();
+    const network = plan(dataDir, ['10.1.0.0/29']);
+    for (const id of ['a', 'b', 'c']) leaseAddresses(network, owner(id), host({ nowMs: () => Date.now() - DAY }));
+    const seen: [string, number][] = [];
+    const machine = rebooted({
+      judge: ({ containerId }) => ({ state: containerId === 'b' ? 'alive' : 'dead', evidence: '' }),
+      detach: ({ containerId }) => {
+        seen.push([containerId, files.leases(dataDir).length]);
+        if (containerId === 'c') throw new Error('not now');
+      },
+    });
+    leaseAddresses(network, owner('d'), machine);
+    expect(seen.map(([id]) => id).sort()).toEqual(['a', 'c']);
+    expect(seen[0]?.[1]).toBe(3);
+    expect(files.leases(dataDir)).toEqual(['10.1.0.3', '10.1.0.4', '10.1.0.5']);
+    expect(machine.lines.join()).toContain('cannot remove what container c interface eth0 has on the node: not now');
+    leaseAddresses(network, owner('e'), rebooted());
+    expect(files.own(dataDir)).toEqual(['boot', 'd:eth0', 'e:eth0']);
+  });
+
   test.each<[string, (dataDir: string) => unknown]>([
     ['GC', (dataDir) => releaseGarbage(dataDir, NETWORK, [], rebooted())],
     ['STATUS', (dataDir) => statusOf(plan(dataDir, ['10.1.0.0/29']), rebooted())],

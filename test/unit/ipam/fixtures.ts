@@ -2,7 +2,17 @@
 
 import { formatCidr } from '../../../src/address/cidr.ts';
 import { type Ip, parseIp } from '../../../src/address/ip.ts';
-import { type Host, type IpamPlan, ipamSchema, type Lease, type Owner, planIpam } from '../../../src/ipam/index.ts';
+import {
+  type AttachmentRecord,
+  alive,
+  dead,
+  type Host,
+  type IpamPlan,
+  ipamSchema,
+  type Lease,
+  type Owner,
+  planIpam,
+} from '../../../src/ipam/index.ts';
 import { parseWith } from '../../../src/schema/explain.ts';
 import { NETWORK } from './files.ts';
 
@@ -10,18 +20,24 @@ export { faultOf } from '../../support/fault.ts';
 export * as files from './files.ts';
 export { NETWORK };
 
+export interface HostChanges extends Partial<Host> {
+  /** In place of `judge`: nothing is unknown. */
+  isDead?(record: AttachmentRecord): boolean;
+}
+
 export interface TestHost extends Host {
   readonly lines: string[];
 }
 
 /** A machine in its first boot where nothing is dead, unless told otherwise. What it logs is kept. */
-export function host(changes: Partial<Host> = {}): TestHost {
+export function host(changes: HostChanges = {}): TestHost {
   const lines: string[] = [];
+  const { isDead = () => false, bootId = 'boot-1' } = changes;
   return {
-    bootId: 'boot-1',
+    bootId,
     bootedAtMs: () => Date.now() - 3_600_000,
     nowMs: () => Date.now(),
-    isDead: () => false,
+    judge: (record) => (isDead(record) || record.bootId !== bootId ? dead('it is told so') : alive('it is told so')),
     log: (level, message) => lines.push(`${level}: ${message}`),
     lines,
     ...changes,

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { Fault } from '../../../src/fault.ts';
+import { withLock } from '../../../src/ipam/lock.ts';
+import { storeOf } from '../../../src/ipam/paths.ts';
 import {
+  type Host,
   leaseAddresses,
   planGarbage,
   recordAttachment,
@@ -90,6 +94,52 @@ describe('GC without a list', () => {
 });
 
 describe('GC', () => {
+  test('removes what an attachment has on the node before its leases, and only if it is still as planned', () => {
+    const dataDir = populated();
+    const seen: unknown[] = [];
+    const detach: Host['detach'] = ({ containerId }, record) =>
+      void seen.push([
+        containerId,
+        record?.hostVeth,
+        files.leases(dataDir).filter((one) => one.startsWith('10.1.0.2')),
+      ]);
+    const machine = host({ detach });
+    const doomed = planGarbage(dataDir, NETWORK, names('b', 'c'), machine);
+    releaseAddresses(dataDir, owner('a'), host());
+    leaseAddresses(plan(dataDir, ['10.1.0.0/24']), owner('a'), host({ nowMs: () => Date.now() + 5 }));
+    releaseGarbage(dataDir, NETWORK, doomed, machine);
+    expect(seen.sort()).toEqual([
+      ['d', 'vethd', expect.anything()],
+      ['e', undefined, expect.arrayContaining(['10.1.0.20'])],
+      ['f', undefined, expect.arrayContaining(['10.1.0.21'])],
+    ]);
+  });
+
+  test('keeps the leases of what cannot be removed from the node, and says so', () => {
+    const dataDir = populated();
+    const detach: Host['detach'] = ({ containerId }) => {
+      if (containerId === 'a') throw new Fault('kernel', 'refused');
+    };
+    const { released, failures } = collect(dataDir, [], host({ detach }));
+    expect(idsOf(released)).toEqual(['b', 'c', 'd', 'e', 'f']);
+    expect(failures.map(({ kind, message }) => [kind, message])).toEqual([
+      ['kernel', 'cannot remove what container a interface eth0 has on the node: refused'],
+    ]);
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual([
+      ['10.1.0.2', 'fd00::2'],
+      ['a:eth0', 'boot'],
+    ]);
+  });
+
+  test('waits for the lock once', () => {
+    const dataDir = populated();
+    const machine = host({ lockDeadlineMs: 50 });
+    const doomed = planGarbage(dataDir, NETWORK, [], machine);
+    withLock(storeOf(dataDir, NETWORK), host(), () => {
+      expect(releaseGarbage(dataDir, NETWORK, doomed, machine).failures.map(({ kind }) => kind)).toEqual(['busy']);
+    });
+  });
+
   test('without a data directory finds nothing and makes none', () => {
     const dataDir = `${scratch()}/none`;
     expect(collect(dataDir, [])).toEqual({ doomed: [], released: [], failures: [] });

@@ -23,12 +23,12 @@ describe('STATUS', () => {
     expect([files.leases(dataDir), files.own(dataDir)]).toEqual([[], ['boot']]);
   });
 
-  test('is unavailable where a range set has none left, and says who holds them', () => {
+  test('says where a range set has none left, and who holds them', () => {
     const dataDir = scratch();
     const network = plan(dataDir, ['fd00::/64', '10.1.0.0/30']);
     leaseAddresses(network, owner('a'), host());
     const { kind, message, details } = faultOf(() => statusOf(network, host()));
-    expect(kind).toBe('unavailable');
+    expect(kind).toBe('exhausted');
     expect(message).toContain('range set 1 (10.1.0.1-10.1.0.2) is exhausted, 1 of 1 addresses are leased');
     expect(details).toContain('10.1.0.2 container a');
   });

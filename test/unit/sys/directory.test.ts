@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import { mkdirSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listDirectory, readLink } from '../../../src/sys/directory.ts';
-import { netnsInodesInUse } from '../../../src/sys/netnsInUse.ts';
+import { findNetnsInUse } from '../../../src/sys/netnsInUse.ts';
 import { statPath } from '../../../src/sys/stat.ts';
 import { openedSince, openFiles } from '../../support/open-files.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
@@ -45,7 +45,7 @@ test('a link says where it leads', () => {
 });
 
 test('our own namespace is one that is in use', () => {
-  const inUse = netnsInodesInUse();
+  const inUse = findNetnsInUse().inodes;
   expect(inUse.has(statPath('/proc/self/ns/net')?.inode ?? 0)).toBe(true);
   expect(inUse.has(1)).toBe(false);
 });

@@ -27,7 +27,7 @@ describe('decoding stands', () => {
 
 test.each([
   ['get', getChain(TABLE, 'FORWARD'), 'find the nftables chain FORWARD'],
-  ['list', listChains(), 'list the chains of nftables'],
+  ['list', listChains(2), 'list the chains of nftables'],
   ['create', createChain(TABLE, OWN), `create the nftables chain ${OWN}`],
   ['delete', deleteChain(TABLE, OWN), `remove the nftables chain ${OWN}`],
 ])('the bytes of a request: %s', (section, request, operation) => {

@@ -8,15 +8,12 @@ const IFLA_LINK_NETNSID = 37;
 
 describe('a link', () => {
   test.each([
-    [
-      'link-bridge',
-      { index: 3, name: 'cni0', kind: 'bridge', up: true, mac: '02:00:00:00:00:03', mtu: 1400, peerElsewhere: false },
-    ],
+    ['link-bridge', { index: 3, name: 'cni0', kind: 'bridge', up: true, mac: '02:00:00:00:00:03', mtu: 1400 }],
     [
       'link-port',
       {
         ...{ index: 4, name: 'vhost', kind: 'veth', up: true, mac: '02:00:00:00:00:01', mtu: 1400 },
-        ...{ master: 3, peer: 5, peerElsewhere: true, alias: 'trestle:pods/abc/eth0' },
+        ...{ master: 3, peer: 5, peerNetns: 0, alias: 'trestle:pods/abc/eth0' },
         port: { hairpin: true, isolated: true },
       },
     ],
@@ -24,15 +21,17 @@ describe('a link', () => {
       'link-veth',
       {
         ...{ index: 5, name: 'eth0', kind: 'veth', up: true, mac: '02:00:00:00:00:02', mtu: 1400 },
-        ...{ peer: 4, peerElsewhere: true },
+        ...{ peer: 4, peerNetns: 0 },
       },
     ],
-    ['link-lo', { index: 1, name: 'lo', up: false, mac: '00:00:00:00:00:00', mtu: 65536, peerElsewhere: false }],
+    ['link-lo', { index: 1, name: 'lo', up: false, mac: '00:00:00:00:00:00', mtu: 65536 }],
   ])('%s', (file, expected) => {
     const { mac, families, ...link } = decodeLink(payloadOf(file));
     const absent = { kind: undefined, master: undefined, peer: undefined, alias: undefined, port: undefined };
+    const inThisNetns = { peerNetns: undefined };
     expect({ ...link, mac: formatMac(mac) }).toEqual({
       ...absent,
+      ...inThisNetns,
       promiscuous: false,
       carrier: expected.up,
       ...expected,
@@ -71,8 +70,8 @@ describe('a link', () => {
     const payload = payloadOf('link-veth').slice();
     const at = Buffer.from(payload).indexOf(Buffer.from([8, 0, IFLA_LINK_NETNSID, 0]));
     payload[at + 2] = 0xfe;
-    const { peer, peerElsewhere } = decodeLink(payload);
-    expect([peer, peerElsewhere]).toEqual([4, false]);
+    const { peer, peerNetns } = decodeLink(payload);
+    expect([peer, peerNetns]).toEqual([4, undefined]);
   });
 });
 

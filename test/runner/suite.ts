@@ -33,7 +33,7 @@ const SHORT_FORM =
 export const SUITES: readonly Suite[] = [
   { name: 'unit', needsKernel: false, needsBuild: false, workers: 2 },
   { name: 'kernel', needsKernel: true, needsBuild: false, workers: 2 },
-  { name: 'e2e', needsKernel: true, needsBuild: true, workers: 2 },
+  { name: 'e2e', needsKernel: true, needsBuild: true, workers: 2, deadlineMs: 900_000 },
   {
     name: 'interop',
     needsKernel: true,

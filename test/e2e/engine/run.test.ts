@@ -1,7 +1,7 @@
 /** Running another program from the engine. */
 
 import { expect, test } from 'bun:test';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { answering, answerOf, runIt } from './support/program.ts';
 
 const SHELL = await answering(`
@@ -114,13 +114,15 @@ async function expectGone(leader: number): Promise<void> {
 
 /** The living processes of a group (proc_pid_stat(5): state, parent and group follow the name in parentheses). */
 function inGroup(leader: number): string[] {
-  const stats = [...new Bun.Glob('[0-9]*/stat').scanSync('/proc')].map(readStat);
+  const stats = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(readStat);
   return stats.filter((stat) => new RegExp(`\\) [^ZX] \\d+ ${leader} `).test(stat));
 }
 
-function readStat(path: string): string {
+function readStat(pid: string): string {
   try {
-    return readFileSync(`/proc/${path}`, 'utf8');
+    return readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
     return ''; // it has ended
   }

@@ -128,7 +128,7 @@ unsafe fn new_runtime() -> *mut q::JSRuntime {
     if runtime.is_null() {
         fail(c"there is no memory for the heap");
     }
-    q::JS_SetMaxStackSize(runtime, stack_limit());
+    q::JS_SetMaxStackSize(runtime, MOST_STACK / 2); // of the build machine's limit nothing may stay in the heap
     runtime
 }
 

@@ -47,7 +47,7 @@ export async function answering(body: string): Promise<string> {
     import * as text from 'sys/text.ts';
     function answer(args: readonly string[], input: () => any): unknown { ${body} }
     startWith(() => {
-      writeText(1, JSON.stringify(answer(commandLine().args, () => JSON.parse(readText('/dev/stdin')))));
+      writeText(1, JSON.stringify(answer(commandLine().args, () => JSON.parse(readText('/proc/self/fd/0')))));
       return 0;
     });`);
 }

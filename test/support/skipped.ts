@@ -7,6 +7,7 @@ export const FEATURES = {
   dummy: 'dummy interfaces',
   ipvlan: 'ipvlan interfaces',
   vrf: 'VRF interfaces',
+  settings: 'settings that a test may change',
 } as const;
 
 export type Feature = keyof typeof FEATURES;

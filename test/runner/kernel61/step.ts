@@ -31,7 +31,7 @@ const LEFT_OUT = ['test/kernel/harness/', 'test/kernel/ipam/kill.test.ts'];
 const OF_INTEROP = ['test/interop/differential-vlan.test.ts'];
 export const PEERS: readonly GoModuleName[] = ['plugins'];
 /** What a run of everything has time for of the end-to-end tests. What needs this kernel must be among it. */
-const BRIEF_E2E = ['add', 'vlan'];
+const BRIEF_E2E = ['add', 'engine/overcommit', 'vlan'];
 
 /** @param whole all that there is, however long it takes; else what fits into a test run with everything else */
 export function select(words: readonly string[], whole: boolean): Selection {

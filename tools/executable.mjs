@@ -1,6 +1,7 @@
 // The executable: the engine with a program's heap in its segment `.heap`.
 
 const PT_LOAD = 1;
+const PT_INTERP = 3;
 /** Elf64_Ehdr and Elf64_Phdr (elf.h): where the fields stand that are used here. */
 const HEADER = { programHeaders: 32, sectionHeaders: 40, programHeaderSize: 54, programHeaderCount: 56, sections: 58 };
 const SEGMENT = { type: 0, offset: 8, fileSize: 32, memorySize: 40 };
@@ -35,7 +36,10 @@ function lastSegment(elf) {
     elf.readUInt16LE(HEADER.programHeaderCount),
   ];
   const headers = Array.from({ length: count }, (_, at) => first + at * size);
-  const last = headers.filter((at) => elf.readUInt32LE(at + SEGMENT.type) === PT_LOAD).at(-1);
+  const ofType = (type) => headers.filter((at) => elf.readUInt32LE(at + SEGMENT.type) === type);
+  if (ofType(PT_INTERP).length > 0)
+    throw new Error('the engine is linked dynamically: a node need not have its C library');
+  const last = ofType(PT_LOAD).at(-1);
   if (last === undefined) throw new Error('the engine has no segment to load');
   return last;
 }

@@ -1,5 +1,7 @@
 /** The steps of a test run, in order, and the summary. Started by test/run.mjs. */
 
+import { ARM64 } from './arm64/name.ts';
+import { runArm64 } from './arm64/step.ts';
 import { withoutCovered } from './covered.ts';
 import { buildGoPrograms } from './go-programs.ts';
 import { KERNEL61 } from './kernel61/name.ts';
@@ -14,10 +16,12 @@ interface Plan {
   readonly checks: ReadonlySet<string>;
   readonly suites: readonly { suite: Suite; files: readonly string[] }[];
   readonly kernel61: Selection | undefined;
+  /** The words that choose its files. */
+  readonly arm64: readonly string[] | undefined;
 }
 
 const CHECKS = ['build', 'typecheck', 'lint'];
-/** With kernel61: all of it. */
+/** With kernel61 or arm64: all of it. */
 const WHOLE = '--whole';
 
 const plan = parseArguments(process.argv.slice(2));
@@ -25,10 +29,11 @@ const obstacle = whyNoKernel();
 const reports: Report[] = [];
 
 endOnSignals();
-if (plan.checks.size + plan.suites.length === 0 && plan.kernel61 === undefined)
+if (plan.checks.size + plan.suites.length === 0 && plan.kernel61 === undefined && plan.arm64 === undefined)
   done(failure('files', 'no test file has these words in its path'));
-if (obstacle === undefined && (plan.kernel61 !== undefined || plan.suites.some(({ suite }) => suite.needsKernel)))
-  done(await installMissing(plan.kernel61 !== undefined));
+const emulated = [...(plan.kernel61 ? [KERNEL61] : []), ...(plan.arm64 ? [ARM64] : [])];
+if (obstacle === undefined && (emulated.length > 0 || plan.suites.some(({ suite }) => suite.needsKernel)))
+  done(await installMissing(emulated));
 const peers = [...plan.suites.flatMap(({ suite }) => suite.goModules ?? []), ...(plan.kernel61 ? PEERS : [])];
 if (obstacle === undefined) done(await buildGoPrograms(peers));
 const built = await runCheck('build', ['node', 'build.mjs']);
@@ -42,6 +47,7 @@ const { kernel61 } = plan;
 if (kernel61 !== undefined) {
   done(await runOrSkip(KERNEL61, { needsKernel: true, needsBuild: true }, () => runKernel61(kernel61)));
 }
+if (plan.arm64 !== undefined) await arm64(plan.arm64);
 process.exit(printSummary(withoutCovered(reports), process.env.CI === 'true'));
 
 function done(report: Report | undefined): void {
@@ -58,6 +64,15 @@ async function runCheck(name: string, argv: string[], shown = name): Promise<boo
   return report.failed.length === 0;
 }
 
+/** It has a build of its own, of the executable for that processor. */
+async function arm64(words: readonly string[]): Promise<void> {
+  if (obstacle !== undefined) return done(skip(ARM64, `all of it: ${obstacle}`));
+  const report = check('build', await runTool(['node', 'build.mjs', '--arch=arm64']));
+  done(report);
+  if (report.failed.length > 0) return done(failure(ARM64, 'all of it: the build failed'));
+  for await (const each of runArm64(words, process.argv.includes(WHOLE))) done(each);
+}
+
 async function runOrSkip(
   name: string,
   { needsKernel, needsBuild }: Pick<Suite, 'needsKernel' | 'needsBuild'>,
@@ -71,16 +86,16 @@ async function runOrSkip(
 /** Names of checks and suites choose these; other words choose test files. What needs the build gets it. */
 function parseArguments(words: readonly string[]): Plan {
   const names = SUITES.map((suite) => suite.name);
-  const inPath = words.filter((word) => ![...CHECKS, ...names, KERNEL61, WHOLE].includes(word));
+  const inPath = words.filter((word) => ![...CHECKS, ...names, KERNEL61, ARM64, WHOLE].includes(word));
   const checks = new Set(CHECKS.filter((name) => words.length === 0 || words.includes(name)));
-  const namesNone = ![...names, KERNEL61].some((name) => words.includes(name));
+  const namesNone = ![...names, KERNEL61, ARM64].some((name) => words.includes(name));
   const everySuite = namesNone && (words.length === 0 || inPath.length > 0);
   const suites = SUITES.filter((suite) => (everySuite && !suite.onDemand) || words.includes(suite.name))
     .map((suite) => ({ suite, files: filesOf(suite, inPath) }))
     .filter(({ files }) => files.length > 0 || inPath.length === 0);
   const kernel61 = selectionOf(words, inPath);
   if (kernel61 !== undefined || suites.some(({ suite }) => suite.needsBuild)) checks.add('build');
-  return { checks, suites, kernel61 };
+  return { checks, suites, kernel61, arm64: words.includes(ARM64) ? inPath : undefined };
 }
 
 function selectionOf(words: readonly string[], inPath: readonly string[]): Selection | undefined {

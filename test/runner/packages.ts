@@ -1,6 +1,8 @@
 /** The Debian packages that the tests need, installed where they are missing. */
 
 import { existsSync } from 'node:fs';
+import { ARM64 } from './arm64/name.ts';
+import { KERNEL61 } from './kernel61/name.ts';
 import type { Report } from './report.ts';
 import { runTool } from './tool.ts';
 
@@ -9,8 +11,8 @@ interface SystemPackage {
   /** A program it brings; whoever has that needs no package. */
   readonly program: string;
   readonly reason: string;
-  /** Only the step kernel61 needs it. */
-  readonly kernel61?: boolean;
+  /** The only step that needs it. */
+  readonly step?: string;
 }
 
 const PACKAGES: readonly SystemPackage[] = [
@@ -34,15 +36,22 @@ const PACKAGES: readonly SystemPackage[] = [
     name: 'qemu-system-x86',
     program: 'qemu-system-x86_64',
     reason: 'a machine with another kernel, emulated',
-    kernel61: true,
+    step: KERNEL61,
+  },
+  {
+    name: 'qemu-system-arm',
+    program: 'qemu-system-aarch64',
+    reason: 'a machine with an arm64 processor, emulated',
+    step: ARM64,
   },
 ];
 
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** Installs what is missing, if anything is, and says so. */
-export async function installMissing(forKernel61: boolean): Promise<Report | undefined> {
-  const missing = PACKAGES.filter((wanted) => (forKernel61 || !wanted.kernel61) && !isThere(wanted));
+/** Installs what is missing, if anything is, and says so. `steps`: those with packages of their own. */
+export async function installMissing(steps: readonly string[]): Promise<Report | undefined> {
+  const isWanted = ({ step }: SystemPackage) => step === undefined || steps.includes(step);
+  const missing = PACKAGES.filter((candidate) => isWanted(candidate) && !isThere(candidate));
   if (missing.length === 0) return undefined;
   for (const { name, reason } of missing) console.log(`apt-get install ${name}: ${reason}`);
   const started = performance.now();

@@ -15,10 +15,12 @@ export interface Artifact {
 
 const ROOT = join(import.meta.dir, '../..');
 const NOWHERE = '/nonexistent';
+/** Where the executable lies, with its link for IPAM: in dist/, unless a run is of one for another processor. */
+const BUILT = process.env.TRESTLE_TEST_EXECUTABLES ?? join(ROOT, 'dist');
 let nodeDirectory: string | undefined;
 
 /** What runs on nodes. */
-export const executable: Artifact = { name: 'dist/trestle', path: join(ROOT, 'dist/trestle'), searchPath: NOWHERE };
+export const executable: Artifact = { name: 'dist/trestle', path: join(BUILT, 'trestle'), searchPath: NOWHERE };
 
 /** What is shipped, in dist/. */
 export const artifacts: readonly Artifact[] = [
@@ -35,7 +37,7 @@ export const artifacts: readonly Artifact[] = [
 /** The IPAM plugin's name for the executable. */
 export const ipamArtifact: Artifact = {
   name: 'dist/trestle-ipam',
-  path: join(ROOT, 'dist/trestle-ipam'),
+  path: join(BUILT, 'trestle-ipam'),
   searchPath: NOWHERE,
 };
 

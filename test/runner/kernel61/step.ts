@@ -1,15 +1,14 @@
 /** The step kernel61: tests of the suites `kernel` and `e2e`, and one of `interop`, on Debian's stock kernel, in a virtual machine. */
 
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GoModuleName } from '../../support/go-programs.ts';
-import { scratchDirectory } from '../../support/scratch.ts';
-import { parseJunit } from '../junit.ts';
-import { failure, type Report, skip } from '../report.ts';
-import { count, filesOf, readIfThere } from '../suite.ts';
-import { ROOT, type ToolRun } from '../tool.ts';
-import { ensureImage, type Image } from './image.ts';
-import { runMachine } from './machine.ts';
+import { ownApt } from '../emulated/apt.ts';
+import { ensureImage, type Image } from '../emulated/image.ts';
+import { runJob } from '../emulated/job.ts';
+import { HARDWARE } from '../emulated/machine.ts';
+import { type Report, skip } from '../report.ts';
+import { filesOf } from '../suite.ts';
+import { ROOT } from '../tool.ts';
 import { KERNEL61 } from './name.ts';
 
 export interface Selection {
@@ -23,9 +22,6 @@ export interface Selection {
   readonly extent: string;
 }
 
-const MACHINES = 2;
-/** Emulation is some 10 to 20 times slower: what a test waits for at most is multiplied. */
-const PATIENCE = 6;
 /**
  * Not in a run of everything: tests of the tests' own tools, and one about files that strikes hundreds of processes under strace, at
  * each system call in turn.
@@ -68,82 +64,23 @@ function isBrief(file: string): boolean {
 
 export async function runKernel61(selection: Selection): Promise<Report> {
   if (process.arch !== 'x64') return skip(KERNEL61, `all of it: it needs x86-64, and this is ${process.arch}`);
-  const image = imageOr((reason) => skip(KERNEL61, `all of it: ${reason}`));
-  if ('name' in image) return image;
-  console.log(`${KERNEL61}: ${selection.files.length} files on Linux ${image.release}, emulated: ${selection.extent}`);
-  const exchange = scratchDirectory();
+  let image: Image;
   try {
-    writeJob(exchange, selection);
-    const run = () => runMachine(image, exchange, selection.deadlineMs);
-    return gather(exchange, selection.files, await Promise.all(Array.from({ length: MACHINES }, run)));
-  } finally {
-    rmSync(exchange, { recursive: true, force: true });
-  }
-}
-
-function imageOr(otherwise: (reason: string) => Report): Image | Report {
-  try {
-    return ensureImage(console.log);
+    image = ensureImage(
+      {
+        package: { name: 'linux-image-amd64', version: '6.1.' },
+        apt: ownApt(),
+        busybox: '/bin/busybox',
+        directory: join(ROOT, '.cache/kernel61'),
+      },
+      console.log,
+    );
   } catch (error) {
-    return otherwise((error as Error).message);
+    return skip(KERNEL61, `all of it: ${(error as Error).message}`);
   }
-}
-
-/**
- * The guests' scripts. Each machine takes one file after another that none has taken yet, by making a directory; report,
- * output and status come under the file's number.
- */
-function writeJob(exchange: string, { files, artifacts, testTimeoutMs }: Selection): void {
-  const flags = [`--timeout=${testTimeoutMs}`, '--only-failures', '--reporter=junit'];
-  const bun = `${quote(process.execPath)} test ${flags.join(' ')} --reporter-outfile="$out.xml" "./$file"`;
-  const environment = {
-    PATH: process.env.PATH ?? '',
-    HOME: '/tmp',
-    TRESTLE_TEST_PATIENCE: String(PATIENCE),
-    TRESTLE_TEST_ARTIFACTS: artifacts,
-  };
-  const script = [
-    `cd ${quote(ROOT)}`,
-    ...Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)}`),
-    'while read -r number file; do',
-    '  out=/run/vm/exchange/$number',
-    '  mkdir "$out" 2>/dev/null || continue',
-    `  ${bun} >"$out.log" 2>&1 </dev/null`,
-    '  echo $? >"$out.status"',
-    'done </run/vm/exchange/files',
-  ];
-  writeFileSync(join(exchange, 'project'), ROOT);
-  writeFileSync(join(exchange, 'files'), files.map((file, number) => `${number} ${file}\n`).join(''));
-  writeFileSync(join(exchange, 'run'), `${script.join('\n')}\n`);
-}
-
-/** One report of many. A file that did not end has failed, and so has a machine that did not end by itself. */
-export function gather(exchange: string, files: readonly string[], machines: readonly ToolRun[]): Report {
-  const ms = Math.max(...machines.map((machine) => machine.ms));
-  const consoles = machines.map(({ output }) => output).join('\n');
-  const endings = machines.filter(({ status }) => status !== 0).map(({ ending }) => `a machine: ${ending}`);
-  if (!files.some((_, number) => existsSync(join(exchange, `${number}.status`)))) {
-    return { ...failure(KERNEL61, ['no test has run', ...endings].join('; ')), ms, output: consoles };
-  }
-  const reports = files.map((file, number) => reportOf(join(exchange, String(number)), file));
-  const outputs = reports.filter((report) => report.failed.length > 0).map(({ output }) => output);
-  return {
-    name: KERNEL61,
-    ms,
-    passed: reports.flatMap((report) => report.passed),
-    failed: [...reports.flatMap((report) => report.failed), ...endings],
-    skipped: reports.flatMap((report) => report.skipped),
-    output: [...outputs, consoles].join('\n'),
-  };
-}
-
-function reportOf(base: string, file: string): Report {
-  const status = existsSync(`${base}.status`) ? Number(readFileSync(`${base}.status`, 'utf8')) : null;
-  const ending = `${file}: ${status === null ? 'it did not end' : `exit status ${status}`}`;
-  const tool = { command: `bun test ${file}`, status, ending, output: readIfThere(`${base}.log`), ms: 0 };
-  return count({ name: KERNEL61 }, [file], tool, parseJunit(readIfThere(`${base}.xml`)));
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  const { files, artifacts, extent } = selection;
+  console.log(`${KERNEL61}: ${files.length} files on Linux ${image.release}, emulated: ${extent}`);
+  const environment = { TRESTLE_TEST_ARTIFACTS: artifacts };
+  const job = { ...selection, name: KERNEL61, bun: process.execPath, environment };
+  return runJob(job, { hardware: HARDWARE.x64, image, root: '/' });
 }

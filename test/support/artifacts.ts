@@ -15,24 +15,24 @@ export interface Artifact {
 
 const ROOT = join(import.meta.dir, '../..');
 const NOWHERE = '/nonexistent';
-/** Where the executable lies, with its link for IPAM: in dist/, unless a run is of one for another processor. */
-const BUILT = process.env.TRESTLE_TEST_EXECUTABLES ?? join(ROOT, 'dist');
+/** Where the executable for another processor lies, with its link for IPAM, in a run on a machine of that kind. */
+const ELSEWHERE = process.env.TRESTLE_TEST_EXECUTABLES;
+const BUILT = ELSEWHERE ?? join(ROOT, 'dist');
 let nodeDirectory: string | undefined;
 
 /** What runs on nodes. */
 export const executable: Artifact = { name: 'dist/trestle', path: join(BUILT, 'trestle'), searchPath: NOWHERE };
 
-/** What is shipped, in dist/. */
-export const artifacts: readonly Artifact[] = [
-  executable,
-  {
-    name: 'dist/trestle.cjs',
-    path: join(ROOT, 'dist/trestle.cjs'),
-    get searchPath() {
-      return onlyNode();
-    },
+const bundle: Artifact = {
+  name: 'dist/trestle.cjs',
+  path: join(ROOT, 'dist/trestle.cjs'),
+  get searchPath() {
+    return onlyNode();
   },
-];
+};
+
+/** What is shipped, in dist/. A bundle is the same for every processor, so where another is tried it is not among them. */
+export const artifacts: readonly Artifact[] = ELSEWHERE === undefined ? [executable, bundle] : [executable];
 
 /** The IPAM plugin's name for the executable. */
 export const ipamArtifact: Artifact = {

@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -30,7 +31,8 @@ const PACKAGES = [
   'util-linux',
 ];
 const BUN = `@oven/bun-linux-aarch64@${Bun.version}`;
-const RECIPE = Bun.hash([...PACKAGES, BUN].join()).toString(36);
+/** A part of its name, so that one made otherwise is not used again. */
+const RECIPE = Bun.hash(readFileSync(import.meta.path, 'utf8') + BUN).toString(36);
 
 /** Where things are in it, by their paths there. */
 export const PLACES = { bun: '/usr/local/bin/bun', executables: '/opt/trestle' };
@@ -63,6 +65,11 @@ function unpackPackages(apt: ForeignApt, root: string): void {
   for (const file of readdirSync(archives).filter((name) => name.endsWith('.deb'))) {
     runHere(archives, ['dpkg', '-x', file, root]);
     rmSync(join(archives, file));
+  }
+  // What Debian's alternatives point to. No maintainer script has run.
+  for (const name of ['iptables', 'ip6tables']) {
+    for (const verb of ['', '-save', '-restore'])
+      symlinkSync(`${name}-nft${verb}`, join(root, 'usr/sbin', name + verb));
   }
   // Under its other names busybox stands in for what no package brought.
   const there = ['bin', 'sbin', 'usr/bin', 'usr/sbin'].flatMap((name) => readdirSync(join(root, name)));

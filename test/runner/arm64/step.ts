@@ -71,7 +71,6 @@ async function runOn(kernel: Kernel, files: readonly string[]): Promise<Report> 
   console.log(`${name}: ${extent} on Linux ${image.release}, emulated; npm test -- arm64 --whole runs all`);
   const environment = {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-    TRESTLE_TEST_ARTIFACTS: 'dist/trestle',
     TRESTLE_TEST_EXECUTABLES: PLACES.executables,
   };
   const job = { name, files, bun: PLACES.bun, environment, deadlineMs: 60 * 60_000, testTimeoutMs: 300_000 };

@@ -7,6 +7,7 @@ import { fillHeap } from '../../tools/executable.mjs';
 const HEADER = 64;
 const SEGMENT = 56;
 const PT_LOAD = 1;
+const PT_INTERP = 3;
 const PT_GNU_STACK = 0x6474e551;
 
 /** An ELF file with a segment of code, one to be filled with 8,192 bytes of room at 4,096, and section headers behind it. */
@@ -50,6 +51,12 @@ describe('is refused', () => {
     expect(() => fillHeap(engine(), Buffer.alloc(12_288))).toThrow(
       'the heap has 12288 bytes, and the segment only 8192',
     );
+  });
+
+  test('an engine that is linked dynamically', () => {
+    const file = engine();
+    file.writeUInt32LE(PT_INTERP, HEADER + 2 * SEGMENT);
+    expect(() => fillHeap(file, Buffer.alloc(4096))).toThrow('linked dynamically');
   });
 
   test('a file without segments', () => {

@@ -1,4 +1,4 @@
-/** A root directory for a machine with an arm64 processor: Debian's packages and Bun, unpacked and not installed. */
+/** A root directory for a machine with an arm64 processor: Debian's packages, Bun and esbuild, unpacked and not installed. */
 
 import {
   copyFileSync,
@@ -12,7 +12,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import * as esbuild from 'esbuild';
 import type { ForeignApt } from '../emulated/apt.ts';
 import { runHere } from '../emulated/run.ts';
 import { ROOT } from '../tool.ts';
@@ -30,12 +31,16 @@ const PACKAGES = [
   'strace',
   'util-linux',
 ];
-const BUN = `@oven/bun-linux-aarch64@${Bun.version}`;
+/** npm's packages with one program each, in the versions that are used here. */
+const PROGRAMS = {
+  bun: { name: `@oven/bun-linux-aarch64@${Bun.version}`, path: 'bin/bun' },
+  esbuild: { name: `@esbuild/linux-arm64@${esbuild.version}`, path: 'bin/esbuild' },
+};
 /** A part of its name, so that one made otherwise is not used again. */
-const RECIPE = Bun.hash(readFileSync(import.meta.path, 'utf8') + BUN).toString(36);
+const RECIPE = Bun.hash(readFileSync(import.meta.path, 'utf8') + JSON.stringify(PROGRAMS)).toString(36);
 
 /** Where things are in it, by their paths there. */
-export const PLACES = { bun: '/usr/local/bin/bun', executables: '/opt/trestle' };
+export const PLACES = { programs: '/usr/local/bin', executables: '/opt/trestle' };
 
 /**
  * @param directory where it is kept, for as long as the list of packages and Bun's version are the same
@@ -44,11 +49,14 @@ export const PLACES = { bun: '/usr/local/bin/bun', executables: '/opt/trestle' }
 export function ensureRoot(apt: ForeignApt, directory: string, say: (line: string) => void): string {
   const root = join(directory, `root-${RECIPE}`);
   if (!existsSync(root)) {
-    say(`for arm64, unpacked in ${directory}: ${[...PACKAGES, BUN].join(' ')}`);
+    const names = [...PACKAGES, ...Object.values(PROGRAMS).map(({ name }) => name)];
+    say(`for arm64, unpacked in ${directory}: ${names.join(' ')}`);
     const fresh = `${root}.new`;
     rmSync(fresh, { recursive: true, force: true });
     unpackPackages(apt, fresh);
-    unpackBun(directory, fresh);
+    for (const [called, program] of Object.entries(PROGRAMS)) {
+      unpackProgram(directory, program, join(fresh, PLACES.programs, called));
+    }
     renameSync(fresh, root);
   }
   mkdirSync(join(root, ROOT), { recursive: true });
@@ -80,12 +88,12 @@ function unpackPackages(apt: ForeignApt, root: string): void {
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
 }
 
-function unpackBun(directory: string, root: string): void {
-  const [file] = JSON.parse(runHere(directory, ['npm', 'pack', '--json', BUN])) as [{ filename: string }];
-  runHere(directory, ['tar', '-xzf', file.filename, 'package/bin/bun']);
-  mkdirSync(join(root, 'usr/local/bin'), { recursive: true });
-  copyFileSync(join(directory, 'package/bin/bun'), join(root, PLACES.bun));
-  for (const name of ['package', file.filename]) rmSync(join(directory, name), { recursive: true });
+function unpackProgram(directory: string, { name, path }: { name: string; path: string }, to: string): void {
+  const [file] = JSON.parse(runHere(directory, ['npm', 'pack', '--json', name])) as [{ filename: string }];
+  runHere(directory, ['tar', '-xzf', file.filename, `package/${path}`]);
+  mkdirSync(dirname(to), { recursive: true });
+  copyFileSync(join(directory, 'package', path), to);
+  for (const rest of ['package', file.filename]) rmSync(join(directory, rest), { recursive: true });
 }
 
 /** As an administrator installs it: under the plugins' names. */

@@ -72,8 +72,16 @@ async function runOn(kernel: Kernel, files: readonly string[]): Promise<Report> 
   const environment = {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
     TRESTLE_TEST_EXECUTABLES: PLACES.executables,
+    ESBUILD_BINARY_PATH: join(PLACES.programs, 'esbuild'),
   };
-  const job = { name, files, bun: PLACES.bun, environment, deadlineMs: 60 * 60_000, testTimeoutMs: 300_000 };
+  const job = {
+    name,
+    files,
+    bun: join(PLACES.programs, 'bun'),
+    environment,
+    deadlineMs: 60 * 60_000,
+    testTimeoutMs: 300_000,
+  };
   const report = await runJob(job, { hardware: HARDWARE.arm64, image, root });
   const said = report.notes?.some((note) => note.endsWith(`, aarch64, pages of ${pagesKib} KiB`));
   return said ? report : { ...report, failed: [...report.failed, `no kernel of ${pagesKib} KiB pages has run`] };

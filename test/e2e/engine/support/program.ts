@@ -31,9 +31,9 @@ export async function program(source: string): Promise<string> {
     alias: { sys: SYS },
     logLevel: 'silent',
   });
-  const engine: string = await tools.ensureEngine('x64', () => {});
+  const engine: string = await tools.ensureEngine(process.arch, () => {});
   const path = join(scratchDirectory(), 'program');
-  writeFileSync(path, tools.makeExecutable('x64', engine, bundled.outputFiles[0]?.contents), { mode: 0o755 });
+  writeFileSync(path, tools.makeExecutable(process.arch, engine, bundled.outputFiles[0]?.contents), { mode: 0o755 });
   return path;
 }
 

@@ -4,6 +4,7 @@
 //   npm test                       everything
 //   npm test -- unit kernel        these steps only (build, typecheck, lint, unit, kernel, e2e, interop, reliability, kernel61)
 //   npm test -- kubelet            what everything does not include, for the time its build takes
+//   npm test -- arm64              the same, for the time it takes to emulate arm64
 //   npm test -- e2e add            of e2e, the files with "add" in their path
 //   npm test -- kernel61 vlan      the same of kernel and e2e on a second kernel, in an emulated machine
 

@@ -1,7 +1,7 @@
 /** The steps of a test run, in order, and the summary. Started by test/run.mjs. */
 
 import { ARM64 } from './arm64/name.ts';
-import { runArm64 } from './arm64/step.ts';
+import { type Selection as Arm64Selection, runArm64, select as selectArm64 } from './arm64/step.ts';
 import { withoutCovered } from './covered.ts';
 import { buildGoPrograms } from './go-programs.ts';
 import { KERNEL61 } from './kernel61/name.ts';
@@ -16,8 +16,7 @@ interface Plan {
   readonly checks: ReadonlySet<string>;
   readonly suites: readonly { suite: Suite; files: readonly string[] }[];
   readonly kernel61: Selection | undefined;
-  /** The words that choose its files. */
-  readonly arm64: readonly string[] | undefined;
+  readonly arm64: readonly Arm64Selection[];
 }
 
 const CHECKS = ['build', 'typecheck', 'lint'];
@@ -29,9 +28,9 @@ const obstacle = whyNoKernel();
 const reports: Report[] = [];
 
 endOnSignals();
-if (plan.checks.size + plan.suites.length === 0 && plan.kernel61 === undefined && plan.arm64 === undefined)
+if (plan.checks.size + plan.suites.length === 0 && plan.kernel61 === undefined && plan.arm64.length === 0)
   done(failure('files', 'no test file has these words in its path'));
-const emulated = [...(plan.kernel61 ? [KERNEL61] : []), ...(plan.arm64 ? [ARM64] : [])];
+const emulated = [...(plan.kernel61 ? [KERNEL61] : []), ...(plan.arm64.length > 0 ? [ARM64] : [])];
 if (obstacle === undefined && (emulated.length > 0 || plan.suites.some(({ suite }) => suite.needsKernel)))
   done(await installMissing(emulated));
 const peers = [...plan.suites.flatMap(({ suite }) => suite.goModules ?? []), ...(plan.kernel61 ? PEERS : [])];
@@ -47,7 +46,7 @@ const { kernel61 } = plan;
 if (kernel61 !== undefined) {
   done(await runOrSkip(KERNEL61, { needsKernel: true, needsBuild: true }, () => runKernel61(kernel61)));
 }
-if (plan.arm64 !== undefined) await arm64(plan.arm64);
+if (plan.arm64.length > 0) await arm64(plan.arm64);
 process.exit(printSummary(withoutCovered(reports), process.env.CI === 'true'));
 
 function done(report: Report | undefined): void {
@@ -65,12 +64,12 @@ async function runCheck(name: string, argv: string[], shown = name): Promise<boo
 }
 
 /** It has a build of its own, of the executable for that processor. */
-async function arm64(words: readonly string[]): Promise<void> {
+async function arm64(selections: readonly Arm64Selection[]): Promise<void> {
   if (obstacle !== undefined) return done(skip(ARM64, `all of it: ${obstacle}`));
   const report = check('build', await runTool(['node', 'build.mjs', '--arch=arm64']));
   done(report);
   if (report.failed.length > 0) return done(failure(ARM64, 'all of it: the build failed'));
-  for await (const each of runArm64(words, process.argv.includes(WHOLE))) done(each);
+  for (const selection of selections) done(await runArm64(selection));
 }
 
 async function runOrSkip(
@@ -94,8 +93,9 @@ function parseArguments(words: readonly string[]): Plan {
     .map((suite) => ({ suite, files: filesOf(suite, inPath) }))
     .filter(({ files }) => files.length > 0 || inPath.length === 0);
   const kernel61 = selectionOf(words, inPath);
+  const arm64 = words.includes(ARM64) ? selectArm64(inPath, words.includes(WHOLE)) : [];
   if (kernel61 !== undefined || suites.some(({ suite }) => suite.needsBuild)) checks.add('build');
-  return { checks, suites, kernel61, arm64: words.includes(ARM64) ? inPath : undefined };
+  return { checks, suites, kernel61, arm64 };
 }
 
 function selectionOf(words: readonly string[], inPath: readonly string[]): Selection | undefined {

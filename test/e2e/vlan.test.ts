@@ -219,7 +219,7 @@ e2eNeeding(NEEDED, 'traffic', (artifact) => {
     succeeded(pods.check(container));
     iptables(node.ns, 'nft', '-F', `TRESTLE-FWD-cni0${accepted}`);
     expect(outside()).toEqual([false, false]);
-    const message = `the policy of FORWARD in iptables (nf_tables) is DROP, and the accept for cni0${accepted} is not there`;
+    const message = `TRESTLE-FWD-cni0${accepted} in iptables (nf_tables) does not hold the rules for it`;
     expect(failed(pods.check(container))).toMatchObject({ code: 105, msg: expect.stringContaining(message) });
     attached(node, pods);
     expect(outside()).toEqual([true, true]);

@@ -58,6 +58,13 @@ async function withOutside(body: (node: ScratchNode) => void): Promise<void> {
 const OPEN = [OUTSIDE_ADDRESS[4], OUTSIDE_ADDRESS[6]].sort();
 const ALL = [...OPEN, ...TARGETS];
 
+/** The first firewall whose administrators put their rules into that chain. */
+function firewallOf(chain: string): Firewall {
+  const found = FIREWALLS.find((one) => one.chain === chain);
+  if (found === undefined) throw new Error(`there is no firewall with a chain ${chain}`);
+  return found;
+}
+
 /** Each check waits a second for answers that do not come, so all of them are tried on one artifact. */
 function firewallsFor(artifact: Artifact): readonly Firewall[] {
   return artifact === executable ? FIREWALLS : FIREWALLS.slice(0, 1);
@@ -100,8 +107,7 @@ e2e('what an administrator denies', (artifact) => {
 
       test('by a rule behind the accept: CHECK names it, and the next ADD moves the accept behind it', async () => {
         await withOutside((node) => {
-          const [firewall] = FIREWALLS;
-          if (firewall === undefined) throw new Error('there is no firewall');
+          const firewall = firewallOf('FORWARD');
           loadFirewall(node.ns, flavour, firewall);
           const pods = runtime(node, artifact, network(node));
           const [one, two] = [node.container(), node.container()];
@@ -121,8 +127,7 @@ e2e('what an administrator denies', (artifact) => {
 
       test('once the policy accepts again: the accept does not overrule it', async () => {
         await withOutside((node) => {
-          const [firewall] = FIREWALLS;
-          if (firewall === undefined) throw new Error('there is no firewall');
+          const firewall = firewallOf('FORWARD');
           loadFirewall(node.ns, flavour, firewall);
           const pods = runtime(node, artifact, network(node));
           const [one, two] = [node.container(), node.container()];
@@ -164,8 +169,7 @@ e2e('what an administrator denies', (artifact) => {
 
       test('two networks that are kept apart stay apart', () => {
         using node = createNode();
-        const isolation = FIREWALLS.find(({ chain }) => chain === 'CNI-ISOLATION-STAGE-1');
-        if (isolation === undefined) throw new Error('there is no such firewall');
+        const isolation = firewallOf('CNI-ISOLATION-STAGE-1');
         const both = isolation.rules.replaceAll(/-A .*br9.*\n/g, (rule) => `${rule.replaceAll('br9', 'cni0')}${rule}`);
         loadFirewall(node.ns, flavour, { ...isolation, rules: both });
         const first = runtime(node, artifact, network(node));

@@ -31,6 +31,7 @@ import {
   type ForwardPath,
   forwardPath,
   leadsTo,
+  type Place,
   type Standing,
   standingOf,
 } from './forward-path.ts';
@@ -144,11 +145,7 @@ function creations(table: Table, bridge: string, mode: ForwardMode): Request[] {
   return [createChain(table, chain), ...rules.map((expressions) => appendRule({ table, chain, expressions, comment }))];
 }
 
-function jump(
-  table: Table,
-  bridge: string,
-  { chain, before }: { chain: string; before: RuleHandle | undefined },
-): Request {
+function jump(table: Table, bridge: string, { chain, before }: Place<RuleHandle>): Request {
   const expressions = [expression.counter(), expression.jumpTo(acceptChain(bridge))];
   const rule = { table, chain, expressions, comment: commentFor(bridge) };
   return before === undefined ? appendRule(rule) : insertRule(rule, before);

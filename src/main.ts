@@ -5,19 +5,21 @@ import type { Variables } from './cni/environment.ts';
 import { outOfMemory } from './cni/error.ts';
 import { readInput } from './cni/input.ts';
 import { writeAll, writeIfPossible } from './cni/output.ts';
-import { type Role, runPlugin } from './cni/plugin.ts';
+import { type Plugin, runPlugin } from './cni/plugin.ts';
 import { LATEST_VERSION } from './cni/versions.ts';
 import { isOutOfMemory } from './fault.ts';
+import { runBridgeCommand } from './plugins/bridge/bridge-plugin.ts';
+import { runIpamCommand } from './plugins/ipam/ipam-plugin.ts';
 import { writeSome } from './sys/file.ts';
 import { commandLine, environment, startWith } from './sys/process.ts';
 import { encodeUtf8 } from './sys/text.ts';
 
 const IPAM_NAMES = ['trestle-ipam', 'host-local'];
 
-/** The name it was started under says what it is to be. */
-function roleOf(started: string): Role {
+/** The name it was started under says which plugin it is to be. */
+function pluginNamed(started: string): Plugin {
   const name = started.slice(started.lastIndexOf('/') + 1);
-  return IPAM_NAMES.includes(name.endsWith('.cjs') ? name.slice(0, -4) : name) ? 'ipam' : 'main';
+  return IPAM_NAMES.includes(name.endsWith('.cjs') ? name.slice(0, -4) : name) ? runIpamCommand : runBridgeCommand;
 }
 
 /** A runtime that forgot CNI_COMMAND set the other variables: it shall get an error object, not a help text. */
@@ -45,7 +47,7 @@ function run(variables: Variables): number {
   const writeError = (text: string) => writeIfPossible(2, text);
   const { name, args } = commandLine();
   if (!isCalledByRuntime(variables)) return runCommandLine(args, write, writeError);
-  return runPlugin({ role: roleOf(name), variables, readInput: () => readInput(0), write, writeError });
+  return runPlugin({ plugin: pluginNamed(name), variables, readInput: () => readInput(0), write, writeError });
 }
 
 startWith(main);

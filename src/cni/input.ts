@@ -8,6 +8,12 @@ import { readInto } from '../sys/file.ts';
 import { scratch } from '../sys/scratch.ts';
 import { decodePieces } from '../sys/text.ts';
 
+/** What stood on stdin: as text, and as the object it is. */
+export interface Input {
+  readonly text: string;
+  readonly json: Record<string, unknown>;
+}
+
 /** A GC for 20,000 attachments is about 3 MB; a configuration is about 1 kB. */
 const MOST_BYTES = 4 * 1024 * 1024;
 

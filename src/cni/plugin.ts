@@ -4,18 +4,16 @@ import { Fault, reasonOf } from '../fault.ts';
 import { createLog, type Journal, type Log } from '../log.ts';
 import { type Environment, readEnvironment, type Variables } from './environment.ts';
 import { type CniError, cniErrorOf } from './error.ts';
-import { parseInput } from './input.ts';
-import { runIpamCommand } from './ipam-plugin.ts';
+import { type Input, parseInput } from './input.ts';
 import { type CallJournal, closedJournal, openJournal } from './journal.ts';
-import { runMainCommand } from './main-plugin.ts';
-import type { Input } from './request.ts';
 import { LATEST_VERSION, VERSIONS } from './versions.ts';
 
-export type Role = 'main' | 'ipam';
+/** The commands of one role. @returns the JSON to print: the result of ADD, nothing for the others. @throws Fault and others */
+export type Plugin = (environment: Environment, input: Input, journal: Journal) => object | undefined;
 
 /** All that a call sees of the world and does to it, apart from kernel and data directory. */
 export interface Call {
-  readonly role: Role;
+  readonly plugin: Plugin;
   readonly variables: Variables;
   readInput(): string;
   write(text: string): void;
@@ -35,7 +33,7 @@ export function runPlugin(call: Call): number {
     cniVersion = versionOf(json).cniVersion;
     const opened = openJournal(environment, json, log);
     journal = opened;
-    const run = (asked: Environment) => dispatch(call.role, asked, { text, json }, opened);
+    const run = (asked: Environment) => call.plugin(asked, { text, json }, opened);
     const result = run(environment);
     if (result !== undefined) handOver(call, result, opened.log, () => run({ ...environment, command: 'DEL' }));
     opened.succeeded(result);
@@ -71,11 +69,6 @@ function refuse(call: Call, error: CniError): number {
     call.writeError(`trestle: error: ${error.msg}; cannot write that to standard output: ${reasonOf(failure)}\n`);
     return 1;
   }
-}
-
-function dispatch(role: Role, environment: Environment, input: Input, journal: Journal): object | undefined {
-  const run = role === 'main' ? runMainCommand : runIpamCommand;
-  return run(environment, input, journal);
 }
 
 /** VERSION answers whatever stands on stdin: it is how a runtime finds out what may stand there. */

@@ -6,12 +6,10 @@
 import { describe, expect, test } from 'bun:test';
 import { rmSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { planOf } from '../../src/cni/allocation.ts';
 import { readEnvironment } from '../../src/cni/environment.ts';
 import { type CniError, cniErrorOf } from '../../src/cni/error.ts';
 import { parseInput } from '../../src/cni/input.ts';
 import { runPlugin } from '../../src/cni/plugin.ts';
-import { readMainRequest } from '../../src/cni/request.ts';
 import { decodeResult } from '../../src/cni/result.ts';
 import * as ipam from '../../src/ipam/index.ts';
 import { decodeLease, encodeLease, holderText } from '../../src/ipam/lease.ts';
@@ -21,7 +19,10 @@ import { silentLog } from '../../src/log.ts';
 import { connect } from '../../src/netlink/connection.ts';
 import { decodeElements } from '../../src/netlink/nft/set.ts';
 import { decodeRoute } from '../../src/netlink/route/route.ts';
-import { findAddresses, findLink, findLinks } from '../../src/network/links.ts';
+import { planOf } from '../../src/plugins/bridge/allocation.ts';
+import { readMainRequest } from '../../src/plugins/bridge/request.ts';
+import { runIpamCommand } from '../../src/plugins/ipam/ipam-plugin.ts';
+import { findAddresses, findLink, findLinks } from '../../src/resources/links.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { host, owner, plan } from '../unit/ipam/fixtures.ts';
 import { fakeKernel } from '../unit/netlink/fake-kernel.ts';
@@ -115,7 +116,7 @@ describe('whole calls of the IPAM plugin', () => {
     const written: string[] = [];
     let said = '';
     const status = runPlugin({
-      role: 'ipam',
+      plugin: runIpamCommand,
       variables: given,
       readInput: () => JSON.stringify(confined(json, dataDir)) ?? '',
       write: (text) => void written.push(text),

@@ -8,11 +8,12 @@ export type SourceTree = Readonly<Record<string, string>>;
 
 /** Which rooms a room may use, besides its own files. Nothing points back. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  main: ['cni', 'cli', 'sys'],
-  cli: ['cni', 'network', 'ipam', 'netlink', 'sys'],
-  cni: ['network', 'ipam', 'netlink', 'sys'],
-  network: ['netlink', 'sys'],
-  ipam: ['netlink', 'sys'],
+  main: ['cli', 'plugins', 'cni', 'sys'],
+  cli: ['plugins', 'cni', 'resources', 'ipam', 'netlink', 'sys'],
+  plugins: ['cni', 'resources', 'ipam', 'netlink', 'sys'],
+  cni: ['ipam', 'netlink', 'sys'],
+  resources: ['netlink', 'ipam', 'sys'],
+  ipam: ['sys'],
   netlink: ['sys'],
   sys: [],
 };

@@ -15,10 +15,11 @@ test('the source keeps to its rooms', () => {
 
 describe('an arrow', () => {
   test.each([
-    ['main.ts', './cni/add.ts'],
-    ['cli/doctor.ts', '../cni/verbs.ts'],
-    ['cni/add.ts', '../network/veth.ts'],
-    ['network/veth.ts', '../netlink/route/link.ts'],
+    ['main.ts', './plugins/bridge/add.ts'],
+    ['cli/doctor.ts', '../plugins/bridge/add.ts'],
+    ['plugins/bridge/add.ts', '../../resources/port/veth.ts'],
+    ['resources/port/veth.ts', '../../netlink/route/link.ts'],
+    ['resources/port/veth.ts', '../../ipam/life.ts'],
     ['ipam/lock.ts', '../sys/flock.ts'],
     ['sys/libc.ts', '../fault.ts'],
     ['schema/net.ts', '../address/ip.ts'],
@@ -28,15 +29,16 @@ describe('an arrow', () => {
   });
 
   test.each([
-    ['cni/add.ts', '../cli/doctor.ts', 'cni must not use cli; it may use network, ipam, netlink, sys'],
-    ['network/veth.ts', '../ipam/pick.ts', 'network must not use ipam; it may use netlink, sys'],
-    ['ipam/pick.ts', '../network/veth.ts', 'ipam must not use network; it may use netlink, sys'],
-    ['netlink/route/link.ts', '../../network/veth.ts', 'netlink must not use network; it may use sys'],
+    ['cni/plugin.ts', '../cli/doctor.ts', 'cni must not use cli; it may use ipam, netlink, sys'],
+    ['cni/plugin.ts', '../plugins/bridge/add.ts', 'cni must not use plugins; it may use ipam, netlink, sys'],
+    ['resources/port/veth.ts', '../../cni/result.ts', 'resources must not use cni; it may use netlink, ipam, sys'],
+    ['ipam/pick.ts', '../resources/port/veth.ts', 'ipam must not use resources; it may use sys'],
+    ['netlink/route/link.ts', '../../resources/port/veth.ts', 'netlink must not use resources; it may use sys'],
     ['sys/libc.ts', '../netlink/socket.ts', 'sys must not use netlink; it may use fault'],
-    ['cli/x.ts', '../main.ts', 'cli must not use main; it may use cni'],
+    ['cli/x.ts', '../main.ts', 'cli must not use main; it may use plugins, cni'],
     ['address/ip.ts', '../schema/net.ts', 'address must not use schema; it may use fault'],
     ['fault.ts', './log.ts', 'fault must not use log; it may use nothing'],
-    ['main.ts', './ipam/plan.ts', 'main must not use ipam; it may use cni, cli, sys'],
+    ['main.ts', './ipam/plan.ts', 'main must not use ipam; it may use cli, plugins, cni, sys'],
   ])('from %s to %s is not', (from, to, rule) => {
     expect(violations({ [from]: importing(to) })).toEqual([expect.stringContaining(`src/${from}:2: ${rule}`)]);
   });

@@ -1,10 +1,10 @@
 /** An attachment made step by step, as ADD makes it: a bridge on the node, a veth pair into the container. */
 
 import type { Link } from '../../../src/netlink/route/link.ts';
-import { ensureBridge, findBridge } from '../../../src/network/bridge.ts';
-import { containerMac } from '../../../src/network/names.ts';
-import { createUndo, type Undo } from '../../../src/network/undo.ts';
-import { createVethPair, type VethPair, type VethSettings } from '../../../src/network/veth.ts';
+import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge.ts';
+import { containerMac } from '../../../src/resources/names.ts';
+import { createVethPair, type VethPair, type VethSettings } from '../../../src/resources/port/veth.ts';
+import { createUndo, type Undo } from '../../../src/resources/undo.ts';
 import type { Kernels } from './inside.ts';
 
 export const ATTACHMENT = { network: 'pods', containerId: 'abc', ifName: 'eth0' } as const;

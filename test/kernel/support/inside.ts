@@ -8,7 +8,7 @@ import {
   type NodeKernel,
   openContainerKernel,
   openNodeKernel,
-} from '../../../src/network/kernel.ts';
+} from '../../../src/resources/node.ts';
 import { closeNetns, openNetns, openOwnNetns, withNetns } from '../../../src/sys/netns.ts';
 import type { Netns } from '../../support/netns.ts';
 

@@ -3,10 +3,10 @@
  * masquerading of its own addresses. Says `ready`, waits for a line, does it and ends; what fails is on stderr.
  */
 
-import { ensureBridge, findBridge } from '../../../src/network/bridge.ts';
-import { ensureGateways } from '../../../src/network/gateway.ts';
-import { openNodeKernel } from '../../../src/network/kernel.ts';
-import { ensureMasquerade } from '../../../src/network/masquerade.ts';
+import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge.ts';
+import { ensureGateways } from '../../../src/resources/gateway/gateway.ts';
+import { ensureMasquerade } from '../../../src/resources/masquerade/masquerade.ts';
+import { openNodeKernel } from '../../../src/resources/node.ts';
 import { cidr } from './values.ts';
 
 const addresses = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
-import { setSysctl as assign, ensureSysctl, preferSysctl, readSysctl } from '../../../src/network/sysctl.ts';
+import { setSysctl as assign, ensureSysctl, preferSysctl, readSysctl } from '../../../src/resources/sysctl.ts';
 import { type Proc, SHARED_PROC, withPrivateProc } from '../../../src/sys/proc.ts';
 import { faultOf } from '../../support/fault.ts';
 import { setSysctl, sysctl } from '../../support/kernel.ts';

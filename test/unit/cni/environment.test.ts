@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { COMMANDS, readEnvironment, verifyIdentifier, verifyInterfaceName } from '../../../src/cni/environment.ts';
 import { faultOf } from '../../support/fault.ts';
-import { ADD } from './requests.ts';
+import { ADD } from '../plugins/bridge/requests.ts';
 
 const read = (changes: Record<string, string | undefined>) => readEnvironment({ ...ADD, ...changes });
 

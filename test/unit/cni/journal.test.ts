@@ -8,7 +8,7 @@ import { openJournal } from '../../../src/cni/journal.ts';
 import { Fault } from '../../../src/fault.ts';
 import { faultOf } from '../../support/fault.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
-import { ADD, requestOf, testLog } from './requests.ts';
+import { ADD, requestOf, testLog } from '../plugins/bridge/requests.ts';
 
 const POD = 'IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-0';
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';

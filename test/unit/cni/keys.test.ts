@@ -1,9 +1,9 @@
 /** Keys that are nearly right. */
 
 import { describe, expect, test } from 'bun:test';
-import { mainPluginSchema } from '../../../src/cni/config.ts';
 import { tidyKeys } from '../../../src/cni/keys.ts';
-import { requestOf, testLog } from './requests.ts';
+import { mainPluginSchema } from '../../../src/plugins/bridge/config.ts';
+import { requestOf, testLog } from '../plugins/bridge/requests.ts';
 
 /** The configuration as it is understood, and what was said about it. */
 function tidy(json: string): { value: unknown; lines: string[] } {

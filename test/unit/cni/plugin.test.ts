@@ -3,10 +3,12 @@
 import { describe, expect, test } from 'bun:test';
 import { readdirSync } from 'node:fs';
 import type { Variables } from '../../../src/cni/environment.ts';
-import { type Role, runPlugin } from '../../../src/cni/plugin.ts';
+import { type Plugin, runPlugin } from '../../../src/cni/plugin.ts';
 import { VERSIONS } from '../../../src/cni/versions.ts';
+import { runBridgeCommand } from '../../../src/plugins/bridge/bridge-plugin.ts';
+import { runIpamCommand } from '../../../src/plugins/ipam/ipam-plugin.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
-import { ADD } from './requests.ts';
+import { ADD } from '../plugins/bridge/requests.ts';
 
 interface Outcome {
   readonly status: number;
@@ -20,11 +22,11 @@ interface Outcome {
  * One call. `input` is text, an object to be sent as JSON, or what reading fails with. The first `lost` pieces that it writes
  * cannot be written.
  */
-function call(variables: Variables, input: string | object, role: Role = 'main', lost = 0): Outcome {
+function call(variables: Variables, input: string | object, plugin: Plugin = runBridgeCommand, lost = 0): Outcome {
   const written: string[] = [];
   let said = '';
   const status = runPlugin({
-    role,
+    plugin,
     variables,
     readInput() {
       if (input instanceof Error) throw input;
@@ -68,7 +70,7 @@ describe('VERSION', () => {
   });
 
   test('is the same for the IPAM plugin', () => {
-    expect(call(version, {}, 'ipam').object).toEqual(call(version, {}).object ?? {});
+    expect(call(version, {}, runIpamCommand).object).toEqual(call(version, {}).object ?? {});
   });
 });
 
@@ -108,7 +110,7 @@ describe('the IPAM plugin', () => {
     const ipam = { type: 'trestle-ipam', dataDir: scratchDirectory(), ranges: [[{ subnet: '10.1.0.0/24' }]] };
     const config = { cniVersion: '1.1.0', name: 'x', ipam };
     const run = (command: string, more: object = {}) =>
-      call({ ...ADD, CNI_COMMAND: command }, { ...config, ...more }, 'ipam');
+      call({ ...ADD, CNI_COMMAND: command }, { ...config, ...more }, runIpamCommand);
     const added = run('ADD');
     const result = { cniVersion: '1.1.0', ips: [{ address: '10.1.0.2/24', gateway: '10.1.0.1' }] };
     expect([added.status, added.object]).toEqual([0, result]);
@@ -121,7 +123,7 @@ describe('the IPAM plugin', () => {
   test('takes an address back whose result cannot be written', () => {
     const dataDir = scratchDirectory();
     const ipam = { type: 'trestle-ipam', dataDir, ranges: [[{ subnet: '10.1.0.0/24' }]] };
-    const add = (lost: number) => call(ADD, { cniVersion: '1.1.0', name: 'x', ipam }, 'ipam', lost);
+    const add = (lost: number) => call(ADD, { cniVersion: '1.1.0', name: 'x', ipam }, runIpamCommand, lost);
     expectError(add(1), { code: 5, msg: 'cannot write the result: the disk is full' });
     expect(readdirSync(`${dataDir}/x`).sort()).toEqual(['last_reserved_ip.0', 'lock']);
     const silent = add(2);

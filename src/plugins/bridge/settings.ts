@@ -1,0 +1,88 @@
+/** What the main plugin's keys mean, with defaults filled in and contradictions refused. */
+
+import { verifyInterfaceName } from '../../cni/environment.ts';
+import { Fault } from '../../fault.ts';
+import type { ForwardMode } from '../../resources/forward-accept/chain.ts';
+import type { Backend } from '../../resources/masquerade/backend.ts';
+import type { MainConfig } from './config.ts';
+import { forwardMode, masqueradeBackend, verifyForward } from './packet-filter.ts';
+import { type Strictness, strictnessOf } from './strictness.ts';
+import { readVlans, type VlanSettings, verifyVlanGatewayName } from './vlan-settings.ts';
+
+export interface Settings {
+  readonly bridge: string;
+  readonly isGateway: boolean;
+  readonly isDefaultGateway: boolean;
+  readonly ipMasq: boolean;
+  readonly backend: Backend;
+  /** What of that which the bridge forwards is accepted where something drops it; undefined for nothing. */
+  readonly forward: ForwardMode | undefined;
+  /** Undefined: as the interface of the node's default route. */
+  readonly mtu: number | undefined;
+  readonly hairpin: boolean;
+  /** The bridge takes every frame. */
+  readonly promiscuous: boolean;
+  /** The port talks to ports that are not isolated, and to the bridge, alone. */
+  readonly isolated: boolean;
+  /** Another address of the bridge gives way to the gateway's. */
+  readonly forceAddress: boolean;
+  /** The container's interface stays down. */
+  readonly keepDown: boolean;
+  readonly detectDuplicates: boolean;
+  /** Frames come from the container with its own MAC only. */
+  readonly guarded: boolean;
+  /** What STATUS makes of what only limits. */
+  readonly strictness: Strictness;
+  /** Undefined: the bridge knows no VLANs, or need not. */
+  readonly vlans: VlanSettings | undefined;
+}
+
+const DEFAULT_BRIDGE = 'cni0';
+
+/** @throws Fault `config` for a value that cannot be, `unsupported` for one that is not built */
+export function readSettings(config: MainConfig): Settings {
+  const bridge = bridgeName(config);
+  verifyCombinations(config);
+  verifyForward(config);
+  const isGateway = config.isGateway === true || config.isDefaultGateway === true;
+  const vlans = readVlans(config);
+  if (isGateway && vlans?.access !== undefined) verifyVlanGatewayName(bridge, vlans.access);
+  return {
+    bridge,
+    isGateway,
+    isDefaultGateway: config.isDefaultGateway === true,
+    ipMasq: config.ipMasq === true,
+    backend: masqueradeBackend(config),
+    forward: forwardMode(config),
+    mtu: config.mtu || undefined,
+    hairpin: config.hairpinMode === true,
+    promiscuous: config.promiscMode === true,
+    isolated: config.portIsolation === true,
+    forceAddress: config.forceAddress === true,
+    keepDown: config.disableContainerInterface === true,
+    detectDuplicates: config.enabledad === true,
+    guarded: config.macspoofchk === true,
+    strictness: strictnessOf(config),
+    vlans,
+  };
+}
+
+/** The bridge alone, for the commands that must not trip over the rest. @throws Fault `config` */
+export function bridgeName(config: MainConfig): string {
+  const name = config.bridge || DEFAULT_BRIDGE;
+  verifyInterfaceName('the configuration\'s "bridge"', name, 'config');
+  return name;
+}
+
+function verifyCombinations(config: MainConfig): void {
+  if (config.hairpinMode && config.promiscMode) {
+    throw new Fault('config', 'cannot use the configuration: hairpinMode and promiscMode exclude each other', {
+      details: 'Set one of them to false.',
+    });
+  }
+  if (config.disableContainerInterface && config.ipam?.type) {
+    throw new Fault('config', 'cannot use the configuration: disableContainerInterface and ipam exclude each other', {
+      details: 'An interface that stays down can have no address: leave "ipam" out, or the other.',
+    });
+  }
+}

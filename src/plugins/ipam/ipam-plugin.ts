@@ -1,0 +1,88 @@
+/** The commands of the IPAM plugin, which any main plugin may run: the same store, and nothing of the kernel's links. */
+
+import type { Environment } from '../../cni/environment.ts';
+import type { Input } from '../../cni/input.ts';
+import { decodeResult, encodeResult, type Result } from '../../cni/result.ts';
+import { Fault, reasonOf } from '../../fault.ts';
+import * as ipam from '../../ipam/index.ts';
+import type { Journal, Log } from '../../log.ts';
+import { statPath } from '../../sys/stat.ts';
+import { allocate, planFor } from '../bridge/allocation.ts';
+import { withIpamHost } from '../bridge/host.ts';
+import { type IpamRequest, readIpamRequest } from '../bridge/request.ts';
+import { limited, strictnessOf } from '../bridge/strictness.ts';
+
+/** @returns the JSON to print: the result of ADD, nothing for the others */
+export function runIpamCommand(environment: Environment, input: Input, { log, step }: Journal): object | undefined {
+  const request = readIpamRequest(environment, input, log);
+  const searchPath = environment.variables.PATH ?? '';
+  return step(STEPS[request.command], () => withIpamHost(searchPath, log, (host) => carryOut(request, host, log)));
+}
+
+const STEPS: Readonly<Record<IpamRequest['command'], string>> = {
+  ADD: 'take addresses',
+  DEL: 'release the addresses',
+  CHECK: 'verify the leases',
+  GC: 'release the garbage',
+  STATUS: 'look at the leases',
+  VERSION: 'nothing',
+};
+
+function carryOut(request: IpamRequest, host: ipam.Host, log: Log): object | undefined {
+  switch (request.command) {
+    case 'ADD':
+      return encodeResult(add(request, host), request.cniVersion);
+    case 'DEL':
+      return void ipam.releaseAddresses(request.dataDir, request, host);
+    case 'CHECK':
+      return void ipam.verifyLeases(request.dataDir, request, previousIps(request), host);
+    case 'GC':
+      return void gc(request, host);
+    case 'STATUS':
+      return void status(request, host, log);
+    case 'VERSION':
+      return undefined;
+  }
+}
+
+function status(request: IpamRequest, host: ipam.Host, log: Log): void {
+  const leases = () => ipam.statusOf(planFor(request), host);
+  limited(leases, 'exhausted', 'unavailable', strictnessOf(request), log);
+}
+
+/** The result has no interfaces: those are the main plugin's to name. */
+function add(request: IpamRequest, host: ipam.Host): Result {
+  strictnessOf(request);
+  const { network, containerId, ifName, pod } = request;
+  const owner = { network, containerId, ifName, pod, netns: netnsOf(request) };
+  const { addresses, routes, dns } = allocate(request, planFor(request), owner, host);
+  return { interfaces: [], ips: addresses, routes, dns };
+}
+
+/** IPAM plugins get no look into the netns, but which one it is tells later whether the lease is dead. */
+function netnsOf({ netns: path }: IpamRequest): ipam.Netns | undefined {
+  try {
+    const found = statPath(path);
+    return found && { path, device: found.device, inode: found.inode };
+  } catch {
+    return undefined;
+  }
+}
+
+function previousIps({ prevResult }: IpamRequest) {
+  if (prevResult === undefined) {
+    throw new Fault('config', 'cannot do CHECK: prevResult is missing from the configuration', {
+      details: 'The runtime must hand in the result of ADD (CNI specification, CHECK).',
+    });
+  }
+  return decodeResult(prevResult, 'prevResult').ips.map(({ address }) => address.ip);
+}
+
+function gc({ dataDir, network, validAttachments }: IpamRequest, host: ipam.Host): void {
+  const doomed = ipam.planGarbage(dataDir, network, validAttachments, host);
+  const { failures } = ipam.releaseGarbage(dataDir, network, doomed, host);
+  const [first] = failures;
+  if (first === undefined) return;
+  const reasons = failures.slice(0, 5).map(reasonOf).join('; ');
+  throw new Fault(first.kind, `cannot release all dead leases of ${network}: ${reasons}`, { cause: first });
+}

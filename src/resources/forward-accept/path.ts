@@ -1,0 +1,114 @@
+/**
+ * The path through FORWARD of iptables, of either flavour, of a packet that no rule with a condition decides about: what it
+ * meets, and where it is dropped.
+ */
+
+import { acceptChain, FORWARD, isAcceptChain } from './chain.ts';
+
+/** What a rule does with the packets that meet its conditions. `continue`: nothing that decides. `queue`: a program decides. */
+export type Action = 'accept' | 'drop' | 'return' | 'continue' | 'queue' | 'unknown' | Branch;
+
+/** To another chain; `goto` where the packet does not come back to the rule behind. */
+export interface Branch {
+  readonly chain: string;
+  readonly goto: boolean;
+}
+
+/** A rule of a chain. `handle` is what the flavour knows it by. */
+export interface ChainRule<Handle> {
+  readonly handle: Handle;
+  readonly isConditional: boolean;
+  readonly action: Action;
+}
+
+/** A table `filter`. */
+export interface FilterTable<Handle> {
+  rulesOf(chain: string): readonly ChainRule<Handle>[];
+  /** The policy of FORWARD is DROP. */
+  readonly policyDrops: boolean;
+}
+
+/** A place for a rule: in front of that one, or at the chain's end. */
+export interface Place<Handle> {
+  readonly chain: string;
+  readonly before: Handle | undefined;
+}
+
+export interface Drop<Handle> {
+  readonly by: 'policy' | 'rule';
+  /** The last place where the packet can still be accepted. */
+  readonly place: Place<Handle>;
+}
+
+export interface ForwardPath<Handle> {
+  /** The rules on the way, in the order in which the packet comes by them. */
+  readonly met: readonly ChainRule<Handle>[];
+  /** Undefined where it is accepted at the end, by a rule or by the policy. */
+  readonly drop: Drop<Handle> | undefined;
+}
+
+/** How the accept of a bridge stands on that path. */
+export type Standing = 'in place' | 'too early' | 'missing' | 'not needed';
+
+/** Targets of iptables behind which the packet goes on (iptables-extensions(8)). */
+const CONTINUING = new Set(
+  'AUDIT CHECKSUM CLASSIFY CONNMARK CONNSECMARK CT DSCP ECN HL IDLETIMER LED LOG MARK NFLOG NOTRACK RATEEST SECMARK SET TCPMSS TCPOPTSTRIP TEE TOS TRACE TTL ULOG'.split(
+    ' ',
+  ),
+);
+
+/** What a target of iptables does that is more than a verdict. */
+export function actionOfTarget(name: string): Action {
+  if (name === 'REJECT') return 'drop';
+  if (name === 'NFQUEUE') return 'queue';
+  return CONTINUING.has(name) ? 'continue' : 'unknown';
+}
+
+/** How a packet leaves a chain. */
+type End<Handle> = { readonly how: 'accepted' | 'dropped' | 'returned'; readonly place: Place<Handle> };
+
+/** Follows the packet. Chains that it does not come to are not asked for. */
+export function forwardPath<Handle>(table: FilterTable<Handle>): ForwardPath<Handle> {
+  const met: ChainRule<Handle>[] = [];
+  const { how, place } = follow(table, FORWARD, met);
+  if (how === 'dropped') return { met, drop: { by: 'rule', place } };
+  return { met, drop: how === 'returned' && table.policyDrops ? { by: 'policy', place } : undefined };
+}
+
+/**
+ * `in place`: nothing but accepts stands between it and the drop. `too early`: a rule behind it may deny what it lets pass, so
+ * that rule is overruled. `not needed`: nothing drops, and it overrules nothing.
+ */
+export function standingOf<Handle>({ met, drop }: ForwardPath<Handle>, bridge: string): Standing {
+  const at = met.findIndex((rule) => leadsTo(rule, acceptChain(bridge)));
+  if (at >= 0 && met.slice(at + 1).some(mayDeny)) return 'too early';
+  if (drop === undefined) return 'not needed';
+  return at >= 0 ? 'in place' : 'missing';
+}
+
+/** Whether the rule sends every packet to that chain. */
+export function leadsTo<Handle>({ isConditional, action }: ChainRule<Handle>, chain: string): boolean {
+  return !isConditional && typeof action === 'object' && action.chain === chain;
+}
+
+function follow<Handle>(table: FilterTable<Handle>, chain: string, met: ChainRule<Handle>[]): End<Handle> {
+  for (const rule of table.rulesOf(chain)) {
+    const { handle, isConditional, action } = rule;
+    const place = { chain, before: handle };
+    if (!isConditional && action === 'drop') return { how: 'dropped', place };
+    if (!isConditional && action === 'return') return { how: 'returned', place };
+    met.push(rule);
+    if (isConditional) continue;
+    if (action === 'accept' || action === 'queue') return { how: 'accepted', place };
+    if (typeof action !== 'object' || isAcceptChain(action.chain)) continue;
+    const end = follow(table, action.chain, met);
+    if (end.how !== 'returned' || action.goto) return end;
+  }
+  return { how: 'returned', place: { chain, before: undefined } };
+}
+
+/** An unconditional branch denies nothing by itself: the rules of its chain are met as well. */
+function mayDeny<Handle>({ isConditional, action }: ChainRule<Handle>): boolean {
+  if (typeof action === 'object') return isConditional && !isAcceptChain(action.chain);
+  return action !== 'accept' && action !== 'continue';
+}

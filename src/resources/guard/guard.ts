@@ -1,0 +1,102 @@
+/** The MAC guard (macspoofchk): frames come from a container with its own MAC, or they are dropped at its port. */
+
+import { formatMac } from '../../address/mac.ts';
+import { Fault } from '../../fault.ts';
+import type { Connection } from '../../netlink/connection.ts';
+import { isKernelError } from '../../netlink/error.ts';
+import { commit } from '../../netlink/nft/batch.ts';
+import * as sets from '../../netlink/nft/set.ts';
+import { EEXIST, ENOENT } from '../../sys/errno.ts';
+import { createBranch, isWhole, missingRule, placeElements, restoreBranch } from '../nftables/branch.ts';
+import {
+  collectElements,
+  elementsOf,
+  missingElement,
+  type OwnedElement,
+  removeElement,
+  removeOwned,
+} from '../nftables/elements.ts';
+import { guardBranch, isOfPort, MACS, PORTS, pairKey, portKey } from './rule.ts';
+
+/** A host veth, and the only source MAC that its container may use. */
+export interface Guarded {
+  readonly network: string;
+  readonly port: string;
+  readonly mac: Uint8Array;
+  /** Whose it is, see `ownerText`. */
+  readonly owner: string;
+}
+
+const RESTORE =
+  'The nftables ruleset was changed or flushed. The next ADD on this network restores what all its containers need; ' +
+  'deleting and adding this one does, too.';
+
+/**
+ * Guards the port from now on, whether or not the interface is there yet. Nothing is changed on failure. Where somebody
+ * flushed it before (see `isGuardWhole`), others are not guarded still. @throws KernelError
+ */
+export function ensureGuard(connection: Connection, guarded: Guarded): void {
+  // The port's name is this attachment's alone: what is left of it is of an earlier life.
+  const makeWay = () => forgetPort(connection, guarded.port);
+  placeElements(connection, guardBranch(guarded.network), elementsFor(guarded), makeWay);
+}
+
+/** Whether nothing of the sets and rules, as the network knows them, was flushed. @throws KernelError */
+export function isGuardWhole(connection: Connection, network: string): boolean {
+  return isWhole(connection, guardBranch(network));
+}
+
+/** Makes what is missing of sets, rules and elements. @throws KernelError */
+export function restoreGuard(connection: Connection, network: string, guarded: readonly Guarded[]): void {
+  restoreBranch(connection, guardBranch(network), guarded.flatMap(elementsFor));
+}
+
+/** Guards the port no more, if it is still this owner's. @returns whether it was. @throws KernelError */
+export function removeGuard(connection: Connection, guarded: Guarded): boolean {
+  const removed = elementsFor(guarded).map((element) => removeOwned(connection, element));
+  return removed.includes(true);
+}
+
+/** @throws Fault `check` when the port is not guarded, or as someone else's, or a rule is gone */
+export function verifyGuard(connection: Connection, guarded: Guarded): void {
+  const [port, pair] = elementsFor(guarded);
+  const finding =
+    missingElement(connection, port) ??
+    missingElement(connection, pair) ??
+    missingRule(connection, guardBranch(guarded.network));
+  if (finding === undefined) return;
+  const message = `frames from ${guarded.port} are not held to the MAC ${formatMac(guarded.mac)}: ${finding}`;
+  throw new Fault('check', message, { details: RESTORE });
+}
+
+/** Removes a network's guards whose owners do not satisfy `isValid`. @returns how many elements. @throws KernelError */
+export function collectGuards(connection: Connection, network: string, isValid: (owner: string) => boolean): number {
+  return collectElements(connection, PORTS, network, isValid) + collectElements(connection, MACS, network, isValid);
+}
+
+/**
+ * Whether the kernel can filter on bridges: it is asked for all that is needed, together with something that it must
+ * refuse, so that nothing is made. @throws KernelError where it refuses anything else
+ */
+export function verifyGuardable(connection: Connection): void {
+  const refused = sets.deleteElement({ ...PORTS, name: 'never' }, portKey('never'));
+  try {
+    commit(connection, [...createBranch(guardBranch('')), refused]);
+  } catch (error) {
+    if (isKernelError(error, EEXIST)) return;
+    if (!isKernelError(error, ENOENT) || error.operation !== refused.operation) throw error;
+  }
+}
+
+function elementsFor({ port, mac, owner }: Guarded): readonly [OwnedElement, OwnedElement] {
+  return [
+    { set: PORTS, key: portKey(port), owner },
+    { set: MACS, key: pairKey(port, mac), owner },
+  ];
+}
+
+function forgetPort(connection: Connection, port: string): void {
+  const pairs = elementsOf(connection, MACS).filter(({ key }) => isOfPort(port, key));
+  for (const { key } of pairs) removeElement(connection, MACS, { bytes: key, text: port });
+  removeElement(connection, PORTS, portKey(port));
+}

@@ -1,0 +1,34 @@
+/** What the reference plugin makes for macspoofchk: three rules and two chains a container, known by the comment. */
+
+import type { Connection } from '../../netlink/connection.ts';
+import { commit } from '../../netlink/nft/batch.ts';
+import { deleteChain } from '../../netlink/nft/chain.ts';
+import * as nft from '../../netlink/nft/constants.ts';
+import { deleteRule } from '../../netlink/nft/rule-removal.ts';
+import { ENOENT } from '../../sys/errno.ts';
+import { passing } from '../nftables/elements.ts';
+import { labelledRules } from '../nftables/labelled-rules.ts';
+
+/** Up to 1.5 `nat`, from 1.6 on a table of its own (pkg/link/spoofcheck.go). */
+const PLACES = [
+  { table: { family: nft.NFPROTO_BRIDGE, name: 'nat' }, chain: 'PREROUTING' },
+  { table: { family: nft.NFPROTO_BRIDGE, name: 'cni_spoofcheck' }, chain: 'prerouting' },
+] as const;
+
+/** Removes it for one container; its table and base chain stay, as they do with the reference. @throws KernelError */
+export function removeForeignGuard(
+  connection: Connection,
+  { containerId, ifName }: { readonly containerId: string; readonly ifName: string },
+): void {
+  const id = `${containerId}-${ifName}`;
+  for (const { table, chain } of PLACES) {
+    const entrances = labelledRules(connection, table, chain, `macspoofchk-${id}`);
+    // In this order, since no chain may go that another leads to.
+    const removal = [
+      ...entrances.map((handle) => deleteRule(table, chain, handle)),
+      deleteChain(table, `cni-br-iface-${id}`),
+      deleteChain(table, `cni-br-iface-${id}-mac`),
+    ];
+    passing(ENOENT, () => commit(connection, removal));
+  }
+}

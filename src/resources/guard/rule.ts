@@ -1,0 +1,83 @@
+/**
+ * How the MAC guard lies in nftables, once for all networks. The set `ports` holds the host veths whose frames are looked
+ * at, `macs` each with the MAC that it may send from; so a frame costs two look-ups, however many containers there are.
+ * A bridge learns who is where from frames to the link-local group addresses, too.
+ */
+
+import { hashHex } from '../../address/hash.ts';
+import { formatMac } from '../../address/mac.ts';
+import { concat, cString } from '../../netlink/bytes.ts';
+import * as nft from '../../netlink/nft/constants.ts';
+import * as expression from '../../netlink/nft/expression.ts';
+import type { Key, NftSet } from '../../netlink/nft/set.ts';
+import { ANCHOR } from '../names.ts';
+import type { Branch } from '../nftables/branch.ts';
+import { BRIDGE_TABLE, INPUT, PREROUTING } from '../nftables/bridge-table.ts';
+
+const CHAIN = 'guard';
+/** IFNAMSIZ: a key of the type ifname, filled up with NULs. */
+const NAME_LENGTH = 16;
+/** A MAC, filled up to whole registers of four bytes. */
+const MAC_LENGTH = 8;
+const PAIR_TYPE = (nft.TYPE_IFNAME << nft.TYPE_BITS) | nft.TYPE_ETHERADDR;
+
+export const PORTS: NftSet = {
+  table: BRIDGE_TABLE,
+  name: 'ports',
+  keyType: nft.TYPE_IFNAME,
+  keyLength: NAME_LENGTH,
+  isHostOrder: true,
+};
+export const MACS: NftSet = {
+  table: BRIDGE_TABLE,
+  name: 'macs',
+  keyType: PAIR_TYPE,
+  keyLength: NAME_LENGTH + MAC_LENGTH,
+};
+
+const HOOKS = [PREROUTING, INPUT];
+
+export function portKey(port: string): Key {
+  return { bytes: filled(cString(port), NAME_LENGTH), text: port };
+}
+
+export function pairKey(port: string, mac: Uint8Array): Key {
+  const bytes = concat([portKey(port).bytes, filled(mac, MAC_LENGTH)]);
+  return { bytes, text: `${port} with ${formatMac(mac)}` };
+}
+
+/** Whether an element of `macs` is this port's. */
+export function isOfPort(port: string, key: Uint8Array): boolean {
+  return portKey(port).bytes.every((byte, at) => key[at] === byte);
+}
+
+/** The sets are everybody's, so each network has anchors of its own, under a name that no interface can have. */
+export function guardBranch(network: string): Branch {
+  const anchor = `/${hashHex('guard anchor', network).slice(0, 14)}`;
+  return {
+    chain: CHAIN,
+    sets: [PORTS, MACS],
+    anchors: [
+      { set: PORTS, key: portKey(anchor), owner: ANCHOR },
+      { set: MACS, key: pairKey(anchor, new Uint8Array(6)), owner: ANCHOR },
+    ],
+    // iifname @ports jump guard
+    entrances: HOOKS.map((base) => ({
+      base,
+      expressions: () => [expression.loadInputName(), expression.lookupIn(PORTS.name), expression.jumpTo(CHAIN)],
+    })),
+    // iifname . ether saddr != @macs drop
+    rule: () => [
+      expression.loadInputName(),
+      expression.loadSourceMac(),
+      expression.lookupNotIn(MACS.name),
+      expression.drop(),
+    ],
+  };
+}
+
+function filled(bytes: Uint8Array, length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  whole.set(bytes);
+  return whole;
+}

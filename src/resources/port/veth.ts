@@ -1,0 +1,135 @@
+/** The veth pair of an attachment: one end on the bridge, the other in the container. */
+
+import { Fault } from '../../fault.ts';
+import { type Connection, execute } from '../../netlink/connection.ts';
+import { isKernelError, type KernelError } from '../../netlink/error.ts';
+import type { Message } from '../../netlink/message.ts';
+import { type BridgePort, decodeLink, getLink, type Link } from '../../netlink/route/link.ts';
+import {
+  createVeth,
+  deleteLink,
+  setBridgePort,
+  setLinkAlias,
+  type VethEnd,
+  withoutLinkLocal,
+} from '../../netlink/route/link-change.ts';
+import { EAFNOSUPPORT, EEXIST, ENODEV } from '../../sys/errno.ts';
+import { findLink } from '../links.ts';
+import { type AttachmentKey, hostVethAlias, hostVethMac, hostVethName } from '../names.ts';
+import type { ContainerKernel, NodeKernel } from '../node.ts';
+import type { Undo } from '../undo.ts';
+
+export interface VethSettings {
+  readonly attachment: AttachmentKey;
+  readonly containerMac: Uint8Array;
+  readonly mtu: number | undefined;
+  readonly port: BridgePort;
+}
+
+export interface VethPair {
+  readonly host: Link;
+  readonly container: Pick<Link, 'index' | 'name' | 'mac' | 'mtu'>;
+}
+
+/**
+ * Creates the pair, the host's end up and on the bridge, the container's still down.
+ * @throws Fault `conflict` when either name is taken, KernelError
+ */
+export function createVethPair(
+  node: NodeKernel,
+  container: ContainerKernel,
+  bridge: Link,
+  settings: VethSettings,
+  undo: Undo,
+): VethPair {
+  const { attachment, mtu } = settings;
+  const name = hostVethName(attachment);
+  const host = { name, mac: hostVethMac(attachment), mtu, bridge: bridge.index };
+  const inside = { name: attachment.ifName, mac: settings.containerMac, mtu, netnsFd: container.netns.fd };
+  const { lost } = node.route;
+  try {
+    execute(node.route, createVeth({ host, container: inside }));
+  } catch (error) {
+    if (isKernelError(error, EEXIST)) throw nameTaken(container, attachment);
+    if (node.route.lost > lost) undo.push(`remove ${name}`, () => removeIfNew(node, container, attachment));
+    throw error;
+  }
+  if (node.route.lost > lost && !isNew(node, container, attachment)) throw nameTaken(container, attachment);
+  undo.push(`remove ${name}`, () => removeHostVeth(node.route, name));
+  const link = label(node.route, name, hostVethAlias(attachment));
+  const { port } = settings;
+  if (port.hairpin || port.isolated) execute(node.route, setBridgePort(link.index, port));
+  return { host: link, container: otherEnd(link, inside) };
+}
+
+/** Whether what has the name was just made by us, where the answer to that was lost: anybody else's has its label. */
+function isNew(node: NodeKernel, container: ContainerKernel, attachment: AttachmentKey): boolean {
+  const host = findLink(node.route, hostVethName(attachment));
+  const inside = findLink(container.route, attachment.ifName);
+  return host !== undefined && host.alias === undefined && inside?.peer === host.index;
+}
+
+function removeIfNew(node: NodeKernel, container: ContainerKernel, attachment: AttachmentKey): void {
+  if (isNew(node, container, attachment)) removeHostVeth(node.route, hostVethName(attachment));
+}
+
+/**
+ * The alias names the owner, for people and for finding it without our files; a bridge port needs no IPv6 address.
+ * @returns the link as it is then
+ */
+function label(connection: Connection, name: string, alias: string): Link {
+  const named = setLinkAlias(name, alias);
+  try {
+    return linkIn(execute(connection, named, withoutLinkLocal(name), getLink(name)).at(-1), name);
+  } catch (error) {
+    if (isKernelError(error, ENODEV)) throw removedMeanwhile(error);
+    if (!isKernelError(error, EAFNOSUPPORT)) throw error; // a kernel without IPv6
+    return linkIn(execute(connection, named, getLink(name)).at(-1), name);
+  }
+}
+
+function linkIn(replies: readonly Message[] | undefined, name: string): Link {
+  const [reply] = replies ?? [];
+  if (reply === undefined) throw new Fault('internal', `cannot look at ${name}: the kernel answered nothing`);
+  return decodeLink(reply.payload);
+}
+
+/** The container's end, which nobody need ask for: the host's end knows its index, and the rest is as it was asked for. */
+function otherEnd(host: Link, { name, mac }: VethEnd): VethPair['container'] {
+  if (host.peer === undefined) throw new Fault('internal', `cannot find ${name}: ${host.name} names no other end`);
+  return { index: host.peer, name, mac, mtu: host.mtu };
+}
+
+/** Removes the host's end, and the container's with it. @returns whether there was one. @throws KernelError */
+export function removeHostVeth(connection: Connection, name: string): boolean {
+  try {
+    execute(connection, deleteLink(name));
+    return true;
+  } catch (error) {
+    if (isKernelError(error, ENODEV)) return false;
+    throw error;
+  }
+}
+
+function removedMeanwhile(cause: KernelError): Fault {
+  return new Fault('busy', cause.message, {
+    cause,
+    details: 'Something removed it as soon as it was made. Try again.',
+  });
+}
+
+function nameTaken(container: ContainerKernel, attachment: AttachmentKey): Fault {
+  if (findLink(container.route, attachment.ifName) !== undefined) return interfaceExists(container, attachment.ifName);
+  const name = hostVethName(attachment);
+  const message = `cannot create ${name} for ${attachment.ifName} of ${attachment.containerId}: ${name} exists already`;
+  return new Fault('conflict', message, {
+    details: 'This container is attached to this network already; run DEL for it first.',
+  });
+}
+
+function interfaceExists(container: ContainerKernel, ifName: string): Fault {
+  const message = `cannot create ${ifName} in ${container.netns.path}: the container has an interface of that name`;
+  return new Fault('conflict', message, {
+    details: 'Use another CNI_IFNAME, or run DEL for the attachment that made it.',
+  });
+}

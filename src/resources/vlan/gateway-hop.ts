@@ -1,0 +1,88 @@
+/**
+ * The hop between a container and the gateway of its VLAN. Where bridged frames pass the filter of routed packets
+ * (bridge-nf-call-iptables), a packet passes that filter twice: as a frame between two ports, and when it is routed behind
+ * the gateway. A connection's NAT is decided with its first packet, which would be on the bridge, before it is known
+ * where it leaves; and the answers, which have been translated back by then, would be taken for connections of their own. So
+ * frames from and to a gateway are not tracked. Behind the gateway, which is a veth, they are as any others.
+ */
+
+import { formatMac } from '../../address/mac.ts';
+import { Fault, reasonOf } from '../../fault.ts';
+import type { Log } from '../../log.ts';
+import type { Connection } from '../../netlink/connection.ts';
+import { KernelError } from '../../netlink/error.ts';
+import * as nft from '../../netlink/nft/constants.ts';
+import * as expression from '../../netlink/nft/expression.ts';
+import type { NftSet } from '../../netlink/nft/set.ts';
+import type { Link } from '../../netlink/route/link.ts';
+import { SystemError } from '../../sys/libc.ts';
+import { type Branch, isWhole, missingRule, restoreBranch } from '../nftables/branch.ts';
+import { BRIDGE_TABLE, PREROUTING } from '../nftables/bridge-table.ts';
+import { missingElement, type OwnedElement } from '../nftables/elements.ts';
+import type { NodeKernel } from '../node.ts';
+import { readSysctl } from '../sysctl.ts';
+
+const CHAIN = 'untracked';
+const MAC_BYTES = 6;
+/** Where the destination's and the source's MAC stand in a frame. */
+const ENDS = [0, 6];
+const GATEWAYS: NftSet = { table: BRIDGE_TABLE, name: 'gateways', keyType: nft.TYPE_ETHERADDR, keyLength: MAC_BYTES };
+const THROUGH_FILTER = ['bridge/bridge-nf-call-iptables', 'bridge/bridge-nf-call-ip6tables'];
+
+type Gateway = Pick<Link, 'name' | 'mac'>;
+
+/**
+ * Sees to it that frames from and to the gateway are not tracked. A kernel that cannot do it is not failed for: it is told of
+ * where it matters. @throws Fault `io`
+ */
+export function ensureHopUntracked(node: NodeKernel, gateway: Gateway, log: Log): void {
+  try {
+    ensureBranch(node.nft(), hopBranch(gateway));
+  } catch (error) {
+    if (!(error instanceof KernelError || error instanceof SystemError)) throw error;
+    if (passesFilter()) log('warn', `frames of ${gateway.name} are tracked on the bridge: ${reasonOf(error)}`);
+  }
+}
+
+/** @throws Fault `check` where frames of the gateway are tracked, and pass the filter of routed packets; KernelError */
+export function verifyHopUntracked(node: NodeKernel, gateway: Gateway): void {
+  if (!passesFilter()) return;
+  const finding = missingElement(node.nft(), gatewayElement(gateway)) ?? missingRule(node.nft(), hopBranch(gateway));
+  if (finding === undefined) return;
+  throw new Fault('check', `frames of ${gateway.name} are tracked on the bridge: ${finding}`, {
+    details:
+      'The nftables ruleset was changed or flushed: the next ADD on this network restores it. Until then, what is ' +
+      'masqueraded may be lost, unless net.bridge.bridge-nf-call-iptables and -ip6tables are 0.',
+  });
+}
+
+/** The gateway's element is the anchor: where it is missing, so may be the rules. */
+export function hopBranch(gateway: Gateway): Branch {
+  return {
+    chain: CHAIN,
+    sets: [GATEWAYS],
+    anchors: [gatewayElement(gateway)],
+    // ether daddr @gateways jump untracked; the same for saddr
+    entrances: ENDS.map((offset) => ({
+      base: PREROUTING,
+      expressions: () => [
+        expression.loadLinkHeader(offset, MAC_BYTES),
+        expression.lookupIn(GATEWAYS.name),
+        expression.jumpTo(CHAIN),
+      ],
+    })),
+    rule: () => [expression.notrack()],
+  };
+}
+
+function gatewayElement({ name, mac }: Gateway): OwnedElement {
+  return { set: GATEWAYS, key: { bytes: mac, text: formatMac(mac) }, owner: name };
+}
+
+function ensureBranch(connection: Connection, branch: Branch): void {
+  if (!isWhole(connection, branch)) restoreBranch(connection, branch, []);
+}
+
+function passesFilter(): boolean {
+  return THROUGH_FILTER.some((name) => readSysctl(name) === '1');
+}

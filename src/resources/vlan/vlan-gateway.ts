@@ -1,0 +1,109 @@
+/**
+ * The gateway of a VLAN: a veth pair on the node, one end a port of the bridge in that VLAN, the other with the addresses. The bridge
+ * itself cannot have them, since it is in another VLAN. As in the reference it is called `<bridge>.<vlan>`, and stays with the
+ * network as the bridge does.
+ */
+
+import { Fault } from '../../fault.ts';
+import { type Connection, execute } from '../../netlink/connection.ts';
+import { isKernelError } from '../../netlink/error.ts';
+import type { Link } from '../../netlink/route/link.ts';
+import { createVeth, setLinkUp, withoutLinkLocal } from '../../netlink/route/link-change.ts';
+import { addPortVlans, removePortVlan } from '../../netlink/route/vlan.ts';
+import { EAFNOSUPPORT, EEXIST } from '../../sys/errno.ts';
+import { findLink, findLinks } from '../links.ts';
+import { bridgeMac, vlanPortMac, vlanPortName } from '../names.ts';
+import type { NodeKernel } from '../node.ts';
+import { preferSysctl, setSysctl } from '../sysctl.ts';
+import { findVlanMembers, joinVlans, untagged } from './vlan.ts';
+
+export interface VlanGateway {
+  /** The VLAN's number. */
+  readonly vlan: number;
+  readonly keepDefault: boolean;
+}
+
+/** The VLAN that every port is born in, unless the bridge was told otherwise. */
+const DEFAULT_VLAN = 1;
+
+export function vlanGatewayName(bridge: string, vlan: number): string {
+  return `${bridge}.${vlan}`;
+}
+
+/**
+ * Makes sure of the pair: there, up, in its VLAN. Another process may make it at the same time.
+ * @returns the end for the addresses. @throws Fault `conflict` when the name belongs to something else, KernelError
+ */
+export function ensureVlanGateway(node: NodeKernel, bridge: Link, settings: VlanGateway): Link {
+  const name = vlanGatewayName(bridge.name, settings.vlan);
+  const gateway = findLink(node.route, name) ?? create(node, bridge, name, settings);
+  const port = gatewayPort(node.route, bridge, gateway);
+  if (port === undefined) throw notAGateway(bridge, gateway);
+  keepInVlan(node.route, port, settings);
+  for (const link of [port, gateway]) if (!link.up) execute(node.route, setLinkUp(link.index));
+  return gateway;
+}
+
+/** The other end of the pair, if it is a port of the bridge. */
+export function gatewayPort(connection: Connection, bridge: Link, gateway: Link): Link | undefined {
+  const { kind, peer, peerNetns } = gateway;
+  const port =
+    kind === 'veth' && peer !== undefined && peerNetns === undefined ? findLink(connection, peer) : undefined;
+  return port?.master === bridge.index ? port : undefined;
+}
+
+/** The ports that a VLAN's gateway is there for. */
+export function vlanUsers(connection: Connection, bridge: Link, gateway: Link, vlan: number): Link[] {
+  const members = new Set(findVlanMembers(connection, vlan));
+  return findLinks(connection, bridge.index).filter(({ index }) => index !== gateway.peer && members.has(index));
+}
+
+function create(node: NodeKernel, bridge: Link, name: string, { vlan, keepDefault }: VlanGateway): Link {
+  const { mtu } = bridge;
+  const port = { name: vlanPortName(name), mac: vlanPortMac(name), mtu, bridge: bridge.index };
+  const container = { name, mac: bridgeMac(name), mtu, netnsFd: node.netns.fd };
+  try {
+    execute(node.route, createVeth({ host: port, container }));
+  } catch (error) {
+    if (!isKernelError(error, EEXIST)) throw error;
+  }
+  // As on a bridge: nothing of what containers advertise, and no wait for duplicates.
+  setSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+  preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
+  const made = findLink(node.route, port.name);
+  const gateway = findLink(node.route, name);
+  if (made === undefined || gateway === undefined) throw takenOrGone(node.route, port.name, name);
+  dropLinkLocal(node.route, port.name);
+  joinVlans(node.route, made.index, { vlans: [untagged(vlan)], keepDefault });
+  return gateway;
+}
+
+/** One that was made by a process that was killed before it came to this, or that somebody changed, is put right. */
+function keepInVlan(connection: Connection, port: Link, { vlan, keepDefault }: VlanGateway): void {
+  const leave = keepDefault || vlan === DEFAULT_VLAN ? [] : [removePortVlan(port.index, DEFAULT_VLAN)];
+  execute(connection, ...leave, addPortVlans(port.index, [untagged(vlan)]));
+}
+
+function dropLinkLocal(connection: Connection, name: string): void {
+  try {
+    execute(connection, withoutLinkLocal(name));
+  } catch (error) {
+    if (!isKernelError(error, EAFNOSUPPORT)) throw error; // a kernel without IPv6
+  }
+}
+
+function notAGateway(bridge: Link, { name, kind }: Link): Fault {
+  const what = kind === 'veth' ? 'a veth that does not lead there' : `a ${kind ?? 'device'}`;
+  return new Fault('conflict', `cannot use ${name} as a gateway on ${bridge.name}: ${name} exists and is ${what}`, {
+    details: `Rename or remove ${name}, or set "bridge" or "vlan" to something else.`,
+  });
+}
+
+function takenOrGone(connection: Connection, port: string, name: string): Fault {
+  const taken = findLink(connection, port);
+  const reason = taken === undefined ? 'it was removed as soon as it was made' : `${port} exists already`;
+  return new Fault(taken === undefined ? 'busy' : 'conflict', `cannot create the VLAN gateway ${name}: ${reason}`, {
+    details:
+      taken === undefined ? 'Try again.' : `Remove ${port}: it is what is left of a gateway that was taken apart.`,
+  });
+}

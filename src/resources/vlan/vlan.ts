@@ -1,0 +1,123 @@
+/** VLANs: bridges that filter by them, and what ports are to them. */
+
+import { Fault } from '../../fault.ts';
+import { type Connection, execute } from '../../netlink/connection.ts';
+import { isKernelError } from '../../netlink/error.ts';
+import { getLink, type Link } from '../../netlink/route/link.ts';
+import {
+  addPortVlans,
+  clearPortVlans,
+  decodePortVlans,
+  decodeVlanFiltering,
+  filterByVlan,
+  listPortVlans,
+  tryVlanFiltering,
+  type VlanRange,
+} from '../../netlink/route/vlan.ts';
+import { EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
+
+/** What a port is to be in; with none, it stays as it is born, in the bridge's default VLAN. */
+export interface VlanMembership {
+  readonly vlans: readonly VlanRange[];
+  /** The VLAN that each port is born in is kept beside them. */
+  readonly keepDefault: boolean;
+}
+
+/** @throws Fault `unsupported` where the kernel's bridges do not filter by VLAN. Changes nothing. */
+export function verifyVlanFilterable(connection: Connection): void {
+  try {
+    execute(connection, tryVlanFiltering());
+  } catch (cause) {
+    if (isKernelError(cause, EPROTONOSUPPORT)) return;
+    if (!isKernelError(cause, EINVAL) && !isKernelError(cause, EOPNOTSUPP)) throw cause;
+    throw new Fault('unsupported', 'cannot use VLANs: bridges of this kernel do not filter by VLAN', {
+      cause,
+      details: 'It needs CONFIG_BRIDGE_VLAN_FILTERING. Or leave "vlan" and "vlanTrunk" out.',
+    });
+  }
+}
+
+/** @throws KernelError */
+export function ensureVlanFiltering(connection: Connection, bridge: Link): void {
+  if (!filtersByVlan(connection, bridge)) execute(connection, filterByVlan(bridge.index));
+}
+
+/** @throws KernelError */
+export function filtersByVlan(connection: Connection, bridge: Link): boolean {
+  const reply = execute(connection, getLink(bridge.index))[0]?.[0];
+  return reply !== undefined && decodeVlanFiltering(reply.payload);
+}
+
+/** For a port that has just been made. @throws KernelError */
+export function joinVlans(connection: Connection, port: number, { vlans, keepDefault }: VlanMembership): void {
+  if (vlans.length === 0) return;
+  const join = addPortVlans(port, vlans);
+  execute(connection, ...(keepDefault ? [join] : [clearPortVlans(port), join]));
+}
+
+/** The VLANs that a port is in. @throws KernelError */
+export function findPortVlans(connection: Connection, port: number): readonly VlanRange[] {
+  const replies = execute(connection, listPortVlans())[0] ?? [];
+  return replies.map(({ payload }) => decodePortVlans(payload)).find(({ index }) => index === port)?.vlans ?? [];
+}
+
+/** The ports, of whatever bridge, that are in a VLAN. @throws KernelError */
+export function findVlanMembers(connection: Connection, id: number): number[] {
+  const ports = (execute(connection, listPortVlans())[0] ?? []).map(({ payload }) => decodePortVlans(payload));
+  const isIn = ({ first, last }: VlanRange) => first <= id && id <= last;
+  return ports.filter(({ vlans }) => vlans.some(isIn)).map(({ index }) => index);
+}
+
+/** The one VLAN of a port whose frames have no tag. */
+export function untagged(id: number): VlanRange {
+  return { first: id, last: id, pvid: true, untagged: true };
+}
+
+export function tagged(first: number, last: number): VlanRange {
+  return { first, last, pvid: false, untagged: false };
+}
+
+/** The same VLANs in order and in as few ranges as can be. Of two that are the same VLAN, the later counts. */
+export function mergeVlans(vlans: readonly VlanRange[]): VlanRange[] {
+  const merged: VlanRange[] = [];
+  for (const [id, vlan] of [...byId(vlans)].sort(([a], [b]) => a - b)) {
+    const before = merged.at(-1);
+    const extended = before !== undefined && before.last === id - 1 && isAlike(before, vlan);
+    const first = extended ? before.first : id;
+    if (extended) merged.pop();
+    merged.push({ ...vlan, first, last: id });
+  }
+  return merged;
+}
+
+/** Whether a port that is in `present` is what `wanted` says. */
+export function hasVlans(present: readonly VlanRange[], { vlans, keepDefault }: VlanMembership): boolean {
+  if (vlans.length === 0) return true;
+  const [there, wanted] = [byId(present), byId(vlans)];
+  const hasAll = [...wanted].every(([id, vlan]) => {
+    const found = there.get(id);
+    return found !== undefined && found.pvid === vlan.pvid && found.untagged === vlan.untagged;
+  });
+  return hasAll && (keepDefault || there.size === wanted.size);
+}
+
+/** `1 (PVID, untagged), 200-210` */
+export function formatVlans(vlans: readonly VlanRange[]): string {
+  return mergeVlans(vlans).map(formatVlan).join(', ') || 'none';
+}
+
+function formatVlan({ first, last, pvid, untagged }: VlanRange): string {
+  const ids = first === last ? `${first}` : `${first}-${last}`;
+  const notes = [...(pvid ? ['PVID'] : []), ...(untagged ? ['untagged'] : [])];
+  return notes.length === 0 ? ids : `${ids} (${notes.join(', ')})`;
+}
+
+function byId(vlans: readonly VlanRange[]): Map<number, VlanRange> {
+  const found = new Map<number, VlanRange>();
+  for (const vlan of vlans) for (let id = vlan.first; id <= vlan.last; id++) found.set(id, vlan);
+  return found;
+}
+
+function isAlike(a: VlanRange, b: VlanRange): boolean {
+  return !a.pvid && !b.pvid && a.untagged === b.untagged;
+}

@@ -1,0 +1,214 @@
+/** Masquerading, as `nft` reads it back. */
+
+import { expect, test } from 'bun:test';
+import type { Connection } from '../../../src/netlink/connection.ts';
+import * as masquerade from '../../../src/resources/masquerade/masquerade.ts';
+import { type AttachmentKey, ownerText } from '../../../src/resources/names.ts';
+import { faultOf } from '../../support/fault.ts';
+import { createNetns, exec, type Netns } from '../../support/netns.ts';
+import { nftElements, nftRules, nftSnapshot } from '../../support/nft.ts';
+import { describeOnKernel } from '../../support/privilege.ts';
+import { withNft } from '../support/inside.ts';
+import { cidr } from '../support/values.ts';
+
+const SET = 'masq-pods-10.1.0.0/24';
+const SET6 = 'masq-pods-fd00_1__/64';
+
+function entry(address: string, changes: Partial<AttachmentKey> = {}): masquerade.Masqueraded {
+  const key = { network: 'pods', containerId: 'abc', ifName: 'eth0', ...changes };
+  return { network: key.network, address: cidr(address), owner: ownerText(key) };
+}
+
+function ensure(ns: Netns, ...entries: readonly masquerade.Masqueraded[]): void {
+  withNft(ns, (connection) => {
+    for (const one of entries) masquerade.ensureMasquerade(connection, one);
+  });
+}
+
+const list = (ns: Netns) => exec(ns, ['nft', 'list', 'ruleset']);
+const held = (ns: Netns, set?: string) => nftElements(ns, set).map(({ value, comment }) => `${value} ${comment}`);
+const A = entry('10.1.0.2/24');
+const A6 = entry('fd00:1::2/64');
+
+describeOnKernel('the first address', () => {
+  test('makes table, chain, set and rule, and its element says whose it is', () => {
+    using ns = createNetns();
+    ensure(ns, A);
+    expect(list(ns).replace(/\s+/g, ' ')).toBe(
+      `table inet trestle { set ${SET} { type ipv4_addr elements = { 10.1.0.2 comment "pods/abc/eth0" } } ` +
+        'chain postrouting { type nat hook postrouting priority srcnat; policy accept; ' +
+        `ip saddr @${SET} jump ${SET} comment "${SET}" } chain ${SET} { ` +
+        `ip daddr != 10.1.0.0/24 ip daddr != 224.0.0.0/4 masquerade comment "${SET}" } } `,
+    );
+  });
+
+  test('of IPv6 likewise', () => {
+    using ns = createNetns();
+    ensure(ns, A6);
+    const text = list(ns).replace(/\s+/g, ' ');
+    expect(text).toContain(`set ${SET6} { type ipv6_addr elements = { fd00:1::2 comment "pods/abc/eth0" } }`);
+    expect(text).toContain(`ip6 saddr @${SET6} jump ${SET6} comment "${SET6}"`);
+    expect(text).toContain(`ip6 daddr != fd00:1::/64 ip6 daddr != ff00::/8 masquerade comment "${SET6}"`);
+  });
+
+  test.each(['10.1.2.3/12', '10.1.0.3/31', '10.1.0.3/32', 'fd00:1::2/63', 'fd00:1::2/128', '0.0.0.1/0'])(
+    'of a subnet that ends within a byte, or anywhere: %s',
+    (address) => {
+      using ns = createNetns();
+      ensure(ns, entry(address));
+      expect(nftRules(ns, 'trestle')).toHaveLength(2);
+    },
+  );
+
+  test('leaves a ruleset that nft can load again', () => {
+    using ns = createNetns();
+    using other = createNetns();
+    ensure(ns, A, A6, entry('10.1.0.3/24', { network: 'a.b-c_d' }));
+    exec(other, ['nft', '-f', '-'], { stdin: list(ns) });
+    expect(nftSnapshot(other)).toEqual(nftSnapshot(ns));
+  });
+
+  test('comes back after everything was flushed', () => {
+    using ns = createNetns();
+    ensure(ns, A);
+    const before = nftSnapshot(ns);
+    exec(ns, ['nft', 'flush', 'ruleset']);
+    ensure(ns, A);
+    expect(nftSnapshot(ns)).toEqual(before);
+  });
+});
+
+describeOnKernel('further addresses', () => {
+  test('add an element each, and no rule', () => {
+    using ns = createNetns();
+    ensure(ns, A, entry('10.1.0.3/24', { containerId: 'def' }), A6);
+    expect(nftRules(ns, 'trestle')).toHaveLength(4);
+    expect(held(ns, SET)).toEqual(['10.1.0.2 pods/abc/eth0', '10.1.0.3 pods/def/eth0']);
+    expect(held(ns, SET6)).toEqual(['fd00:1::2 pods/abc/eth0']);
+  });
+
+  test('of another network, or another subnet, have sets of their own', () => {
+    using ns = createNetns();
+    ensure(ns, A, entry('10.1.0.2/24', { network: 'pods-2' }), entry('10.2.0.2/24'));
+    expect(nftElements(ns).map(({ set, value }) => [set, value])).toEqual([
+      [SET, '10.1.0.2'],
+      ['masq-pods-2-10.1.0.0/24', '10.1.0.2'],
+      ['masq-pods-10.2.0.0/24', '10.2.0.2'],
+    ]);
+  });
+
+  test('of the same attachment again change nothing', () => {
+    using ns = createNetns();
+    ensure(ns, A);
+    const before = nftSnapshot(ns);
+    ensure(ns, A);
+    expect(nftSnapshot(ns)).toEqual(before);
+  });
+
+  test('replace what another attachment left behind', () => {
+    using ns = createNetns();
+    ensure(ns, entry('10.1.0.2/24', { containerId: 'dead' }));
+    ensure(ns, A);
+    expect(held(ns)).toEqual(['10.1.0.2 pods/abc/eth0']);
+    expect(nftRules(ns, 'trestle')).toHaveLength(2);
+  });
+});
+
+describeOnKernel('removing', () => {
+  const remove = (ns: Netns, one: masquerade.Masqueraded) =>
+    withNft(ns, (connection) => masquerade.removeMasquerade(connection, one));
+
+  test('takes the element, once', () => {
+    using ns = createNetns();
+    ensure(ns, A, A6);
+    expect([remove(ns, A), remove(ns, A)]).toEqual([true, false]);
+    expect(held(ns)).toEqual(['fd00:1::2 pods/abc/eth0']);
+  });
+
+  test('leaves what is somebody else’s, or nobody’s', () => {
+    using ns = createNetns();
+    ensure(ns, entry('10.1.0.2/24', { containerId: 'other' }));
+    exec(ns, ['nft', `add element inet trestle ${SET} { 10.1.0.3 }`]);
+    expect([remove(ns, A), remove(ns, entry('10.1.0.3/24'))]).toEqual([false, false]);
+    expect(held(ns)).toEqual(['10.1.0.2 pods/other/eth0', '10.1.0.3 undefined']);
+  });
+
+  test('does not mind that there is no set, no table, nothing', () => {
+    using ns = createNetns();
+    expect(remove(ns, A)).toBe(false);
+    ensure(ns, entry('10.2.0.2/24'));
+    expect(remove(ns, A)).toBe(false);
+  });
+});
+
+describeOnKernel('names as long as they may be', () => {
+  const long = { network: 'n'.repeat(200), containerId: 'c'.repeat(200), ifName: 'ü'.repeat(7) };
+
+  test.each(['10.1.0.2/24', '2001:db8:ffff:ffff:ffff:ffff:ffff:fffe/127'])('%s', (address) => {
+    using ns = createNetns();
+    const one = entry(address, long);
+    ensure(ns, one);
+    withNft(ns, (connection) => {
+      masquerade.verifyMasquerade(connection, one);
+      expect(masquerade.removeMasquerade(connection, one)).toBe(true);
+    });
+    expect(held(ns)).toEqual([]);
+  });
+});
+
+describeOnKernel('checking', () => {
+  const verify = (connection: Connection) => masquerade.verifyMasquerade(connection, A);
+  const fault = (ns: Netns) => withNft(ns, (connection) => faultOf(() => verify(connection)));
+  const expected = `10.1.0.2 is not masqueraded: expected in the nftables set ${SET} for pods/abc/eth0`;
+
+  test('finds all in order', () => {
+    using ns = createNetns();
+    ensure(ns, A, A6);
+    withNft(ns, verify);
+    withNft(ns, (connection) => masquerade.verifyMasquerade(connection, A6));
+  });
+
+  test.each([
+    ['the element', ['delete', 'element', 'inet', 'trestle', SET, '{ 10.1.0.2 }'], `${expected}, it is not there`],
+    ['everything', ['flush', 'ruleset'], `${expected}, it is not there`],
+    [
+      'the rule',
+      ['flush', 'chain', 'inet', 'trestle', 'postrouting'],
+      `10.1.0.2 is not masqueraded: no rule of the nftables chain postrouting leads to the chain ${SET}`,
+    ],
+  ])('notices that %s is gone', (_, command, message) => {
+    using ns = createNetns();
+    ensure(ns, A);
+    exec(ns, ['nft', ...command]);
+    expect([fault(ns).kind as string, fault(ns).message]).toEqual(['check', message]);
+  });
+
+  test('notices that the element is somebody else’s', () => {
+    using ns = createNetns();
+    ensure(ns, entry('10.1.0.2/24', { containerId: 'other' }));
+    expect(fault(ns).message).toBe(`${expected}, it is there for pods/other/eth0`);
+  });
+});
+
+describeOnKernel('collecting', () => {
+  const collect = (ns: Netns, network: string, ...valid: readonly string[]) =>
+    withNft(ns, (connection) => masquerade.collectMasquerade(connection, network, (owner) => valid.includes(owner)));
+
+  test('removes the network’s elements whose owners are not valid, and no others', () => {
+    using ns = createNetns();
+    const [b, c] = [entry('10.1.0.3/24', { containerId: 'b' }), entry('10.2.0.4/24', { containerId: 'c' })];
+    const other = entry('10.1.0.9/24', { network: 'pods-2' });
+    ensure(ns, A, A6, b, c, other);
+    exec(ns, ['nft', `add element inet trestle ${SET} { 10.1.0.77 comment "by hand" }`]);
+    expect(collect(ns, 'pods', b.owner)).toBe(3);
+    expect(held(ns).sort()).toEqual(['10.1.0.3 pods/b/eth0', '10.1.0.77 by hand', '10.1.0.9 pods-2/abc/eth0']);
+    expect(collect(ns, 'pods', b.owner)).toBe(0);
+  });
+
+  test('finds nothing where nothing is', () => {
+    using ns = createNetns();
+    expect(collect(ns, 'pods')).toBe(0);
+    withNft(ns, masquerade.verifyMasqueradable);
+    expect(nftSnapshot(ns)).toEqual([]);
+  });
+});

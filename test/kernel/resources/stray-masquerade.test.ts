@@ -1,0 +1,131 @@
+/** Masquerading through iptables, function by function: what each leaves, and what is found without a record. */
+
+import { describe, expect, test } from 'bun:test';
+import { restore, savedRules } from '../../../src/resources/iptables/iptables.ts';
+import {
+  addIptablesMasquerade,
+  removeIptablesMasquerade,
+  restoreIptablesMasquerade,
+} from '../../../src/resources/masquerade/iptables.ts';
+import type { Masqueraded } from '../../../src/resources/masquerade/masquerade.ts';
+import {
+  removeStrayMasquerade,
+  type Strays,
+  straysBeside,
+  straysOf,
+} from '../../../src/resources/masquerade/strays.ts';
+import { type NodeKernel, openNodeKernel } from '../../../src/resources/node.ts';
+import { FLAVOURS, type Flavour, programsOf } from '../../support/iptables.ts';
+import { createNetns, type Netns } from '../../support/netns.ts';
+import { describeOnKernel } from '../../support/privilege.ts';
+import { inside } from '../support/inside.ts';
+import { cidr } from '../support/values.ts';
+
+const entry = (containerId: string, address: string, network = 'pods'): Masqueraded => ({
+  ...{ network, address: cidr(address) },
+  owner: `${network}/${containerId}/eth0`,
+});
+const A = entry('a', '10.1.0.2/24');
+const B = entry('b', '10.1.0.3/24');
+const NONE: Strays = { ...straysBeside('pods', []), isStray: () => false };
+
+function on<T>(ns: Netns, flavour: Flavour, action: (node: NodeKernel) => T): T {
+  return inside(ns, () => {
+    const node = openNodeKernel(programsOf(flavour));
+    try {
+      return action(node);
+    } finally {
+      node.close();
+    }
+  });
+}
+
+const rules = (node: NodeKernel) => savedRules(node, 4, 'default', 'nat');
+
+/** As ADD does it, where nobody else is alive. */
+function ensure(node: NodeKernel, one: Masqueraded): void {
+  if (!addIptablesMasquerade(node, one)) restoreIptablesMasquerade(node, one, []);
+}
+
+describeOnKernel('masquerading through iptables', () => {
+  describe.each([...FLAVOURS])('%s', (flavour) => {
+    test('is taken away once: the second time there is nothing', () => {
+      using ns = createNetns();
+      on(ns, flavour, (node) => {
+        expect(removeIptablesMasquerade(node, A)).toBe(false);
+        for (const one of [A, B]) ensure(node, one);
+        expect(rules(node)).toHaveLength(3);
+        expect([removeIptablesMasquerade(node, A), removeIptablesMasquerade(node, A)]).toEqual([true, false]);
+        expect(rules(node)).toHaveLength(2);
+        expect(removeIptablesMasquerade(node, B)).toBe(true);
+        expect(rules(node)).toEqual([]);
+      });
+    });
+
+    test('is not added to a chain that nothing leads to; that one is made anew, and one that is led to is not', () => {
+      using ns = createNetns();
+      on(ns, flavour, (node) => {
+        expect(addIptablesMasquerade(node, A)).toBe(false);
+        expect(rules(node)).toEqual([]);
+        restoreIptablesMasquerade(node, A, []);
+        expect(addIptablesMasquerade(node, B)).toBe(true);
+        const whole = rules(node);
+        restore(node, 4, 'default', { table: 'nat', commands: ['-F POSTROUTING'] });
+        expect(addIptablesMasquerade(node, B)).toBe(false);
+        restoreIptablesMasquerade(node, A, [B]);
+        expect(rules(node)).toEqual(whole);
+        // Another process was first, and put in what it knew of.
+        const late = entry('c', '10.1.0.4/24');
+        restoreIptablesMasquerade(node, late, [A, B]);
+        expect(rules(node)).toHaveLength(whole.length + 1);
+        expect(rules(node).slice(0, whole.length)).toEqual(whole);
+      });
+    });
+
+    test('of one owner is not taken for that of another with the same address', () => {
+      using ns = createNetns();
+      on(ns, flavour, (node) => {
+        ensure(node, A);
+        expect(removeIptablesMasquerade(node, { ...A, owner: 'pods/other/eth0' })).toBe(false);
+        expect(rules(node)).toHaveLength(2);
+      });
+    });
+
+    test('that stands twice is found to stand twice', () => {
+      using ns = createNetns();
+      on(ns, flavour, (node) => {
+        for (const one of [A, B, A]) ensure(node, one);
+        expect(rules(node)).toHaveLength(4);
+        removeStrayMasquerade(node, NONE);
+        expect(rules(node)).toHaveLength(3);
+        removeStrayMasquerade(node, NONE);
+        expect(rules(node)).toHaveLength(3);
+      });
+    });
+
+    test('without a record is found by its owner; the chain goes with the last', () => {
+      using ns = createNetns();
+      on(ns, flavour, (node) => {
+        const others = entry('a', '10.2.0.2/24', 'pods2');
+        for (const one of [A, B, others]) ensure(node, one);
+        removeStrayMasquerade(node, straysOf({ network: 'pods', containerId: 'a', ifName: 'eth0' }));
+        expect(rules(node).filter((rule) => rule.includes('/a/'))).toHaveLength(1);
+        removeStrayMasquerade(node, straysBeside('pods', [{ containerId: 'b', ifName: 'eth0' }]));
+        expect(rules(node)).toHaveLength(4);
+        removeStrayMasquerade(node, straysBeside('pods', []));
+        expect(rules(node)).toHaveLength(2);
+        expect(rules(node).every((rule) => rule.includes('pods2'))).toBe(true);
+      });
+    });
+
+    test('changes of a table happen together or not at all, and the line that is refused is named', () => {
+      using ns = createNetns();
+      on(ns, flavour, (node) => {
+        const refusal = restore(node, 4, 'default', { table: 'nat', commands: ['-N MINE', '-A NOT -j MINE'] });
+        expect(refusal?.line).toBe(3);
+        expect(refusal?.fault.message).toMatch(/^iptables-restore refused a change: .*line 3/);
+        expect(restore(node, 4, 'default', { table: 'nat', commands: ['-N MINE'] })).toBeUndefined();
+      });
+    });
+  });
+});

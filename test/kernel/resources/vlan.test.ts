@@ -1,0 +1,236 @@
+/** VLANs of bridge ports and their gateways, step by step. */
+
+import { expect, test } from 'bun:test';
+import { formatMac } from '../../../src/address/mac.ts';
+import { RTM_NEWLINK } from '../../../src/netlink/route/constants.ts';
+import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge.ts';
+import { ensureGateways } from '../../../src/resources/gateway/gateway.ts';
+import { bridgeMac } from '../../../src/resources/names.ts';
+import { type NodeKernel, openNodeKernel } from '../../../src/resources/node.ts';
+import { verifyVlanGateway } from '../../../src/resources/vlan/verify-vlan.ts';
+import {
+  findPortVlans,
+  formatVlans,
+  joinVlans,
+  tagged,
+  untagged,
+  verifyVlanFilterable,
+} from '../../../src/resources/vlan/vlan.ts';
+import { ensureVlanGateway } from '../../../src/resources/vlan/vlan-gateway.ts';
+import { faultOf } from '../../support/fault.ts';
+import { describeNeeding, hasFeature } from '../../support/feature.ts';
+import { cidrs, type Link, link, links, sysctl } from '../../support/kernel.ts';
+import { createNetns, exec, ipBatch, type Netns } from '../../support/netns.ts';
+import { describeOnKernel } from '../../support/privilege.ts';
+import { inside, withRoute } from '../support/inside.ts';
+import { before, spyOn } from '../support/spy.ts';
+import { cidr } from '../support/values.ts';
+
+const NEEDED = 'vlan-filtering';
+const RED = { vlan: 100, keepDefault: false };
+
+/** As ADD makes it. */
+function filteringBridge({ route }: NodeKernel) {
+  const settings = { name: 'cni0', mtu: 1400, promiscuous: false, vlanFiltering: true };
+  return ensureBridge(route, findBridge(route, 'cni0'), settings);
+}
+
+/** Does something in a node's namespace. */
+function onNode<T>(action: (kernel: NodeKernel, node: Netns) => T): T {
+  using node = createNetns();
+  return inside(node, () => {
+    const kernel = openNodeKernel();
+    try {
+      return action(kernel, node);
+    } finally {
+      kernel.close();
+    }
+  });
+}
+
+function vlansOf({ route }: NodeKernel, port: Link | undefined): string {
+  return formatVlans(findPortVlans(route, port?.ifindex as number));
+}
+
+/** The end of the gateway that is a port. */
+function portOf(node: Netns, gateway = 'cni0.100'): Link | undefined {
+  return link(node, String(link(node, gateway)?.link));
+}
+
+describeOnKernel('whether bridges filter by VLAN', () => {
+  test('is found out without making one', () => {
+    using ns = createNetns();
+    const verify = () => withRoute(ns, verifyVlanFilterable);
+    if (hasFeature(NEEDED)) expect(verify).not.toThrow();
+    else expect(faultOf(verify)).toMatchObject({ kind: 'unsupported', message: expect.stringContaining('VLAN') });
+    expect(links(ns).map(({ ifname }) => ifname)).toEqual(['lo']);
+  });
+});
+
+describeNeeding(NEEDED, 'a port', () => {
+  test('is in the VLANs that it joins, and in the one that it was born in where that is kept', () => {
+    onNode((kernel, node) => {
+      const bridge = filteringBridge(kernel);
+      ipBatch(
+        node,
+        ['a', 'b', 'c'].map((name) => `link add name ${name} master cni0 type veth peer name ${name}p`).join('\n'),
+      );
+      const wanted = [untagged(100), tagged(200, 4094)];
+      const join = (name: string, vlans: typeof wanted, keepDefault: boolean) => {
+        joinVlans(kernel.route, link(node, name)?.ifindex as number, { vlans, keepDefault });
+        return vlansOf(kernel, link(node, name));
+      };
+      expect(join('a', wanted, false)).toBe('100 (PVID, untagged), 200-4094');
+      expect(join('b', wanted, true)).toBe('1 (untagged), 100 (PVID, untagged), 200-4094');
+      expect(join('c', [], false)).toBe('1 (PVID, untagged)');
+      expect(findPortVlans(kernel.route, bridge.index)).toEqual([untagged(1)]);
+      expect(findPortVlans(kernel.route, 9999)).toEqual([]);
+    });
+  });
+
+  test('may be in every other VLAN', () => {
+    onNode((kernel, node) => {
+      filteringBridge(kernel);
+      ipBatch(node, 'link add name a master cni0 type veth peer name ap');
+      const vlans = Array.from({ length: 2047 }, (_, at) => tagged(2 * at + 1, 2 * at + 1));
+      joinVlans(kernel.route, link(node, 'a')?.ifindex as number, { vlans, keepDefault: false });
+      expect(findPortVlans(kernel.route, link(node, 'a')?.ifindex as number)).toEqual(vlans);
+    });
+  });
+});
+
+describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
+  test('is one end of a pair, the other a port in that VLAN alone', () => {
+    onNode((kernel, node) => {
+      ensureVlanGateway(kernel, filteringBridge(kernel), RED);
+      const gateway = link(node, 'cni0.100');
+      expect(gateway).toMatchObject({ mtu: 1400, address: formatMac(bridgeMac('cni0.100')) });
+      expect(gateway?.flags).toContain('UP');
+      expect(['accept_ra', 'accept_dad'].map((key) => sysctl(node, `net/ipv6/conf/cni0.100/${key}`))).toEqual([
+        '0',
+        '0',
+      ]);
+      const port = portOf(node);
+      expect([port?.master, port?.mtu, vlansOf(kernel, port)]).toEqual(['cni0', 1400, '100 (PVID, untagged)']);
+      expect(cidrs(node, port?.ifname as string)).toEqual([]);
+    });
+  });
+
+  test('keeps the default VLAN where it is to, and is the same each time', () => {
+    onNode((kernel, node) => {
+      const bridge = filteringBridge(kernel);
+      const kept = { ...RED, keepDefault: true };
+      const made = [1, 2, 3].map(() => ensureVlanGateway(kernel, bridge, kept).index);
+      expect(new Set(made).size).toBe(1);
+      expect(vlansOf(kernel, portOf(node))).toBe('1 (untagged), 100 (PVID, untagged)');
+      expect(links(node, 'veth')).toHaveLength(2);
+    });
+  });
+
+  test('that was left half made is finished', () => {
+    onNode((kernel, node) => {
+      const bridge = filteringBridge(kernel);
+      ipBatch(node, 'link add cni0.100 type veth peer name half\n link set half master cni0');
+      ensureVlanGateway(kernel, bridge, RED);
+      expect(vlansOf(kernel, portOf(node))).toBe('100 (PVID, untagged)');
+      for (const name of ['cni0.100', 'half']) expect(link(node, name)?.flags).toContain('UP');
+    });
+  });
+
+  test('of VLAN 1 may be had too', () => {
+    onNode((kernel, node) => {
+      ensureVlanGateway(kernel, filteringBridge(kernel), { vlan: 1, keepDefault: false });
+      expect(vlansOf(kernel, portOf(node, 'cni0.1'))).toBe('1 (PVID, untagged)');
+    });
+  });
+
+  test('that another process makes between our look and our doing is used', () => {
+    onNode((kernel, node) => {
+      const bridge = filteringBridge(kernel);
+      let others: number | undefined;
+      const early = before(RTM_NEWLINK, () => {
+        others = ensureVlanGateway(kernel, bridge, RED).index;
+      });
+      const ours = ensureVlanGateway({ ...kernel, route: spyOn(kernel.route, early) }, bridge, RED);
+      expect(ours.index).toBe(others as number);
+      expect(vlansOf(kernel, portOf(node))).toBe('100 (PVID, untagged)');
+    });
+  });
+
+  test.each([
+    ['a dummy', 'link add cni0.100 type dummy', 'cni0.100 exists and is a dummy'],
+    ['a veth that leads elsewhere', 'link add cni0.100 type veth peer name p', 'a veth that does not lead there'],
+  ])('is not %s', (_, command, what) => {
+    onNode((kernel, node) => {
+      const bridge = filteringBridge(kernel);
+      ipBatch(node, command);
+      const fault = faultOf(() => ensureVlanGateway(kernel, bridge, RED));
+      expect([fault.kind, fault.message]).toEqual(['conflict', expect.stringContaining(what)]);
+      expect(fault.details).toContain('Rename or remove cni0.100');
+    });
+  });
+
+  test('cannot be made where the port’s name is taken', () => {
+    onNode((kernel, node) => {
+      const bridge = filteringBridge(kernel);
+      ensureVlanGateway(kernel, bridge, RED);
+      const port = portOf(node)?.ifname as string;
+      ipBatch(node, `link delete cni0.100\n link add ${port} type dummy`);
+      const fault = faultOf(() => ensureVlanGateway(kernel, bridge, RED));
+      expect([fault.kind, fault.message]).toEqual([
+        'conflict',
+        `cannot create the VLAN gateway cni0.100: ${port} exists already`,
+      ]);
+      expect(exec(node, ['ip', '-br', 'link', 'show', 'type', 'veth'])).toBe('');
+    });
+  });
+});
+
+const GATEWAY = cidr('10.1.0.1/24');
+
+const UNDONE: [string, string][] = [
+  ['ip link delete cni0.100', 'the VLAN gateway cni0.100 is missing'],
+  ['ip link set cni0.100 down', 'the VLAN gateway cni0.100 is down, expected up'],
+  ['ip address flush dev cni0.100', 'the address 10.1.0.1/24 of the VLAN gateway cni0.100 is missing; it has none'],
+  ['ip link set PORT down', 'the bridge port PORT of the VLAN gateway cni0.100 is down, expected up'],
+  ['bridge vlan delete dev PORT vid 100', 'the VLANs of PORT are none, expected 100 (PVID, untagged)'],
+  ['bridge vlan add dev PORT vid 100', 'the VLANs of PORT are 100, expected 100 (PVID, untagged)'],
+  [
+    'bridge vlan add dev PORT vid 1 untagged',
+    'the VLANs of PORT are 1 (untagged), 100 (PVID, untagged), expected 100 (PV',
+  ],
+];
+
+describeNeeding(NEEDED, 'what is off with a VLAN’s gateway', () => {
+  /** All that ADD makes of it. */
+  const ensure = (kernel: NodeKernel) => {
+    const bridge = filteringBridge(kernel);
+    ensureGateways(kernel.route, ensureVlanGateway(kernel, bridge, RED), [GATEWAY], false);
+    return bridge;
+  };
+
+  test.each(UNDONE)('%s: is found, and put right by the next ADD', (undoing, finding) => {
+    onNode((kernel, node) => {
+      const bridge = ensure(kernel);
+      const verify = () => verifyVlanGateway(kernel.route, bridge, RED, [GATEWAY]);
+      expect(verify).not.toThrow();
+      const port = portOf(node)?.ifname as string;
+      exec(node, undoing.replace('PORT', port).split(' '));
+      const fault = faultOf(verify);
+      expect([fault.kind, fault.message]).toEqual(['check', expect.stringContaining(finding.replace('PORT', port))]);
+      ensure(kernel);
+      expect(verify).not.toThrow();
+    });
+  });
+
+  test('a port that was taken off the bridge is found, and is for people to put right', () => {
+    onNode((kernel, node) => {
+      const bridge = ensure(kernel);
+      exec(node, ['ip', 'link', 'set', portOf(node)?.ifname as string, 'nomaster']);
+      expect(faultOf(() => verifyVlanGateway(kernel.route, bridge, RED, [])).message).toBe(
+        'the VLAN gateway cni0.100 does not lead to a port of cni0',
+      );
+      expect(faultOf(() => ensure(kernel)).message).toContain('a veth that does not lead there');
+    });
+  });
+});

@@ -1,0 +1,120 @@
+/** Names that follow from identifiers: DEL finds by them what an earlier version made, so they must never change. */
+
+import { describe, expect, test } from 'bun:test';
+import { existsSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { formatMac, isUnicastMac } from '../../../src/address/mac.ts';
+import { attrComment, decodeComment } from '../../../src/netlink/nft/batch.ts';
+import {
+  type AttachmentKey,
+  aliasOwner,
+  bridgeMac,
+  containerMac,
+  hostVethAlias,
+  hostVethMac,
+  hostVethName,
+  isOwnedBy,
+  ownerText,
+} from '../../../src/resources/names.ts';
+
+const A: AttachmentKey = { network: 'pods', containerId: 'abc', ifName: 'eth0' };
+const LONGEST: AttachmentKey = { network: 'n'.repeat(200), containerId: 'c'.repeat(200), ifName: 'ü'.repeat(7) };
+
+const identifier = fc.oneof(
+  fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,20}$/),
+  fc.stringMatching(/^[a-z0-9][a-z0-9_.-]{180,199}$/),
+);
+const attachment: fc.Arbitrary<AttachmentKey> = fc.record({
+  network: identifier,
+  containerId: identifier,
+  ifName: fc.stringMatching(/^[a-z0-9ü.#-]{1,7}$/),
+});
+
+test('names and MACs are what they always were', () => {
+  expect(hostVethName(A)).toBe('veth66ec9efb0bb');
+  expect([hostVethMac(A), containerMac(A)].map(formatMac)).toEqual(['12:e1:79:c7:f8:f2', '16:d9:4b:3c:7d:1c']);
+  expect(formatMac(bridgeMac('cni0', '0123456789abcdef0123456789abcdef'))).toBe('6a:09:14:8c:ac:20');
+  expect([ownerText(A), hostVethAlias(A)]).toEqual(['pods/abc/eth0', 'trestle:pods/abc/eth0']);
+  expect(ownerText(LONGEST)).toBe(`${'n'.repeat(200)}/#fc569515b91b125f`);
+});
+
+test('a host veth’s name is one that an interface may have, and has 15 characters', () => {
+  fc.assert(fc.property(attachment, (key) => expect(hostVethName(key)).toMatch(/^veth[0-9a-f]{11}$/)));
+  expect(hostVethName(LONGEST)).toMatch(/^veth[0-9a-f]{11}$/);
+});
+
+test('each part of an attachment counts, and stays apart from the next', () => {
+  const others: AttachmentKey[] = [
+    { ...A, network: 'pod', containerId: 'sabc' },
+    { ...A, containerId: 'abce', ifName: 'th0' },
+    { ...A, network: 'pods2' },
+    { ...A, containerId: 'abd' },
+    { ...A, ifName: 'eth1' },
+  ];
+  for (const of of [hostVethName, (key: AttachmentKey) => formatMac(hostVethMac(key)), ownerText]) {
+    expect(new Set([A, ...others].map(of)).size).toBe(6);
+  }
+});
+
+test('MACs are ones that interfaces may have, and the two ends’ differ', () => {
+  fc.assert(
+    fc.property(attachment, (key) => {
+      expect([isUnicastMac(hostVethMac(key)), isUnicastMac(containerMac(key))]).toEqual([true, true]);
+      expect(formatMac(hostVethMac(key))).not.toBe(formatMac(containerMac(key)));
+    }),
+  );
+});
+
+test('a bridge’s MAC follows from its name and the machine', () => {
+  const macs = [bridgeMac('cni0', 'a'), bridgeMac('cni1', 'a'), bridgeMac('cni0', 'b')].map(formatMac);
+  expect(new Set(macs).size).toBe(3);
+  expect(formatMac(bridgeMac('cni0', 'a'))).toBe(macs[0] as string);
+});
+
+test.skipIf(!existsSync('/etc/machine-id'))('the machine is known by its ID', () => {
+  const id = readFileSync('/etc/machine-id', 'utf8').trim();
+  expect(formatMac(bridgeMac('cni0'))).toBe(formatMac(bridgeMac('cni0', id)));
+});
+
+describe('an owner', () => {
+  test('is read from an alias as it was written, and fits one', () => {
+    fc.assert(
+      fc.property(attachment, (key) => {
+        expect(aliasOwner(hostVethAlias(key))).toBe(ownerText(key));
+        expect(Buffer.byteLength(hostVethAlias(key))).toBeLessThanOrEqual(255);
+      }),
+    );
+    expect(aliasOwner(hostVethAlias(LONGEST))).toBe(ownerText(LONGEST));
+    expect(Buffer.byteLength(hostVethAlias(LONGEST))).toBeLessThanOrEqual(255);
+  });
+
+  test('is read from a comment as it was written', () => {
+    const written = (key: AttachmentKey) => attrComment(6, 0, ownerText(key)).value as Uint8Array;
+    fc.assert(fc.property(attachment, (key) => expect(decodeComment(written(key), 0)).toBe(ownerText(key))));
+    expect(decodeComment(written(LONGEST), 0)).toBe(ownerText(LONGEST));
+  });
+
+  test('differs from attachment to attachment, however long they are', () => {
+    const others = [
+      { ifName: 'ü'.repeat(6) },
+      { containerId: `${'c'.repeat(199)}d` },
+      { network: `${'n'.repeat(199)}m` },
+    ];
+    const all = [LONGEST, ...others.map((change) => ({ ...LONGEST, ...change }))];
+    expect(new Set(all.map(ownerText)).size).toBe(4);
+  });
+
+  test('belongs to its network, not to one whose name begins alike', () => {
+    fc.assert(fc.property(attachment, (key) => expect(isOwnedBy(key.network, ownerText(key))).toBe(true)));
+    expect(isOwnedBy(LONGEST.network, ownerText(LONGEST))).toBe(true);
+    expect([
+      isOwnedBy('pod', 'pods/abc/eth0'),
+      isOwnedBy('pods2', 'pods/abc/eth0'),
+      isOwnedBy('pods', undefined),
+    ]).toEqual([false, false, false]);
+  });
+
+  test.each(['', 'x', 'pods/abc/eth0', 'TRESTLE:pods/abc/eth0', undefined])('is not in the alias %p', (alias) => {
+    expect(aliasOwner(alias)).toBeUndefined();
+  });
+});

@@ -15,7 +15,7 @@ import { createLeases, leaseState, leasesHeldBy, readLease } from './leases.ts';
 import type { Life } from './life.ts';
 import { withLock } from './lock.ts';
 import { recordPath, type Store, storeOf } from './paths.ts';
-import { type Pick, pickNext, rangeOf } from './pick.ts';
+import { type Pick as Picked, pickNext, rangeOf } from './pick.ts';
 import type { IpamPlan, RangeSet } from './plan.ts';
 import { reclaimDead } from './reclaim.ts';
 import { type AttachmentRecord, createRecord, recordedIps } from './record.ts';
@@ -36,12 +36,17 @@ export interface Lease {
  * @throws Fault `exhausted`, `address` (a requested one is taken), `conflict` (the attachment holds addresses already),
  * `busy`, `io`
  */
-export function leaseAddresses(plan: IpamPlan, owner: Owner, host: Host): readonly Lease[] {
+export function leaseAddresses(
+  plan: IpamPlan,
+  owner: Owner,
+  host: Host,
+  planFor: PlanFor = () => undefined,
+): readonly Lease[] {
   const store = storeOf(plan.dataDir, plan.network);
-  const first = tryLease(plan, store, owner, host);
+  const first = tryLease(plan, store, owner, host, planFor);
   if (first.missing === undefined) return first.leases;
   const kept = reclaimDead(store, host);
-  const second = tryLease(plan, store, owner, host);
+  const second = tryLease(plan, store, owner, host, planFor);
   if (second.missing === undefined) return second.leases;
   const requested = requestedOf(plan, second.missing);
   throw requested === undefined
@@ -59,29 +64,37 @@ export function recordAttachment(dataDir: string, owner: Owner, host: Host): voi
   });
 }
 
-/** Replaces what the record of an attachment notes, for what is known only later. @throws Fault `busy`, `io` */
-export function amendRecord(dataDir: string, attachment: Attachment, notes: Owner['notes'], host: Host): void {
+/** Changes the record of an attachment, for what is known only later. @throws Fault `busy`, `io` */
+export function amendRecord(
+  dataDir: string,
+  attachment: Attachment,
+  change: Pick<Owner, 'plan' | 'notes'>,
+  host: Host,
+): void {
   const store = storeOf(dataDir, attachment.network);
   withLock(store, host, () => {
     const record = readRecord(store, attachment, host);
-    if (record !== undefined) replaceRecord(store, { ...record, notes });
+    if (record !== undefined) replaceRecord(store, { ...record, ...change });
   });
 }
 
 type Outcome = { readonly leases: readonly Lease[]; readonly missing?: undefined } | { readonly missing: RangeSet };
 
-function tryLease(plan: IpamPlan, store: Store, owner: Owner, host: Host): Outcome {
+/** The plan of the attachment that gets these leases, for its record. */
+export type PlanFor = (leases: readonly Lease[]) => Owner['plan'];
+
+function tryLease(plan: IpamPlan, store: Store, owner: Owner, host: Host, planFor: PlanFor): Outcome {
   return withLock(store, host, () => {
     sweepAfterBoot(store, host);
     giveWay(store, owner, host);
-    const picks: Pick[] = [];
+    const picks: Picked[] = [];
     for (const set of plan.rangeSets) {
       const pick = pickFor(set, requestedOf(plan, set), store, owner, host);
       if (pick === undefined) return { missing: set };
       picks.push(pick);
     }
     const leases = picks.map((pick, at) => leaseOf(pick, plan.rangeSets[at] as RangeSet));
-    commit(store, owner, leases, host);
+    commit(store, { ...owner, plan: planFor(leases) ?? owner.plan }, leases, host);
     return { leases };
   });
 }
@@ -127,7 +140,7 @@ function requestedOf(plan: IpamPlan, set: RangeSet): Ip | undefined {
   return plan.requested.find(({ rangeSet }) => rangeSet === set.index)?.ip;
 }
 
-function pickFor(set: RangeSet, requested: Ip | undefined, store: Store, owner: Owner, host: Host): Pick | undefined {
+function pickFor(set: RangeSet, requested: Ip | undefined, store: Store, owner: Owner, host: Host): Picked | undefined {
   if (requested !== undefined) return pickRequested(set, requested, store, owner, host);
   return pickNext(set, readCursor(store, set.index, host), {
     has: (ip) => isTaken(store, ip, host),
@@ -135,7 +148,7 @@ function pickFor(set: RangeSet, requested: Ip | undefined, store: Store, owner: 
   });
 }
 
-function pickRequested(set: RangeSet, ip: Ip, store: Store, owner: Owner, host: Host): Pick | undefined {
+function pickRequested(set: RangeSet, ip: Ip, store: Store, owner: Owner, host: Host): Picked | undefined {
   const range = rangeOf(set, ip);
   if (range === undefined) return undefined;
   if (!isTaken(store, ip, host)) return { ip, range };
@@ -153,7 +166,7 @@ function isTaken(store: Store, ip: Ip, host: Host): boolean {
   return state === 'taken' || (state === 'empty' && removeAborted(store, [ip], host).length === 0);
 }
 
-function leaseOf({ ip, range }: Pick, set: RangeSet): Lease {
+function leaseOf({ ip, range }: Picked, set: RangeSet): Lease {
   return { address: { ip, prefix: range.subnet.prefix }, gateway: range.gateway, rangeSet: set.index };
 }
 

@@ -28,7 +28,11 @@ export interface Owner extends Attachment {
   readonly netns?: Netns | undefined;
   readonly hostVeth?: string | undefined;
   readonly pod?: Pod | undefined;
-  /** What the main plugin, GC or an operator will want to find again; kept verbatim. */
+  /** The process that makes the attachment. */
+  readonly process?: number | undefined;
+  /** What the attachment has on the node and in the container beside its leases, as its plugin encodes it; kept verbatim. */
+  readonly plan?: readonly Json[] | undefined;
+  /** What 0.1.0 wrote in place of `plan`. */
   readonly notes?: { readonly [key: string]: Json } | undefined;
 }
 

@@ -1,6 +1,6 @@
 /** The address store's front door. */
 
-export { amendRecord, type Lease, leaseAddresses, recordAttachment } from './allocation.ts';
+export { amendRecord, type Lease, leaseAddresses, type PlanFor, recordAttachment } from './allocation.ts';
 export type { Attachment, Json, Netns, Owner, Pod } from './attachment.ts';
 export {
   dataDirOf,

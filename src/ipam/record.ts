@@ -35,10 +35,10 @@ export function createRecord(
   bootId: string,
   nowMs: number,
 ): AttachmentRecord {
-  const { network, containerId, ifName, netns, hostVeth, pod, notes } = owner;
+  const { network, containerId, ifName, netns, hostVeth, pod, process, plan, notes } = owner;
   const createdAt = new Date(nowMs).toISOString();
   const head = { version: VERSION, network, containerId, ifName, addresses, bootId, createdAt };
-  return { ...head, netns, hostVeth, pod, notes };
+  return { ...head, netns, hostVeth, pod, process, plan, notes };
 }
 
 /** The leased addresses with their lengths, as values. */
@@ -79,6 +79,8 @@ const recordSchema = object(
     netns: object({ path: text, device: number, inode: number }),
     hostVeth: text,
     pod: options({ namespace: text, name: text, uid: text, infraContainerId: text }),
+    process: number,
+    plan: list(z.unknown() as z.ZodMiniType<Json>),
     notes: z.record(text, z.unknown() as z.ZodMiniType<Json>),
   },
 );

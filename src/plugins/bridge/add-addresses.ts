@@ -51,7 +51,8 @@ export function takeElsewhere({
 /** DEL has no other way to know what somebody else's IPAM gave. */
 function noteMasquerade(request: MainRequest, { addresses }: Allocation, host: Host, filters: FilterNotes): void {
   const masquerade = addresses.map(({ address }) => formatCidr(address));
-  amendRecord(request.dataDir, request, encodeNotes({ process: processId(), masquerade, ...filters }), host);
+  const notes = encodeNotes({ process: processId(), masquerade, ...filters });
+  amendRecord(request.dataDir, request, { notes }, host);
 }
 
 type FilterNotes = ReturnType<typeof filterNotes>;

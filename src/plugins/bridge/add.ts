@@ -58,8 +58,9 @@ function attach(call: Call, ipam: IpamPlan | undefined): Result {
   const { request, settings, journal, made } = call;
   const taken = journal.step('take addresses', () => takeAddresses(call, ipam));
   try {
-    const allocation =
-      request.delegation === undefined ? makeWith(call, taken) : makeAround(call, taken, request.delegation);
+    const { delegation } = request;
+    if (delegation === undefined) makeAll(call, taken.plan);
+    const allocation = delegation === undefined ? taken.allocation : makeAround(call, taken.plan, delegation);
     return addResult(call.node, request, settings, made, allocation);
   } catch (error) {
     journal.step('take everything back', () => takeBack(call));
@@ -67,21 +68,28 @@ function attach(call: Call, ipam: IpamPlan | undefined): Result {
   }
 }
 
-/** With the plan in its record, from before anything of it is made. */
-function takeAddresses({ request, settings, node, host, port }: Call, ipam: IpamPlan | undefined): Allocation {
-  const planFor = (allocation: Allocation) =>
-    encodePlan(attachmentPlan(request, settings, withGateways(allocation, settings), port));
-  return withGateways(allocate(request, ipam, ownerOf(request, node), host, planFor), settings);
+/** Addresses, and the plan with them, which is in the record before anything of it is made. */
+function takeAddresses({ request, settings, node, host, port }: Call, ipam: IpamPlan | undefined): Taken {
+  let taken: Taken | undefined;
+  allocate(request, ipam, ownerOf(request, node), host, (leased) => {
+    const allocation = withGateways(leased, settings);
+    taken = { allocation, plan: attachmentPlan(request, settings, allocation, port) };
+    return encodePlan(taken.plan);
+  });
+  return taken as Taken;
+}
+
+interface Taken {
+  readonly allocation: Allocation;
+  readonly plan: Plan;
 }
 
 /** Makes everything: what is shared on the bridge together with the port, under the lock. */
-function makeWith(call: Call, allocation: Allocation): Allocation {
-  const plan = attachmentPlan(call.request, call.settings, allocation, call.port);
+function makeAll(call: Call, plan: Plan): void {
   const at = plan.findIndex(({ kind }) => kind.name === 'port');
   ensure(call, plan.slice(0, 1));
   withBridgeLock(call.node, () => ensure(call, plan.slice(1, at + 1)));
   ensure(call, plan.slice(at + 1));
-  return allocation;
 }
 
 /** Kinds that need no address: the plugin that gives the addresses may need the interface for it, as dhcp does. */
@@ -90,10 +98,10 @@ const WITHOUT_ADDRESSES = ['bridge', 'guard', 'port'];
 const SHARED = ['vlan-gateway', 'gateway', 'forward-accept'];
 
 /** Has another plugin give the addresses, in between. */
-function makeAround(call: Call, taken: Allocation, delegation: NonNullable<MainRequest['delegation']>): Allocation {
+function makeAround(call: Call, first: Plan, delegation: Delegation): Allocation {
   const { request, settings, node, host, port, journal } = call;
   const isEarly = ({ kind }: Resource) => WITHOUT_ADDRESSES.includes(kind.name);
-  ensure(call, attachmentPlan(request, settings, taken, port).filter(isEarly));
+  ensure(call, first.filter(isEarly));
   refuseAdvertisements(containerOf(node), request.ifName);
   call.askedElsewhere = true;
   const given = journal.step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));

@@ -2,26 +2,20 @@
 
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
+import { tolerating } from '../attempt.ts';
 import { Fault } from '../fault.ts';
-import { removeAborted } from './aborted.ts';
-import { type Attachment, attachmentText, type Owner } from './attachment.ts';
-import { sweepAfterBoot } from './boot.ts';
-import { readCursor, writeCursor } from './cursor.ts';
-import { tolerate } from './failures.ts';
+import { type Attachment, type AttachmentRecord, attachmentText, type Owner } from './attachment.ts';
 import { isThere, namesIn } from './files.ts';
-import type { Host } from './host.ts';
-import { isHeldBy } from './lease.ts';
-import { createLeases, leaseState, leasesHeldBy, readLease } from './leases.ts';
-import type { Life } from './life.ts';
+import { reclaimDead } from './garbage.ts';
+import { createLeases, isHeldBy, leaseState, leasesHeldBy, readCursor, readLease, writeCursor } from './lease.ts';
+import type { Host, Life } from './life.ts';
 import { withLock } from './lock.ts';
-import { recordPath, type Store, storeOf } from './paths.ts';
-import { type Pick as Picked, pickNext, rangeOf } from './pick.ts';
-import type { IpamPlan, RangeSet } from './plan.ts';
-import { reclaimDead } from './reclaim.ts';
-import { type AttachmentRecord, createRecord, recordedIps } from './record.ts';
-import { readRecord, removeRecord, replaceRecord } from './records.ts';
-import { removeAttachment, removeDead } from './removal.ts';
-import { exhausted, requestedTaken } from './shortage.ts';
+import type { IpamPlan } from './plan.ts';
+import { type Pick as Picked, pickNext, type RangeSet, rangeOf } from './ranges.ts';
+import { createRecord, readRecord, recordedIps, removeRecord, replaceRecord } from './record.ts';
+import { removeAborted, removeAttachment, removeDead, sweepAfterBoot } from './release.ts';
+import { exhausted, requestedTaken } from './status.ts';
+import { recordPath, type Store, storeOf } from './store.ts';
 
 export interface Lease {
   /** With the subnet's prefix length. */
@@ -181,7 +175,7 @@ function commit(store: Store, owner: Owner, leases: readonly Lease[], host: Host
     const taken = createLeases(store, ips, owner, createdAtMs);
     if (taken !== undefined) throw takenMeanwhile(taken, store);
   } catch (error) {
-    tolerate(host, () => removeAttachment(store, record));
+    tolerating(host.log, () => removeAttachment(store, record));
     throw error;
   }
   for (const { rangeSet, address } of leases) writeCursor(store, rangeSet, address.ip, host);

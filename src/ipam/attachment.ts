@@ -36,6 +36,15 @@ export interface Owner extends Attachment {
   readonly notes?: { readonly [key: string]: Json } | undefined;
 }
 
+export interface AttachmentRecord extends Owner {
+  readonly version: number;
+  /** What was leased, with the subnet's length; empty where IPAM is somebody else's, or there is none. */
+  readonly addresses: readonly string[];
+  readonly bootId: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+}
+
 /** "container abc interface eth0", or the pod's name where it is known. */
 export function attachmentText(attachment: Attachment & { readonly pod?: Pod | undefined }): string {
   const { pod, containerId, ifName } = attachment;

@@ -1,23 +1,16 @@
-/**
- * GC's part: which attachments are to go, and their release with all that they have.
- */
+/** What is to go and was not deleted: what GC finds invalid, and what is dead where a range is exhausted. */
 
 import { formatIp, type Ip } from '../address/ip.ts';
+import { asFault, collecting, tolerating } from '../attempt.ts';
 import type { Fault } from '../fault.ts';
-import { removeAborted } from './aborted.ts';
-import type { Attachment } from './attachment.ts';
-import { leasesBefore, sweepAfterBoot } from './boot.ts';
-import { doubtText } from './doubts.ts';
-import { failuresOf } from './failures.ts';
+import type { Attachment, AttachmentRecord } from './attachment.ts';
 import { namesIn, removeFile } from './files.ts';
-import type { Host } from './host.ts';
-import { decodeLease } from './lease.ts';
-import { isWrittenBefore, leasedIps, readLease, removeLease } from './leases.ts';
+import { decodeLease, isWrittenBefore, leasedIps, readLease, removeLease } from './lease.ts';
+import { doubtText, type Host } from './life.ts';
 import { withLock } from './lock.ts';
-import { leasePath, type Store, storeOf } from './paths.ts';
-import { type AttachmentRecord, encodeRecord, recordedIps } from './record.ts';
-import { readRecord, readRecords, removeBrokenRecords, removeRecord } from './records.ts';
-import { detach, removeDead } from './removal.ts';
+import { encodeRecord, readRecord, readRecords, recordedIps, removeBrokenRecords, removeRecord } from './record.ts';
+import { detach, leasesBefore, removeAborted, removeDead, sweepAfterBoot } from './release.ts';
+import { leasePath, type Store, storeOf } from './store.ts';
 
 /** An attachment that is to go. Its interface name is empty where a very old lease does not say it. */
 export interface Doomed {
@@ -61,7 +54,7 @@ export function releaseGarbage(dataDir: string, network: string, doomed: readonl
   const store = storeOf(dataDir, network);
   const released: Doomed[] = [];
   const failures: Fault[] = [];
-  const step = (act: () => unknown) => failures.push(...failuresOf(act));
+  const step = (act: () => unknown) => failures.push(...collecting(act).map(asFault));
   step(() => {
     if (namesIn(store.leases).length === 0 && namesIn(store.own).length === 0) return;
     // One after the other: removing what an attachment has on the node takes its time, and others wait for the lock.
@@ -152,4 +145,23 @@ export function release(store: Store, { attachment, record, addresses, reason }:
 
 function textOf(record: AttachmentRecord | undefined): string {
   return record === undefined ? '' : encodeRecord(record);
+}
+
+/**
+ * Reclaims the dead of a network, with all that they have on the node. Each holds the lock for itself, so that others need
+ * not wait for all of them. @returns why others stay leased, a Fault each, which are logged, too. @throws Fault `busy`, `io`
+ */
+export function reclaimDead(store: Store, host: Host): readonly Fault[] {
+  const failures: Fault[] = [];
+  for (const one of findDead(store, host)) {
+    const act = () => release(store, one, host) && tellReclaimed(store, one, host);
+    failures.push(...withLock(store, host, () => collecting(act).map(asFault)));
+  }
+  withLock(store, host, () => tolerating(host.log, () => removeAborted(store, leasedIps(store), host)));
+  for (const { message } of failures) host.log('warn', message);
+  return failures;
+}
+
+function tellReclaimed({ network }: Store, { addresses }: Doomed, host: Host): void {
+  host.log('info', `reclaimed ${addresses.map(formatIp).join(' and ')} on ${network}: the holder is dead`);
 }

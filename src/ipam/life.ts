@@ -4,9 +4,12 @@
  */
 
 import { reasonOf } from '../fault.ts';
+import type { Log } from '../log.ts';
+import { bootId } from '../sys/boot.ts';
+import { bootedAtMs } from '../sys/bootTime.ts';
 import { findNetnsInUse, type NetnsUse } from '../sys/netnsInUse.ts';
 import { statPath } from '../sys/stat.ts';
-import type { Netns } from './attachment.ts';
+import type { Attachment, AttachmentRecord, Netns } from './attachment.ts';
 
 export interface Life {
   readonly state: 'alive' | 'dead' | 'unknown';
@@ -55,4 +58,49 @@ function lookAt({ path, device, inode }: Netns): Life | 'gone' {
   } catch (error) {
     return unknown(`${path} may not be looked at: ${reasonOf(error)}`);
   }
+}
+
+/** How many of the lives are unknown, why and what to do, as a sentence; empty where all are known. */
+export function doubtText(what: 'leases' | 'attachments', lives: readonly Life[]): string {
+  const doubts = lives.filter(({ state }) => state === 'unknown');
+  const [first] = doubts;
+  if (first === undefined) return '';
+  return `${doubts.length} ${what} could not be judged alive or dead and are kept: ${first.evidence}. ${HOW_TO_KNOW}`;
+}
+
+export interface Host {
+  /** The kernel's ID of this boot. */
+  readonly bootId: string;
+  /** No file of this boot has an earlier mtime; milliseconds since 1970. */
+  bootedAtMs(): number;
+  nowMs(): number;
+  /** Whether the attachment is alive. A main plugin adds what it knows: whether the host veth is there. Never throws. */
+  judge(record: AttachmentRecord): Life;
+  /**
+   * Removes all that an attachment has on the node beside its leases. It is called while the lock is held and the leases
+   * are still there, so that nothing of it can be taken for a newcomer's; what it throws keeps the leases where they are.
+   */
+  detach?(attachment: Attachment, record: AttachmentRecord | undefined): void;
+  readonly log: Log;
+  /** How long to wait for the lock; 10,000 unless given. */
+  readonly lockDeadlineMs?: number | undefined;
+}
+
+/** A machine that tells of a network namespace alone, too. */
+export interface Machine extends Host {
+  judgeNetns(netns: Netns | undefined): Life;
+}
+
+/** The machine as it is. @throws Error where /proc is not mounted */
+export function readHost(log: Log): Machine {
+  const boot = bootId();
+  const judgeNetns = createNetnsJudge();
+  return {
+    bootId: boot,
+    bootedAtMs,
+    nowMs: () => Date.now(),
+    judge: (record) => (record.bootId === boot ? judgeNetns(record.netns) : dead('it is of an earlier boot')),
+    judgeNetns,
+    log,
+  };
 }

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { withLock } from '../../../src/ipam/lock.ts';
-import { storeOf } from '../../../src/ipam/paths.ts';
+import { storeOf } from '../../../src/ipam/store.ts';
 import { leaseAddresses, releaseAddresses, statusOf } from './api.ts';
 import { faultOf, host, NETWORK, owner, plan, scratch, texts } from './support.ts';
 import { startWorker, type Worker } from './workers.ts';

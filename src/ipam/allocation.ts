@@ -7,8 +7,9 @@ import { Fault } from '../fault.ts';
 import { type Attachment, type AttachmentRecord, attachmentText, type Owner } from './attachment.ts';
 import { isThere, namesIn } from './files.ts';
 import { reclaimDead } from './garbage.ts';
+import type { Host } from './host.ts';
 import { createLeases, isHeldBy, leaseState, leasesHeldBy, readCursor, readLease, writeCursor } from './lease.ts';
-import type { Host, Life } from './life.ts';
+import type { Life } from './life.ts';
 import { withLock } from './lock.ts';
 import type { IpamPlan } from './plan.ts';
 import { type Pick as Picked, pickNext, type RangeSet, rangeOf } from './ranges.ts';
@@ -33,10 +34,11 @@ export interface Lease {
 export function leaseAddresses(
   plan: IpamPlan,
   owner: Owner,
-  host: Host,
+  machine: Host,
   planFor: PlanFor = () => undefined,
 ): readonly Lease[] {
   const store = storeOf(plan.dataDir, plan.network);
+  const host = hostOfAdd(machine, owner);
   const first = tryLease(plan, store, owner, host, planFor);
   if (first.missing === undefined) return first.leases;
   const kept = reclaimDead(store, host);
@@ -49,12 +51,13 @@ export function leaseAddresses(
 }
 
 /** Writes the record of an attachment that gets no address from here. @throws Fault `conflict`, `busy`, `io` */
-export function recordAttachment(dataDir: string, owner: Owner, host: Host): void {
+export function recordAttachment(dataDir: string, owner: Owner, machine: Host): void {
   const store = storeOf(dataDir, owner.network);
+  const host = hostOfAdd(machine, owner);
   withLock(store, host, () => {
     sweepAfterBoot(store, host);
     giveWay(store, owner, host);
-    replaceRecord(store, createRecord(owner, [], host.bootId, host.nowMs()));
+    replaceRecord(store, createRecord(withStart(owner, host), [], host.bootId, host.nowMs()));
   });
 }
 
@@ -70,6 +73,17 @@ export function amendRecord(
     const record = readRecord(store, attachment, host);
     if (record !== undefined) replaceRecord(store, { ...record, ...change });
   });
+}
+
+/** Every record that the ADD meets is judged with regard to the attachment that it makes. */
+function hostOfAdd(machine: Host, owner: Owner): Host {
+  return { ...machine, judge: (record) => machine.judge(record, owner) };
+}
+
+/** With the start of the process that makes it, by which a later process with its ID is told from it. */
+function withStart(owner: Owner, { startOf }: Host): Owner {
+  const { process, processStart } = owner;
+  return process === undefined || processStart !== undefined ? owner : { ...owner, processStart: startOf?.(process) };
 }
 
 type Outcome = { readonly leases: readonly Lease[]; readonly missing?: undefined } | { readonly missing: RangeSet };
@@ -169,7 +183,7 @@ function commit(store: Store, owner: Owner, leases: readonly Lease[], host: Host
   const addresses = leases.map(({ address }) => formatCidr(address));
   const ips = leases.map(({ address }) => address.ip);
   const createdAtMs = host.nowMs();
-  const record = createRecord(owner, addresses, host.bootId, createdAtMs);
+  const record = createRecord(withStart(owner, host), addresses, host.bootId, createdAtMs);
   replaceRecord(store, record);
   try {
     const taken = createLeases(store, ips, owner, createdAtMs);

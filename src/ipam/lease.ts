@@ -8,7 +8,7 @@ import { linkFile } from '../sys/file.ts';
 import { statLink } from '../sys/stat.ts';
 import { type Attachment, attachmentText } from './attachment.ts';
 import { createFile, discardFile, doing, isNoFile, namesIn, overwriteFile, readIfThere, removeFile } from './files.ts';
-import type { Host } from './life.ts';
+import type { Host } from './host.ts';
 import { cursorPath, leasePath, type Store } from './store.ts';
 
 /** What a lease file says. Very old host-local versions left the interface out. */

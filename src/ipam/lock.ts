@@ -10,7 +10,7 @@ import { lockHolder } from '../sys/lockHolder.ts';
 import { effectiveUser } from '../sys/process.ts';
 import { type FileStatus, statFile, statPath } from '../sys/stat.ts';
 import { doing, ensureDirectory } from './files.ts';
-import type { Host } from './life.ts';
+import type { Host } from './host.ts';
 import type { Store } from './store.ts';
 
 const DEFAULT_DEADLINE_MS = 10_000;

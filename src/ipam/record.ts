@@ -10,7 +10,7 @@ import { list, object, options, parsed } from '../schema/net.ts';
 import { EISDIR } from '../sys/errno.ts';
 import type { Attachment, AttachmentRecord, Json, Owner } from './attachment.ts';
 import { isNoFile, namesIn, readIfThere, removeFile, replaceFile } from './files.ts';
-import type { Host } from './life.ts';
+import type { Host } from './host.ts';
 import { ownRoot, recordPath, type Store, storeOf } from './store.ts';
 
 /** The record of an attachment, found by name; undefined where there is none. Takes no lock. @throws Fault `io` */
@@ -111,10 +111,10 @@ export function createRecord(
   bootId: string,
   nowMs: number,
 ): AttachmentRecord {
-  const { network, containerId, ifName, netns, hostVeth, pod, process, plan, notes } = owner;
+  const { network, containerId, ifName, netns, hostVeth, pod, process, processStart, plan, notes } = owner;
   const createdAt = new Date(nowMs).toISOString();
   const head = { version: VERSION, network, containerId, ifName, addresses, bootId, createdAt };
-  return { ...head, netns, hostVeth, pod, process, plan, notes };
+  return { ...head, netns, hostVeth, pod, process, processStart, plan, notes };
 }
 
 /** The leased addresses with their lengths, as values. */
@@ -156,6 +156,7 @@ const recordSchema = object(
     hostVeth: text,
     pod: options({ namespace: text, name: text, uid: text, infraContainerId: text }),
     process: number,
+    processStart: number,
     plan: list(z.unknown() as z.ZodMiniType<Json>),
     notes: z.record(text, z.unknown() as z.ZodMiniType<Json>),
   },

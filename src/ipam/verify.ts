@@ -3,8 +3,8 @@
 import { formatIp, type Ip, sameIp } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import { type Attachment, type AttachmentRecord, attachmentText } from './attachment.ts';
+import type { Host } from './host.ts';
 import { isHeldBy, readLease } from './lease.ts';
-import type { Host } from './life.ts';
 import { readRecord, recordedIps } from './record.ts';
 import { holderOf } from './status.ts';
 import { leasePath, type Store, storeOf } from './store.ts';

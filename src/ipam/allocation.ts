@@ -10,13 +10,14 @@ import { reclaimDead } from './garbage.ts';
 import type { Host } from './host.ts';
 import { createLeases, isHeldBy, leaseState, leasesHeldBy, readCursor, readLease, writeCursor } from './lease.ts';
 import type { Life } from './life.ts';
-import { withLock } from './lock.ts';
+import { type LockedStore, withLock } from './lock.ts';
 import type { IpamPlan } from './plan.ts';
 import { type Pick as Picked, pickNext, type RangeSet, rangeOf } from './ranges.ts';
 import { createRecord, readRecord, recordedIps, removeRecord, replaceRecord } from './record.ts';
-import { removeAborted, removeAttachment, removeDead, sweepAfterBoot } from './release.ts';
+import { removeAborted, removeAttachment, removeDead } from './removal.ts';
 import { exhausted, requestedTaken } from './status.ts';
 import { recordPath, type Store, storeOf } from './store.ts';
+import { maintain } from './upkeep.ts';
 
 export interface Lease {
   /** With the subnet's prefix length. */
@@ -52,10 +53,9 @@ export function leaseAddresses(
 
 /** Writes the record of an attachment that gets no address from here. @throws Fault `conflict`, `busy`, `io` */
 export function recordAttachment(dataDir: string, owner: Owner, machine: Host): void {
-  const store = storeOf(dataDir, owner.network);
   const host = hostOfAdd(machine, owner);
-  withLock(store, host, () => {
-    sweepAfterBoot(store, host);
+  withLock(storeOf(dataDir, owner.network), host, (store) => {
+    maintain(store, host);
     giveWay(store, owner, host);
     replaceRecord(store, createRecord(withStart(owner, host), [], host.bootId, host.nowMs()));
   });
@@ -68,8 +68,7 @@ export function amendRecord(
   change: Pick<Owner, 'plan' | 'notes'>,
   host: Host,
 ): void {
-  const store = storeOf(dataDir, attachment.network);
-  withLock(store, host, () => {
+  withLock(storeOf(dataDir, attachment.network), host, (store) => {
     const record = readRecord(store, attachment, host);
     if (record !== undefined) replaceRecord(store, { ...record, ...change });
   });
@@ -91,9 +90,9 @@ type Outcome = { readonly leases: readonly Lease[]; readonly missing?: undefined
 /** The plan of the attachment that gets these leases, for its record. */
 export type PlanFor = (leases: readonly Lease[]) => Owner['plan'];
 
-function tryLease(plan: IpamPlan, store: Store, owner: Owner, host: Host, planFor: PlanFor): Outcome {
-  return withLock(store, host, () => {
-    sweepAfterBoot(store, host);
+function tryLease(plan: IpamPlan, there: Store, owner: Owner, host: Host, planFor: PlanFor): Outcome {
+  return withLock(there, host, (store) => {
+    maintain(store, host);
     giveWay(store, owner, host);
     const picks: Picked[] = [];
     for (const set of plan.rangeSets) {
@@ -108,7 +107,7 @@ function tryLease(plan: IpamPlan, store: Store, owner: Owner, host: Host, planFo
 }
 
 /** The attachment may be there already: dead, or half made by an ADD that was killed; else it must stay. */
-function giveWay(store: Store, owner: Owner, host: Host): void {
+function giveWay(store: LockedStore, owner: Owner, host: Host): void {
   const record = readRecord(store, owner, host);
   if (record === undefined) {
     verifyNoLease(store, owner);
@@ -148,7 +147,13 @@ function requestedOf(plan: IpamPlan, set: RangeSet): Ip | undefined {
   return plan.requested.find(({ rangeSet }) => rangeSet === set.index)?.ip;
 }
 
-function pickFor(set: RangeSet, requested: Ip | undefined, store: Store, owner: Owner, host: Host): Picked | undefined {
+function pickFor(
+  set: RangeSet,
+  requested: Ip | undefined,
+  store: LockedStore,
+  owner: Owner,
+  host: Host,
+): Picked | undefined {
   if (requested !== undefined) return pickRequested(set, requested, store, owner, host);
   return pickNext(set, readCursor(store, set.index, host), {
     has: (ip) => isTaken(store, ip, host),
@@ -156,7 +161,7 @@ function pickFor(set: RangeSet, requested: Ip | undefined, store: Store, owner: 
   });
 }
 
-function pickRequested(set: RangeSet, ip: Ip, store: Store, owner: Owner, host: Host): Picked | undefined {
+function pickRequested(set: RangeSet, ip: Ip, store: LockedStore, owner: Owner, host: Host): Picked | undefined {
   const range = rangeOf(set, ip);
   if (range === undefined) return undefined;
   if (!isTaken(store, ip, host)) return { ip, range };
@@ -169,7 +174,7 @@ function holdsAlready(ip: Ip, store: Store, owner: Owner): Fault {
   return new Fault('conflict', message, { details: 'Run DEL for this container and interface first, then ADD again.' });
 }
 
-function isTaken(store: Store, ip: Ip, host: Host): boolean {
+function isTaken(store: LockedStore, ip: Ip, host: Host): boolean {
   const state = leaseState(store, ip);
   return state === 'taken' || (state === 'empty' && removeAborted(store, [ip], host).length === 0);
 }
@@ -179,7 +184,7 @@ function leaseOf({ ip, range }: Picked, set: RangeSet): Lease {
 }
 
 /** The record goes first: whatever instant the process is killed at, no lease is without one. */
-function commit(store: Store, owner: Owner, leases: readonly Lease[], host: Host): void {
+function commit(store: LockedStore, owner: Owner, leases: readonly Lease[], host: Host): void {
   const addresses = leases.map(({ address }) => formatCidr(address));
   const ips = leases.map(({ address }) => address.ip);
   const createdAtMs = host.nowMs();

@@ -110,7 +110,7 @@ export function replaceFile(path: string, text: string, temporary: string): void
 }
 
 /**
- * Creates a file that nobody else looks at (the caller holds the lock), in place of one that a killed process left.
+ * Creates a file that no other process looks at, in place of one that a killed process left.
  * That one is removed rather than truncated, for it may be a second name of a lease. `mtimeMs` is its time of
  * modification, if given.
  * @throws Fault `io`, and then nothing is left

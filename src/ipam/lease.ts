@@ -9,6 +9,7 @@ import { statLink } from '../sys/stat.ts';
 import { type Attachment, attachmentText } from './attachment.ts';
 import { createFile, discardFile, doing, isNoFile, namesIn, overwriteFile, readIfThere, removeFile } from './files.ts';
 import type { Host } from './host.ts';
+import type { LockedStore } from './lock.ts';
 import { cursorPath, leasePath, type Store } from './store.ts';
 
 /** What a lease file says. Very old host-local versions left the interface out. */
@@ -63,10 +64,15 @@ export function readLease(store: Store, ip: Ip): string | undefined {
 
 /**
  * Takes addresses; each file is complete before it has its name, and its mtime is the record's `createdAtMs`. The
- * caller holds the lock, and takes back what was made when this fails.
+ * caller takes back what was made when this fails.
  * @returns the address that was taken by somebody else after all, or undefined. @throws Fault `io`
  */
-export function createLeases(store: Store, ips: readonly Ip[], owner: Attachment, createdAtMs: number): Ip | undefined {
+export function createLeases(
+  store: LockedStore,
+  ips: readonly Ip[],
+  owner: Attachment,
+  createdAtMs: number,
+): Ip | undefined {
   createFile(store.temporary, encodeLease(owner), createdAtMs);
   try {
     return ips.find((ip) => !linkLease(store.temporary, leasePath(store, ip)));
@@ -80,8 +86,8 @@ function linkLease(temporary: string, path: string): boolean {
   return doing('create the lease', path, () => ignoring([EEXIST], link)) ?? false;
 }
 
-/** Gives an address back if it is the attachment's own. The caller holds the lock. @throws Fault `io` */
-export function removeLease(store: Store, ip: Ip, attachment: Attachment): boolean {
+/** Gives an address back if it is the attachment's own. @throws Fault `io` */
+export function removeLease(store: LockedStore, ip: Ip, attachment: Attachment): boolean {
   const text = readLease(store, ip);
   return text !== undefined && isHeldBy(text, attachment) && removeFile(leasePath(store, ip));
 }
@@ -138,8 +144,8 @@ export function readCursor(store: Store, rangeSet: number, host: Host): Ip | und
   return asHint(host, () => parseIp(readIfThere(cursorPath(store, rangeSet))?.trim() ?? ''));
 }
 
-/** The caller holds the lock. A failure is logged: the address is leased all the same. */
-export function writeCursor(store: Store, rangeSet: number, ip: Ip, host: Host): void {
+/** A failure is logged: the address is leased all the same. */
+export function writeCursor(store: LockedStore, rangeSet: number, ip: Ip, host: Host): void {
   const path = cursorPath(store, rangeSet);
   asHint(host, () => overwriteFile(path, formatIp(ip)));
 }

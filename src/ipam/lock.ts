@@ -17,32 +17,39 @@ const DEFAULT_DEADLINE_MS = 10_000;
 const SHORTEST_SLEEP_MS = 0.3;
 const LONGEST_SLEEP_MS = 5;
 
+/** A store whose lock this process holds: what changes the store takes one. Only `withLock` makes it. */
+export interface LockedStore extends Store {
+  /** The file that is locked. */
+  readonly lockFile: FileStatus;
+}
+
 /**
  * Runs `act` alone. Directories are created on the way. The lock goes with the process, however it ends.
  * @throws Fault `busy` after the deadline, `io`, and whatever `act` throws
  */
-export function withLock<T>(store: Store, host: Host, act: () => T): T {
-  const file = acquire(store, host.lockDeadlineMs ?? DEFAULT_DEADLINE_MS);
+export function withLock<T>(store: Store, host: Host, act: (store: LockedStore) => T): T {
+  const { fd, lockFile } = acquire(store, host.lockDeadlineMs ?? DEFAULT_DEADLINE_MS);
   try {
-    return act();
+    return act({ ...store, lockFile });
   } finally {
-    closeFile(file);
+    closeFile(fd);
   }
 }
 
-function acquire(store: Store, deadlineMs: number): number {
+function acquire(store: Store, deadlineMs: number): { readonly fd: number; readonly lockFile: FileStatus } {
   verifyTrusted(store);
   const giveUpAt = monotonicMs() + deadlineMs;
   for (;;) {
-    const file = openLock(store);
+    const fd = openLock(store);
     try {
-      waitFor(file, store.lock, giveUpAt, deadlineMs);
-      if (isStillInPlace(file, store.lock)) return file;
+      waitFor(fd, store.lock, giveUpAt, deadlineMs);
+      const lockFile = statFile(fd);
+      if (isInPlace(lockFile, store.lock)) return { fd, lockFile };
     } catch (error) {
-      closeFile(file);
+      closeFile(fd);
       throw error;
     }
-    closeFile(file); // somebody removed the file while we waited, and the next one would lock another
+    closeFile(fd); // the file was removed in the meantime, and the next process would lock another one
   }
 }
 
@@ -65,9 +72,8 @@ function waitFor(file: number, path: string, giveUpAt: number, deadlineMs: numbe
   }
 }
 
-function isStillInPlace(file: number, path: string): boolean {
+function isInPlace(locked: FileStatus, path: string): boolean {
   const here = statPath(path);
-  const locked = statFile(file);
   return here !== undefined && here.inode === locked.inode && here.device === locked.device;
 }
 

@@ -11,6 +11,7 @@ import { EISDIR } from '../sys/errno.ts';
 import type { Attachment, AttachmentRecord, Json, Owner } from './attachment.ts';
 import { isNoFile, namesIn, readIfThere, removeFile, replaceFile } from './files.ts';
 import type { Host } from './host.ts';
+import type { LockedStore } from './lock.ts';
 import { ownRoot, recordPath, type Store, storeOf } from './store.ts';
 
 /** The record of an attachment, found by name; undefined where there is none. Takes no lock. @throws Fault `io` */
@@ -38,18 +39,18 @@ export function readRecords(store: Store, host: Host): AttachmentRecord[] {
   return recordPaths(store).flatMap((path) => told(loadRecord(store, path), host) ?? []);
 }
 
-/** Writes it, in place of one that is there. The caller holds the lock. @throws Fault `io` */
-export function replaceRecord(store: Store, record: AttachmentRecord): void {
+/** Writes it, in place of one that is there. @throws Fault `io` */
+export function replaceRecord(store: LockedStore, record: AttachmentRecord): void {
   replaceFile(recordPath(store, record), encodeRecord(record), store.temporary);
 }
 
-/** The caller holds the lock. @throws Fault `io` */
-export function removeRecord(store: Store, attachment: Attachment): boolean {
+/** @throws Fault `io` */
+export function removeRecord(store: LockedStore, attachment: Attachment): boolean {
   return removeFile(recordPath(store, attachment));
 }
 
-/** Removes the record files that are none. The caller holds the lock. @throws Fault `io` */
-export function removeBrokenRecords(store: Store): void {
+/** Removes the record files that are none. @throws Fault `io` */
+export function removeBrokenRecords(store: LockedStore): void {
   for (const path of recordPaths(store)) {
     if (loadRecord(store, path)?.isBroken === true) removeFile(path);
   }

@@ -13,8 +13,8 @@ import { withLock } from './lock.ts';
 import type { IpamPlan } from './plan.ts';
 import { countIn, type RangeSet, rangeOf, rangeText, sizeOfSet } from './ranges.ts';
 import { readRecord, readRecords, recordedIps } from './record.ts';
-import { sweepAfterBoot } from './release.ts';
 import { type Store, storeOf } from './store.ts';
+import { maintain } from './upkeep.ts';
 
 export interface RangeSetStatus {
   readonly rangeSet: number;
@@ -42,9 +42,9 @@ export function statusOf(plan: IpamPlan, host: Host): readonly RangeSetStatus[] 
 }
 
 /** By writing: neither permission bits nor free blocks tell the whole truth to root. */
-function verifyWritable(store: Store, host: Host): void {
-  withLock(store, host, () => {
-    sweepAfterBoot(store, host);
+function verifyWritable(there: Store, host: Host): void {
+  withLock(there, host, (store) => {
+    maintain(store, host);
     createFile(store.temporary, 'x');
     removeFile(store.temporary);
   });

@@ -1,0 +1,62 @@
+/** Taking an attachment out of the store: leases first, the record last, so that a kill in between loses nothing. */
+
+import { formatIp, type Ip } from '../address/ip.ts';
+import { Fault, reasonOf } from '../fault.ts';
+import { type Attachment, type AttachmentRecord, attachmentText } from './attachment.ts';
+import { removeFile } from './files.ts';
+import type { Host } from './host.ts';
+import { isWrittenAt, leaseState, removeLease } from './lease.ts';
+import type { LockedStore } from './lock.ts';
+import { readRecords, recordedIps, removeRecord } from './record.ts';
+import { leasePath } from './store.ts';
+
+/** Removes an attachment whatever its state, as DEL and GC do. @throws Fault `io` */
+export function removeAttachment(store: LockedStore, record: AttachmentRecord): Ip[] {
+  const released = recordedIps(record).filter((ip) => removeLease(store, ip, record));
+  removeRecord(store, record);
+  return released;
+}
+
+/**
+ * Removes a dead attachment with all that it has on the node: only leases that were made together with this record, for the
+ * attachment may live again by host-local's doing. @throws Fault, and then its leases stay
+ */
+export function removeDead(store: LockedStore, record: AttachmentRecord, host: Host): Ip[] {
+  detach(record, record, host);
+  const createdAtMs = Date.parse(record.createdAt);
+  const own = recordedIps(record).filter((ip) => isWrittenAt(store, ip, createdAtMs));
+  const released = own.filter((ip) => removeLease(store, ip, record));
+  removeRecord(store, record);
+  return released;
+}
+
+/** Removes what an attachment has on the node, while its leases keep everybody else away. @throws Fault that names it */
+export function detach(attachment: Attachment, record: AttachmentRecord | undefined, host: Host): void {
+  try {
+    host.detach?.(attachment, record);
+  } catch (cause) {
+    const message = `cannot remove what ${attachmentText(record ?? attachment)} has on the node: ${reasonOf(cause)}`;
+    const advice = cause instanceof Fault && cause.details !== undefined ? ` ${cause.details}` : '';
+    throw new Fault(cause instanceof Fault ? cause.kind : 'kernel', message, {
+      cause,
+      details: `Its addresses stay leased until that is gone.${advice}`,
+    });
+  }
+}
+
+/**
+ * Removes those of the leases that are empty and that no record claims. Both programs write leases under the lock, so who holds
+ * the lock and sees an empty file sees an aborted write.
+ * @returns the addresses that are free now. @throws Fault `io`
+ */
+export function removeAborted(store: LockedStore, ips: readonly Ip[], host: Host): Ip[] {
+  const empty = ips.filter((ip) => leaseState(store, ip) === 'empty');
+  if (empty.length === 0) return [];
+  const claimed = new Set(readRecords(store, host).flatMap(recordedIps).map(formatIp));
+  return empty.filter((ip) => {
+    const isAborted = !claimed.has(formatIp(ip));
+    const outcome = isAborted ? 'removed it' : 'kept it, since a record claims the address';
+    host.log('warn', `the lease file ${leasePath(store, ip)} is empty: ${outcome}`);
+    return isAborted && removeFile(leasePath(store, ip));
+  });
+}

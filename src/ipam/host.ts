@@ -1,5 +1,6 @@
 /** What the store must know of the machine it is on. A parameter everywhere, so that tests can reboot it. */
 
+import type { Cidr } from '../address/cidr.ts';
 import type { Log } from '../log.ts';
 import { bootId } from '../sys/boot.ts';
 import { bootedAtMs } from '../sys/bootTime.ts';
@@ -8,6 +9,12 @@ import { isRunning, startOf } from '../sys/running.ts';
 import { statPath } from '../sys/stat.ts';
 import type { Attachment, AttachmentRecord, Netns, Owner } from './attachment.ts';
 import { judgeLife, judgeNetns, type Life, mayBeInPlace, type Probes } from './life.ts';
+
+/** An attachment that is alive as the node alone tells, by its host veth, say: with no record, or without looking at it. */
+export interface Survivor extends Owner {
+  /** Those that the store leased, with the subnet's prefix length. */
+  readonly addresses: readonly Cidr[];
+}
 
 export interface Host {
   /** The kernel's ID of this boot. */
@@ -24,6 +31,11 @@ export interface Host {
    * are still there, so that nothing of it can be taken for a newcomer's; what it throws keeps the leases where they are.
    */
   detach?(attachment: Attachment, record: AttachmentRecord | undefined): void;
+  /**
+   * The attachments of a network, with leases in this data directory, that are alive as the node tells. The store asks where it
+   * has no records: on a new network, and where its files were removed while containers run. What it throws fails the ADD.
+   */
+  survivors?(network: string, dataDir: string): Iterable<Survivor>;
   readonly log: Log;
   /** How long to wait for the lock; 10,000 unless given. */
   readonly lockDeadlineMs?: number | undefined;

@@ -10,7 +10,7 @@ export {
   type RangeSection,
 } from './config.ts';
 export { type Doomed, type Garbage, planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';
-export { type Host, isInPlace, type Machine, readHost } from './host.ts';
+export { type Host, isInPlace, type Machine, readHost, type Survivor } from './host.ts';
 export { alive, dead, type HostVeth, judgeLife, judgeNetns, type Life, type Probes, unknown } from './life.ts';
 export { type IpamInputs, type IpamPlan, planIpam } from './plan.ts';
 export type { RangeSet } from './ranges.ts';

@@ -4,7 +4,7 @@ import { formatIp, type Ip, parseIp } from '../address/ip.ts';
 import { ignoring } from '../attempt.ts';
 import { reasonOf } from '../fault.ts';
 import { EEXIST } from '../sys/errno.ts';
-import { linkFile } from '../sys/file.ts';
+import { closeFile, linkFile, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openFile, setFileTime } from '../sys/file.ts';
 import { statLink } from '../sys/stat.ts';
 import { type Attachment, attachmentText } from './attachment.ts';
 import { createFile, discardFile, doing, isNoFile, namesIn, overwriteFile, readIfThere, removeFile } from './files.ts';
@@ -102,6 +102,19 @@ export function isWrittenAt(store: Store, ip: Ip, createdAtMs: number): boolean 
 }
 
 const COARSEST_MTIME_MS = 2_000; // FAT; every other file system is finer
+
+/** Marks a lease as made together with a record of `createdAtMs`. @throws Fault `io` */
+export function stampLease(store: LockedStore, ip: Ip, createdAtMs: number): void {
+  const path = leasePath(store, ip);
+  doing('set the time of', path, () => {
+    const fd = openFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      setFileTime(fd, createdAtMs);
+    } finally {
+      closeFile(fd);
+    }
+  });
+}
 
 /** Whether the lease file was last written before an instant; where there is none, or something else, it was not. */
 export function isWrittenBefore(store: Store, ip: Ip, timeMs: number): boolean {

@@ -5,7 +5,7 @@ import { Fault, reasonOf } from '../fault.ts';
 import { type Attachment, type AttachmentRecord, attachmentText } from './attachment.ts';
 import { removeFile } from './files.ts';
 import type { Host } from './host.ts';
-import { isWrittenAt, leaseState, removeLease } from './lease.ts';
+import { isHeldBy, isWrittenAt, isWrittenBefore, leaseState, readLease, removeLease } from './lease.ts';
 import type { LockedStore } from './lock.ts';
 import { readRecords, recordedIps, removeRecord } from './record.ts';
 import { leasePath } from './store.ts';
@@ -18,16 +18,25 @@ export function removeAttachment(store: LockedStore, record: AttachmentRecord): 
 }
 
 /**
- * Removes a dead attachment with all that it has on the node: only leases that were made together with this record, for the
- * attachment may live again by host-local's doing. @throws Fault, and then its leases stay
+ * Removes a dead attachment with all that it has on the node: only leases that were made together with this record, or before
+ * this boot, for the attachment may live again by host-local's doing. @throws Fault, and then its leases stay
  */
 export function removeDead(store: LockedStore, record: AttachmentRecord, host: Host): Ip[] {
   detach(record, record, host);
   const createdAtMs = Date.parse(record.createdAt);
-  const own = recordedIps(record).filter((ip) => isWrittenAt(store, ip, createdAtMs));
-  const released = own.filter((ip) => removeLease(store, ip, record));
+  const isOwn = (ip: Ip) => isWrittenAt(store, ip, createdAtMs) || isWrittenBefore(store, ip, host.bootedAtMs());
+  const released = recordedIps(record).filter((ip) => isOwn(ip) && removeLease(store, ip, record));
+  for (const ip of recordedIps(record)) tellKept(store, ip, record, host);
   removeRecord(store, record);
   return released;
+}
+
+function tellKept(store: LockedStore, ip: Ip, record: AttachmentRecord, host: Host): void {
+  if (!isHeldBy(readLease(store, ip) ?? '', record)) return;
+  const reason = 'the file is of another time than the record, by host-local or by a copy without times';
+  const advice = 'DEL, GC with a list, or the next boot releases it.';
+  const text = `${attachmentText(record)} is dead by its record, but ${reason}. ${advice}`;
+  host.log('warn', `kept the lease of ${formatIp(ip)} on ${store.network}: ${text}`);
 }
 
 /** Removes what an attachment has on the node, while its leases keep everybody else away. @throws Fault that names it */

@@ -98,9 +98,9 @@ function openPlain(path: string): number | undefined {
   return ignoring([ELOOP, ENXIO], () => file.openFile(path, flags, FILE_MODE));
 }
 
-/** Puts a text in place at once: whoever looks sees the old file or the new one. @throws Fault `io` */
-export function replaceFile(path: string, text: string, temporary: string): void {
-  createFile(temporary, text);
+/** Puts a text in place at once: every process sees the old file or the new one. @throws Fault `io` */
+export function replaceFile(path: string, text: string, temporary: string, mtimeMs?: number): void {
+  createFile(temporary, text, mtimeMs);
   try {
     doing('write', path, () => file.renameFile(temporary, path));
   } catch (error) {
@@ -128,6 +128,15 @@ export function createFile(path: string, text: string, mtimeMs?: number): void {
       throw error;
     }
   });
+}
+
+/** Creates an empty file. @returns whether there was none of that name. @throws Fault `io` */
+export function createEmpty(path: string): boolean {
+  const open = () => file.openFile(path, file.O_WRONLY | file.O_CREAT | file.O_EXCL, FILE_MODE);
+  const fd = doing('create', path, () => ignoring([EEXIST], open));
+  if (fd === undefined) return false;
+  file.closeFile(fd);
+  return true;
 }
 
 function writeAndClose<T>(fd: number, write: () => T): T {
@@ -191,6 +200,10 @@ const REASONS: Record<string, readonly [reason: string, details: string]> = {
   EROFS: ['read-only file system (EROFS)', 'Mount it writable, or let ipam.dataDir point to a file system that is.'],
   EACCES: ['permission denied (EACCES)', 'The plugin must run as root, and root must be allowed to write there.'],
   EPERM: ['operation not permitted (EPERM)', 'The plugin must run as root; see also whether chattr made it immutable.'],
+  EINVAL: [
+    'invalid argument (EINVAL)',
+    'A file system that allows no colon in a name (FAT) cannot hold the data directory: let ipam.dataDir point to another one.',
+  ],
   EISDIR: ['it is a directory (EISDIR)', 'A file belongs there: move the directory away.'],
   ENOTDIR: [
     'a part of the path is not a directory (ENOTDIR)',

@@ -3,11 +3,22 @@
 import { formatIp, type Ip, parseIp } from '../address/ip.ts';
 import { ignoring } from '../attempt.ts';
 import { reasonOf } from '../fault.ts';
-import { EEXIST } from '../sys/errno.ts';
+import { EEXIST, ENOSYS, EOPNOTSUPP, EPERM } from '../sys/errno.ts';
 import { closeFile, linkFile, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openFile, setFileTime } from '../sys/file.ts';
 import { statLink } from '../sys/stat.ts';
 import { type Attachment, attachmentText } from './attachment.ts';
-import { createFile, discardFile, doing, isNoFile, namesIn, overwriteFile, readIfThere, removeFile } from './files.ts';
+import {
+  createEmpty,
+  createFile,
+  discardFile,
+  doing,
+  isNoFile,
+  namesIn,
+  overwriteFile,
+  readIfThere,
+  removeFile,
+  replaceFile,
+} from './files.ts';
 import type { Host } from './host.ts';
 import type { LockedStore } from './lock.ts';
 import { cursorPath, leasePath, type Store } from './store.ts';
@@ -73,17 +84,44 @@ export function createLeases(
   owner: Attachment,
   createdAtMs: number,
 ): Ip | undefined {
-  createFile(store.temporary, encodeLease(owner), createdAtMs);
+  const text = encodeLease(owner);
+  createFile(store.temporary, text, createdAtMs);
+  let hasLinks = true;
+  const take = (path: string) => {
+    const outcome = hasLinks ? linkLease(store.temporary, path) : 'no hard links';
+    hasLinks = outcome !== 'no hard links';
+    return outcome === 'no hard links' ? claimLease(store, path, text, createdAtMs) : outcome;
+  };
   try {
-    return ips.find((ip) => !linkLease(store.temporary, leasePath(store, ip)));
+    return ips.find((ip) => take(leasePath(store, ip)) === 'taken');
   } finally {
     discardFile(store.temporary);
   }
 }
 
-function linkLease(temporary: string, path: string): boolean {
-  const link = () => linkFile(temporary, path) ?? true;
-  return doing('create the lease', path, () => ignoring([EEXIST], link)) ?? false;
+type Outcome = 'made' | 'taken';
+
+/** What link(2) says on file systems without hard links: most EPERM, others that they do not know the call. */
+const NO_HARD_LINKS = [EPERM, EOPNOTSUPP, ENOSYS];
+
+function linkLease(temporary: string, path: string): Outcome | 'no hard links' {
+  const link = () => ignoring(NO_HARD_LINKS, (): Outcome => linkFile(temporary, path) ?? 'made') ?? 'no hard links';
+  return doing('create the lease', path, () => ignoring([EEXIST], link)) ?? 'taken';
+}
+
+/**
+ * An empty file takes the name, and the complete one then replaces it at once. A kill in between leaves the empty file, which
+ * both programs know as an aborted write.
+ */
+function claimLease(store: LockedStore, path: string, text: string, createdAtMs: number): Outcome {
+  if (!createEmpty(path)) return 'taken';
+  try {
+    replaceFile(path, text, store.temporary, createdAtMs);
+  } catch (error) {
+    discardFile(path);
+    throw error;
+  }
+  return 'made';
 }
 
 /** Gives an address back if it is the attachment's own. @throws Fault `io` */

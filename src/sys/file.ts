@@ -1,6 +1,7 @@
 /** Files, through the C library. Everything throws SystemError. */
 
 import { runtime } from '#runtime';
+import { ignoring, retrying } from '../attempt.ts';
 import { EFBIG, EINTR, EINVAL, ENOENT, ENOTDIR } from './errno.ts';
 import { libc, SystemError } from './libc.ts';
 import { scratch } from './scratch.ts';
@@ -159,21 +160,10 @@ export function cPath(path: string): Uint8Array {
 
 /** Signals may interrupt a call before it has done anything. */
 function again(call: () => number): number {
-  for (;;) {
-    try {
-      return call();
-    } catch (error) {
-      if (!(error instanceof SystemError) || error.errno !== EINTR) throw error;
-    }
-  }
+  return retrying([EINTR], Number.POSITIVE_INFINITY, call);
 }
 
 /** Runs `act`; undefined where it says that there is no such file. */
 export function unlessMissing<T>(act: () => T): T | undefined {
-  try {
-    return act();
-  } catch (error) {
-    if (error instanceof SystemError && (error.errno === ENOENT || error.errno === ENOTDIR)) return undefined;
-    throw error;
-  }
+  return ignoring([ENOENT, ENOTDIR], act);
 }

@@ -19,11 +19,14 @@ export interface FileStatus {
   readonly names: number;
   readonly size: number;
   readonly mtimeMs: number;
+  /** When it was created; undefined where the file system does not keep that. */
+  readonly birthMs: number | undefined;
 }
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
+const STATX_BTIME = 0x800;
 const S_IFMT = 0o170000;
 const S_MODE = 0o7777;
 const S_IFDIR = 0o040000;
@@ -31,13 +34,14 @@ const S_IFREG = 0o100000;
 /** struct statx (linux/stat.h): its size, and where the fields stand. */
 const SIZE = 256;
 const AT = {
+  mask: 0,
   names: 16,
   owner: 20,
   mode: 28,
   inode: 32,
   size: 40,
+  birth: 80,
   mtime: 112,
-  mtimeNs: 120,
   major: 136,
   minor: 140,
 } as const;
@@ -59,11 +63,11 @@ export function statFile(fd: number): FileStatus {
 
 function statx(fd: number, path: string, flags: number): FileStatus {
   const bytes = new Uint8Array(SIZE);
-  libc('statx', fd, encodeUtf8(`${path}\0`), flags, STATX_BASIC_STATS, bytes);
+  libc('statx', fd, encodeUtf8(`${path}\0`), flags, STATX_BASIC_STATS | STATX_BTIME, bytes);
   const view = new DataView(bytes.buffer);
   const mode = view.getUint16(AT.mode, true);
   const kind = mode & S_IFMT;
-  const seconds = Number(view.getBigInt64(AT.mtime, true));
+  const hasBirth = (view.getUint32(AT.mask, true) & STATX_BTIME) !== 0;
   return {
     device: deviceNumber(view.getUint32(AT.major, true), view.getUint32(AT.minor, true)),
     inode: Number(view.getBigUint64(AT.inode, true)),
@@ -73,8 +77,14 @@ function statx(fd: number, path: string, flags: number): FileStatus {
     owner: view.getUint32(AT.owner, true),
     names: view.getUint32(AT.names, true),
     size: Number(view.getBigUint64(AT.size, true)),
-    mtimeMs: seconds * 1000 + view.getUint32(AT.mtimeNs, true) / 1e6,
+    mtimeMs: milliseconds(view, AT.mtime),
+    birthMs: hasBirth ? milliseconds(view, AT.birth) : undefined,
   };
+}
+
+/** struct statx_timestamp: seconds, nanoseconds. */
+function milliseconds(view: DataView, at: number): number {
+  return Number(view.getBigInt64(at, true)) * 1000 + view.getUint32(at + 8, true) / 1e6;
 }
 
 /** As glibc's gnu_dev_makedev puts it together, for the numbers below 2^32 that devices have. */

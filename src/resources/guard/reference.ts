@@ -4,7 +4,7 @@ import type { Connection } from '../../netlink/connection.ts';
 import { commit } from '../../netlink/nft/batch.ts';
 import { deleteChain } from '../../netlink/nft/chain.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import { deleteRule } from '../../netlink/nft/rule-removal.ts';
+import { deleteRule } from '../../netlink/nft/rule.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import { passing } from '../nftables/elements.ts';
 import { labelledRules } from '../nftables/labelled-rules.ts';

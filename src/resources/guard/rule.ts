@@ -8,8 +8,8 @@ import { hashHex } from '../../address/hash.ts';
 import { formatMac } from '../../address/mac.ts';
 import { concat, cString } from '../../netlink/bytes.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import * as expression from '../../netlink/nft/expression.ts';
 import type { Key, NftSet } from '../../netlink/nft/set.ts';
+import * as steps from '../../netlink/nft/steps.ts';
 import { ANCHOR } from '../names.ts';
 import type { Branch } from '../nftables/branch.ts';
 import { BRIDGE_TABLE, INPUT, PREROUTING } from '../nftables/bridge-table.ts';
@@ -17,6 +17,9 @@ import { BRIDGE_TABLE, INPUT, PREROUTING } from '../nftables/bridge-table.ts';
 const CHAIN = 'guard';
 /** IFNAMSIZ: a key of the type ifname, filled up with NULs. */
 const NAME_LENGTH = 16;
+/** The frame's source MAC: where it stands in the link header, and its length. */
+const SOURCE_MAC = 6;
+const MAC_BYTES = 6;
 /** A MAC, filled up to whole registers of four bytes. */
 const MAC_LENGTH = 8;
 const PAIR_TYPE = (nft.TYPE_IFNAME << nft.TYPE_BITS) | nft.TYPE_ETHERADDR;
@@ -59,19 +62,19 @@ export function guardBranch(network: string): Branch {
     sets: [PORTS, MACS],
     anchors: [
       { set: PORTS, key: portKey(anchor), owner: ANCHOR },
-      { set: MACS, key: pairKey(anchor, new Uint8Array(6)), owner: ANCHOR },
+      { set: MACS, key: pairKey(anchor, new Uint8Array(MAC_BYTES)), owner: ANCHOR },
     ],
     // iifname @ports jump guard
     entrances: HOOKS.map((base) => ({
       base,
-      expressions: () => [expression.loadInputName(), expression.lookupIn(PORTS.name), expression.jumpTo(CHAIN)],
+      expressions: () => [steps.loadMeta(nft.NFT_META_IIFNAME), steps.lookupIn(PORTS.name), steps.jumpTo(CHAIN)],
     })),
     // iifname . ether saddr != @macs drop
     rule: () => [
-      expression.loadInputName(),
-      expression.loadSourceMac(),
-      expression.lookupNotIn(MACS.name),
-      expression.drop(),
+      steps.loadMeta(nft.NFT_META_IIFNAME),
+      steps.loadLinkHeader(SOURCE_MAC, MAC_BYTES, nft.NFT_REG_2),
+      steps.lookupNotIn(MACS.name),
+      steps.drop(),
     ],
   };
 }

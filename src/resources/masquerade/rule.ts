@@ -5,11 +5,11 @@
 
 import { type Cidr, formatCidr, networkOf, parseCidr } from '../../address/cidr.ts';
 import { BITS, formatIp, type Ip, ipToBytes } from '../../address/ip.ts';
-import type { Attribute } from '../../netlink/attribute.ts';
 import type { Table } from '../../netlink/nft/batch.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import * as expression from '../../netlink/nft/expression.ts';
+import type { Expression } from '../../netlink/nft/expression.ts';
 import type { Key, NftSet } from '../../netlink/nft/set.ts';
+import * as steps from '../../netlink/nft/steps.ts';
 import type { BaseChain } from '../../netlink/nft/table.ts';
 import { ANCHOR } from '../names.ts';
 import type { Branch } from '../nftables/branch.ts';
@@ -54,27 +54,26 @@ export function masqueradeBranch(network: string, address: Cidr): Branch {
       {
         base: POSTROUTING,
         expressions: () => [
-          ...expression.matchFamily(proto),
-          expression.loadNetworkHeader(source, set.keyLength),
-          expression.lookupIn(set.name),
-          expression.jumpTo(set.name),
+          ...steps.matchFamily(proto),
+          steps.loadNetworkHeader(source, set.keyLength),
+          steps.lookupIn(set.name),
+          steps.jumpTo(set.name),
         ],
       },
     ],
     // ip daddr != SUBNET ip daddr != 224.0.0.0/4 masquerade; the same for ip6, with ff00::/8
     rule: () => [
-      ...expression.matchFamily(proto),
+      ...steps.matchFamily(proto),
       ...outside(networkOf(address), destination),
       ...outside(parseCidr(multicast) as Cidr, destination),
-      expression.masquerade(),
+      steps.masquerade(),
     ],
   };
 }
 
-function outside(network: Cidr, offset: number): Attribute[] {
+function outside(network: Cidr, offset: number): Expression[] {
   const value = ipToBytes(network.ip);
-  const load = expression.loadNetworkHeader(offset, value.length);
-  return [load, expression.maskWith(maskOf(network)), expression.differsFrom(value)];
+  return [steps.loadNetworkHeader(offset, value.length), ...steps.differsUnder(maskOf(network), value)];
 }
 
 /** The prefix's bits as bytes. */

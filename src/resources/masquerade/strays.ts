@@ -6,8 +6,7 @@
 import type { Family } from '../../address/ip.ts';
 import { commit, query, type Table } from '../../netlink/nft/batch.ts';
 import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } from '../../netlink/nft/constants.ts';
-import { decodeRuleComment, listRules } from '../../netlink/nft/rule.ts';
-import { decodeRuleHandle, deleteRule } from '../../netlink/nft/rule-removal.ts';
+import { decodeRuleComment, decodeRuleHandle, deleteRule, listRules } from '../../netlink/nft/rule.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import { holdsAny, legacyTableHolds } from '../iptables/legacy-tables.ts';
 import { type AttachmentKey, isOwnedBy, ownerText } from '../names.ts';

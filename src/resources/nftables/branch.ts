@@ -5,13 +5,12 @@
  * flushed any of it since.
  */
 
-import type { Attribute } from '../../netlink/attribute.ts';
 import { type Connection, execute, type Request } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import { commit, query } from '../../netlink/nft/batch.ts';
 import { createChain, decodeChain, deleteChain, getChain } from '../../netlink/nft/chain.ts';
-import { appendRule } from '../../netlink/nft/rule.ts';
-import { deleteRule, type RuleHandle } from '../../netlink/nft/rule-removal.ts';
+import type { Expression } from '../../netlink/nft/expression.ts';
+import { appendRule, deleteRule, type RuleHandle } from '../../netlink/nft/rule.ts';
 import * as sets from '../../netlink/nft/set.ts';
 import * as tables from '../../netlink/nft/table.ts';
 import { EBUSY, EEXIST, ENOENT } from '../../sys/errno.ts';
@@ -25,13 +24,13 @@ export interface Branch {
   readonly anchors: readonly OwnedElement[];
   readonly entrances: readonly Entrance[];
   /** The expressions of the rule in the chain. Rarely wanted, so they are made when they are. */
-  rule(): readonly Attribute[];
+  rule(): readonly Expression[];
 }
 
 /** A rule that leads to the chain. */
 export interface Entrance {
   readonly base: tables.BaseChain;
-  expressions(): readonly Attribute[];
+  expressions(): readonly Expression[];
 }
 
 const ATTEMPTS = 10;

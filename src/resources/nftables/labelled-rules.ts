@@ -2,8 +2,7 @@
 
 import type { Connection } from '../../netlink/connection.ts';
 import { query, type Table } from '../../netlink/nft/batch.ts';
-import { decodeRuleComment, listRules } from '../../netlink/nft/rule.ts';
-import { decodeRuleHandle, type RuleHandle } from '../../netlink/nft/rule-removal.ts';
+import { decodeRuleComment, decodeRuleHandle, listRules, type RuleHandle } from '../../netlink/nft/rule.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import { passing } from './elements.ts';
 

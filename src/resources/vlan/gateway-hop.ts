@@ -12,8 +12,8 @@ import type { Log } from '../../log.ts';
 import type { Connection } from '../../netlink/connection.ts';
 import { KernelError } from '../../netlink/error.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import * as expression from '../../netlink/nft/expression.ts';
 import type { NftSet } from '../../netlink/nft/set.ts';
+import * as steps from '../../netlink/nft/steps.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { SystemError } from '../../sys/libc.ts';
 import { type Branch, isWhole, missingRule, restoreBranch } from '../nftables/branch.ts';
@@ -65,13 +65,9 @@ export function hopBranch(gateway: Gateway): Branch {
     // ether daddr @gateways jump untracked; the same for saddr
     entrances: ENDS.map((offset) => ({
       base: PREROUTING,
-      expressions: () => [
-        expression.loadLinkHeader(offset, MAC_BYTES),
-        expression.lookupIn(GATEWAYS.name),
-        expression.jumpTo(CHAIN),
-      ],
+      expressions: () => [steps.loadLinkHeader(offset, MAC_BYTES), steps.lookupIn(GATEWAYS.name), steps.jumpTo(CHAIN)],
     })),
-    rule: () => [expression.notrack()],
+    rule: () => [steps.notrack()],
   };
 }
 

@@ -29,10 +29,8 @@ export interface Meta {
 }
 
 /** [ ct load KEY => reg REGISTER ]; `key` is NFT_CT_*. */
-export interface Ct {
+export interface Ct extends Omit<Meta, 'name'> {
   readonly name: 'ct';
-  readonly key: number;
-  readonly register: number;
 }
 
 /** [ cmp OPERATOR reg REGISTER VALUE ]; `operator` is NFT_CMP_*. */
@@ -52,11 +50,12 @@ export interface Payload {
   readonly register: number;
 }
 
-/** [ bitwise reg DESTINATION = ( reg SOURCE & MASK ) ^ XOR ] */
+/** [ bitwise reg DESTINATION = ( reg SOURCE & MASK ) ^ XOR ], of `length` bytes */
 export interface Bitwise {
   readonly name: 'bitwise';
   readonly source: number;
   readonly destination: number;
+  readonly length: number;
   readonly mask: Uint8Array;
   readonly xor: Uint8Array;
 }
@@ -73,6 +72,7 @@ export interface Lookup {
 /** [ immediate reg 0 VERDICT ]; `verdict` is undefined where it loads a value into another register. */
 export interface Immediate {
   readonly name: 'immediate';
+  readonly register: number;
   readonly verdict: Verdict | undefined;
 }
 
@@ -119,179 +119,129 @@ export function decodeExpressions(list: Uint8Array): Expression[] {
 /** One of them, from the payload of its NFTA_LIST_ELEM. @throws Truncated */
 export function decodeExpression(payload: Uint8Array): Expression {
   const attributes = decodeAttributes(payload);
-  const name = textAt(attributes, nft.NFTA_EXPR_NAME) ?? '';
-  if (!Object.hasOwn(CODECS, name)) return { name: 'unknown', kind: name };
-  return CODECS[name as Known].decode(nested(attributes, nft.NFTA_EXPR_DATA));
+  const kind = textAt(attributes, nft.NFTA_EXPR_NAME) ?? '';
+  const isKnown = Object.hasOwn(CODECS, kind);
+  return isKnown ? CODECS[kind as Known].decode(nested(attributes, nft.NFTA_EXPR_DATA)) : { name: 'unknown', kind };
 }
 
 /** Whether two rules say the same. What is not known here equals nothing. */
 export function sameExpressions(some: readonly Expression[], others: readonly Expression[]): boolean {
-  return some.length === others.length && some.every((one, at) => isSame(one, others[at] as Expression));
-}
-
-/** The verdict that the rule gives by itself; undefined where it gives none, or looks it up. */
-export function verdictOf(expressions: readonly Expression[]): Verdict | undefined {
-  for (const one of expressions) if (one.name === 'immediate' && one.verdict !== undefined) return one.verdict;
-  return undefined;
+  return some.length === others.length && some.every((one, at) => one.name !== 'unknown' && isSame(one, others[at]));
 }
 
 type Known = Exclude<Expression['name'], 'unknown'>;
+type Named<Name extends Known> = Expression & { readonly name: Name };
 
-interface Codec<E extends Expression> {
+interface Codec<E> {
   encode(expression: E): Attribute[];
   decode(data: Attributes): E;
 }
 
-const CODECS: { readonly [Name in Known]: Codec<Expression & { readonly name: Name }> } = {
-  meta: {
-    encode: ({ key, register }) => [attrU32be(nft.NFTA_META_KEY, key), attrU32be(nft.NFTA_META_DREG, register)],
-    decode: (data) => ({
-      name: 'meta',
-      key: numberAt(data, nft.NFTA_META_KEY),
-      register: numberAt(data, nft.NFTA_META_DREG),
-    }),
+/** The attribute that it is sent as, and how. */
+type Field<T> = readonly [type: number, kind: FieldKind<T>];
+
+interface FieldKind<T> {
+  encode(type: number, value: T): Attribute | undefined;
+  decode(data: Attributes, type: number): T;
+}
+
+const NUMBER: FieldKind<number> = { encode: attrU32be, decode: (data, type) => u32beAt(data, type) ?? 0 };
+const TEXT: FieldKind<string> = { encode: attrText, decode: (data, type) => textAt(data, type) ?? '' };
+const BYTES: FieldKind<Uint8Array> = { encode: attrBytes, decode: (data, type) => data.get(type) ?? new Uint8Array() };
+const VALUE: FieldKind<Uint8Array> = {
+  encode: (type, value) => attrNest(type, attrBytes(nft.NFTA_DATA_VALUE, value)),
+  decode: (data, type) => nested(data, type).get(nft.NFTA_DATA_VALUE) ?? new Uint8Array(),
+};
+const OPTIONAL_NUMBER: FieldKind<number | undefined> = {
+  encode: (type, value) => (value === undefined ? undefined : attrU32be(type, value)),
+  decode: u32beAt,
+};
+const INVERSION: FieldKind<boolean> = {
+  encode: (type, isInverted) => (isInverted ? attrU32be(type, nft.NFT_LOOKUP_F_INV) : undefined),
+  decode: (data, type) => ((u32beAt(data, type) ?? 0) & nft.NFT_LOOKUP_F_INV) !== 0,
+};
+const VERDICT: FieldKind<Verdict | undefined> = {
+  encode(type, verdict) {
+    if (verdict === undefined) throw new Error('an immediate value cannot be encoded');
+    const chain = verdict.chain === undefined ? [] : [attrText(nft.NFTA_VERDICT_CHAIN, verdict.chain)];
+    return attrNest(type, attrNest(nft.NFTA_DATA_VERDICT, attrU32be(nft.NFTA_VERDICT_CODE, verdict.code), ...chain));
   },
-  ct: {
-    encode: ({ key, register }) => [attrU32be(nft.NFTA_CT_KEY, key), attrU32be(nft.NFTA_CT_DREG, register)],
-    decode: (data) => ({
-      name: 'ct',
-      key: numberAt(data, nft.NFTA_CT_KEY),
-      register: numberAt(data, nft.NFTA_CT_DREG),
-    }),
+  decode(data, type) {
+    const verdict = nested(nested(data, type), nft.NFTA_DATA_VERDICT);
+    const code = u32beAt(verdict, nft.NFTA_VERDICT_CODE);
+    const isVerdict = code !== undefined && u32beAt(data, nft.NFTA_IMMEDIATE_DREG) === nft.NFT_REG_VERDICT;
+    return isVerdict ? { code, chain: textAt(verdict, nft.NFTA_VERDICT_CHAIN) } : undefined;
   },
-  cmp: {
-    encode: ({ operator, register, value }) => [
-      attrU32be(nft.NFTA_CMP_SREG, register),
-      attrU32be(nft.NFTA_CMP_OP, operator),
-      attrValue(nft.NFTA_CMP_DATA, value),
-    ],
-    decode: (data) => ({
-      name: 'cmp',
-      operator: numberAt(data, nft.NFTA_CMP_OP),
-      register: numberAt(data, nft.NFTA_CMP_SREG),
-      value: valueAt(data, nft.NFTA_CMP_DATA),
-    }),
-  },
-  payload: {
-    encode: ({ register, base, offset, length }) => [
-      attrU32be(nft.NFTA_PAYLOAD_DREG, register),
-      attrU32be(nft.NFTA_PAYLOAD_BASE, base),
-      attrU32be(nft.NFTA_PAYLOAD_OFFSET, offset),
-      attrU32be(nft.NFTA_PAYLOAD_LEN, length),
-    ],
-    decode: (data) => ({
-      name: 'payload',
-      base: numberAt(data, nft.NFTA_PAYLOAD_BASE),
-      offset: numberAt(data, nft.NFTA_PAYLOAD_OFFSET),
-      length: numberAt(data, nft.NFTA_PAYLOAD_LEN),
-      register: numberAt(data, nft.NFTA_PAYLOAD_DREG),
-    }),
-  },
-  bitwise: {
-    encode: ({ source, destination, mask, xor }) => [
-      attrU32be(nft.NFTA_BITWISE_SREG, source),
-      attrU32be(nft.NFTA_BITWISE_DREG, destination),
-      attrU32be(nft.NFTA_BITWISE_LEN, mask.length),
-      attrValue(nft.NFTA_BITWISE_MASK, mask),
-      attrValue(nft.NFTA_BITWISE_XOR, xor),
-    ],
-    decode: (data) => ({
-      name: 'bitwise',
-      source: numberAt(data, nft.NFTA_BITWISE_SREG),
-      destination: numberAt(data, nft.NFTA_BITWISE_DREG),
-      mask: valueAt(data, nft.NFTA_BITWISE_MASK),
-      xor: valueAt(data, nft.NFTA_BITWISE_XOR),
-    }),
-  },
-  lookup: {
-    encode: ({ set, source, destination, inverted }) => [
-      attrText(nft.NFTA_LOOKUP_SET, set),
-      attrU32be(nft.NFTA_LOOKUP_SREG, source),
-      ...(destination === undefined ? [] : [attrU32be(nft.NFTA_LOOKUP_DREG, destination)]),
-      ...(inverted ? [attrU32be(nft.NFTA_LOOKUP_FLAGS, nft.NFT_LOOKUP_F_INV)] : []),
-    ],
-    decode: (data) => ({
-      name: 'lookup',
-      set: textAt(data, nft.NFTA_LOOKUP_SET) ?? '',
-      source: numberAt(data, nft.NFTA_LOOKUP_SREG),
-      destination: u32beAt(data, nft.NFTA_LOOKUP_DREG),
-      inverted: (numberAt(data, nft.NFTA_LOOKUP_FLAGS) & nft.NFT_LOOKUP_F_INV) !== 0,
-    }),
-  },
-  immediate: { encode: encodeImmediate, decode: decodeImmediate },
-  match: extensionCodec('match'),
-  target: extensionCodec('target'),
-  counter: plainCodec('counter'),
-  masq: plainCodec('masq'),
-  notrack: plainCodec('notrack'),
-  reject: plainCodec('reject'),
-  log: plainCodec('log'),
-  queue: plainCodec('queue'),
 };
 
-function encodeImmediate({ verdict }: Immediate): Attribute[] {
-  if (verdict === undefined) throw new Error('an immediate value cannot be encoded');
-  const chain = verdict.chain === undefined ? [] : [attrText(nft.NFTA_VERDICT_CHAIN, verdict.chain)];
-  const code = attrU32be(nft.NFTA_VERDICT_CODE, verdict.code);
-  return [
-    attrU32be(nft.NFTA_IMMEDIATE_DREG, nft.NFT_REG_VERDICT),
-    attrNest(nft.NFTA_IMMEDIATE_DATA, attrNest(nft.NFTA_DATA_VERDICT, code, ...chain)),
-  ];
-}
-
-function decodeImmediate(data: Attributes): Immediate {
-  const verdict = nested(nested(data, nft.NFTA_IMMEDIATE_DATA), nft.NFTA_DATA_VERDICT);
-  const code = u32beAt(verdict, nft.NFTA_VERDICT_CODE);
-  const isVerdict = code !== undefined && numberAt(data, nft.NFTA_IMMEDIATE_DREG) === nft.NFT_REG_VERDICT;
-  return {
-    name: 'immediate',
-    verdict: isVerdict ? { code, chain: textAt(verdict, nft.NFTA_VERDICT_CHAIN) } : undefined,
-  };
-}
+const CODECS: { readonly [Name in Known]: Codec<Named<Name>> } = {
+  meta: codec('meta', { key: [nft.NFTA_META_KEY, NUMBER], register: [nft.NFTA_META_DREG, NUMBER] }),
+  ct: codec('ct', { key: [nft.NFTA_CT_KEY, NUMBER], register: [nft.NFTA_CT_DREG, NUMBER] }),
+  cmp: codec('cmp', {
+    register: [nft.NFTA_CMP_SREG, NUMBER],
+    operator: [nft.NFTA_CMP_OP, NUMBER],
+    value: [nft.NFTA_CMP_DATA, VALUE],
+  }),
+  payload: codec('payload', {
+    register: [nft.NFTA_PAYLOAD_DREG, NUMBER],
+    base: [nft.NFTA_PAYLOAD_BASE, NUMBER],
+    offset: [nft.NFTA_PAYLOAD_OFFSET, NUMBER],
+    length: [nft.NFTA_PAYLOAD_LEN, NUMBER],
+  }),
+  bitwise: codec('bitwise', {
+    source: [nft.NFTA_BITWISE_SREG, NUMBER],
+    destination: [nft.NFTA_BITWISE_DREG, NUMBER],
+    length: [nft.NFTA_BITWISE_LEN, NUMBER],
+    mask: [nft.NFTA_BITWISE_MASK, VALUE],
+    xor: [nft.NFTA_BITWISE_XOR, VALUE],
+  }),
+  lookup: codec('lookup', {
+    set: [nft.NFTA_LOOKUP_SET, TEXT],
+    source: [nft.NFTA_LOOKUP_SREG, NUMBER],
+    destination: [nft.NFTA_LOOKUP_DREG, OPTIONAL_NUMBER],
+    inverted: [nft.NFTA_LOOKUP_FLAGS, INVERSION],
+  }),
+  immediate: codec('immediate', {
+    register: [nft.NFTA_IMMEDIATE_DREG, NUMBER],
+    verdict: [nft.NFTA_IMMEDIATE_DATA, VERDICT],
+  }),
+  match: extension('match'),
+  target: extension('target'),
+  counter: codec('counter', {}),
+  masq: codec('masq', {}),
+  notrack: codec('notrack', {}),
+  reject: codec('reject', {}),
+  log: codec('log', {}),
+  queue: codec('queue', {}),
+};
 
 /** NFTA_TARGET_* has the numbers of NFTA_MATCH_*. */
-function extensionCodec<Name extends Extension['name']>(name: Name) {
+function extension<Name extends Extension['name']>(name: Name): Codec<Named<Name>> {
+  return codec(name, {
+    extension: [nft.NFTA_EXTENSION_NAME, TEXT],
+    revision: [nft.NFTA_MATCH_REV, NUMBER],
+    info: [nft.NFTA_MATCH_INFO, BYTES],
+  } as Fields<Name>);
+}
+
+type Fields<Name extends Known> = { readonly [Key in Exclude<keyof Named<Name>, 'name'>]: Field<Named<Name>[Key]> };
+
+/** The attributes are sent in the order of the fields. */
+function codec<Name extends Known>(name: Name, fields: Fields<Name>): Codec<Named<Name>> {
+  const list = Object.entries(fields) as [string, Field<unknown>][];
   return {
-    encode: ({ extension, revision, info }: Extension) => [
-      attrText(nft.NFTA_EXTENSION_NAME, extension),
-      attrU32be(nft.NFTA_MATCH_REV, revision),
-      attrBytes(nft.NFTA_MATCH_INFO, info),
-    ],
-    decode: (data: Attributes) => ({
-      name,
-      extension: textAt(data, nft.NFTA_EXTENSION_NAME) ?? '',
-      revision: numberAt(data, nft.NFTA_MATCH_REV),
-      info: data.get(nft.NFTA_MATCH_INFO) ?? new Uint8Array(),
-    }),
+    encode: (one) => list.flatMap(([field, [type, kind]]) => kind.encode(type, one[field as keyof typeof one]) ?? []),
+    decode: (data) =>
+      Object.fromEntries([
+        ['name', name],
+        ...list.map(([field, [type, kind]]) => [field, kind.decode(data, type)]),
+      ]) as unknown as Named<Name>,
   };
 }
 
-function plainCodec<Name extends Plain['name']>(name: Name) {
-  return { encode: () => [], decode: () => ({ name }) };
-}
-
-function isSame(one: Expression, other: Expression): boolean {
-  if (one.name === 'unknown' || other.name !== one.name) return false;
-  const fields = other as unknown as Readonly<Record<string, unknown>>;
-  return Object.entries(one).every(([field, value]) => isSameValue(value, fields[field]));
-}
-
-function isSameValue(one: unknown, other: unknown): boolean {
+function isSame(one: unknown, other: unknown): boolean {
   if (one instanceof Uint8Array)
     return other instanceof Uint8Array && one.length === other.length && one.every((byte, at) => byte === other[at]);
-  if (typeof one !== 'object' || one === null) return one === other;
-  const { code, chain } = one as Verdict;
-  return (other as Verdict | undefined)?.code === code && (other as Verdict | undefined)?.chain === chain;
-}
-
-function attrValue(type: number, value: Uint8Array): Attribute {
-  return attrNest(type, attrBytes(nft.NFTA_DATA_VALUE, value));
-}
-
-function valueAt(attributes: Attributes, type: number): Uint8Array {
-  return nested(attributes, type).get(nft.NFTA_DATA_VALUE) ?? new Uint8Array();
-}
-
-function numberAt(attributes: Attributes, type: number): number {
-  return u32beAt(attributes, type) ?? 0;
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return one === other;
+  return Object.entries(one).every(([field, value]) => isSame(value, (other as typeof one)[field as keyof typeof one]));
 }

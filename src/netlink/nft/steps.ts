@@ -2,7 +2,7 @@
 
 import { cString, readCString } from '../bytes.ts';
 import * as nft from './constants.ts';
-import type { Cmp, Expression, Extension, Immediate, Lookup, Meta, Payload, Plain } from './expression.ts';
+import type { Cmp, Expression, Extension, Immediate, Lookup, Meta, Payload, Plain, Verdict } from './expression.ts';
 
 const REGISTER = nft.NFT_REG_1;
 
@@ -27,6 +27,12 @@ export function interfaceOf(
   if (operator !== nft.NFT_CMP_EQ || value.at(-1) !== 0) return undefined;
   if (load.key !== nft.NFT_META_IIFNAME && load.key !== nft.NFT_META_OIFNAME) return undefined;
   return { direction: load.key === nft.NFT_META_IIFNAME ? 'in' : 'out', name: readCString(value) };
+}
+
+/** The verdict that the rule gives by itself; undefined where it gives none, or looks it up. */
+export function verdictOf(expressions: readonly Expression[]): Verdict | undefined {
+  for (const one of expressions) if (one.name === 'immediate' && one.verdict !== undefined) return one.verdict;
+  return undefined;
 }
 
 /** A match of iptables with its own data, as iptables-nft puts it into a rule. */
@@ -61,8 +67,9 @@ export function lookupNotIn(set: string): Lookup {
 
 /** `& MASK != VALUE` */
 export function differsUnder(mask: Uint8Array, value: Uint8Array): Expression[] {
-  const xor = new Uint8Array(mask.length);
-  const masked: Expression = { name: 'bitwise', source: REGISTER, destination: REGISTER, mask, xor };
+  const { length } = mask;
+  const registers = { source: REGISTER, destination: REGISTER };
+  const masked: Expression = { name: 'bitwise', ...registers, length, mask, xor: new Uint8Array(length) };
   return [masked, compare(nft.NFT_CMP_NEQ, value)];
 }
 
@@ -81,15 +88,19 @@ export function notrack(): Plain {
 }
 
 export function accept(): Immediate {
-  return { name: 'immediate', verdict: { code: nft.NF_ACCEPT, chain: undefined } };
+  return verdict(nft.NF_ACCEPT);
 }
 
 export function drop(): Immediate {
-  return { name: 'immediate', verdict: { code: nft.NF_DROP, chain: undefined } };
+  return verdict(nft.NF_DROP);
 }
 
 export function jumpTo(chain: string): Immediate {
-  return { name: 'immediate', verdict: { code: nft.NFT_JUMP, chain } };
+  return verdict(nft.NFT_JUMP, chain);
+}
+
+function verdict(code: number, chain?: string): Immediate {
+  return { name: 'immediate', register: nft.NFT_REG_VERDICT, verdict: { code, chain } };
 }
 
 function compare(operator: number, value: Uint8Array): Cmp {

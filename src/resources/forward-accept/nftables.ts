@@ -9,7 +9,7 @@ import { isKernelError } from '../../netlink/error.ts';
 import { commit, query, readGeneration, type Table } from '../../netlink/nft/batch.ts';
 import { type Chain, createChain, decodeChain, deleteChain, getChain } from '../../netlink/nft/chain.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import { type Expression, verdictOf } from '../../netlink/nft/expression.ts';
+import type { Expression } from '../../netlink/nft/expression.ts';
 import {
   appendRule,
   decodeRule,
@@ -131,7 +131,7 @@ function readRules(connection: Connection, table: Table, chain: string): KernelR
 function removals(connection: Connection, table: Table, bridge: string): Request[] {
   const name = acceptChain(bridge);
   const rules = query(connection, listTableRules(table)).map(decodeRule);
-  const ways = rules.filter((rule) => verdictOf(rule.expressions)?.chain === name);
+  const ways = rules.filter((rule) => steps.verdictOf(rule.expressions)?.chain === name);
   return [
     ...ways.map(({ chain, handle }) => deleteRule(table, chain, handle)),
     flushChain(table, name),
@@ -169,7 +169,7 @@ function isAccept({ expressions }: KernelRule, bridge: string, { direction, stat
     via?.direction === direction &&
     via.name === bridge &&
     (states.length === 0 || isMatched) &&
-    verdictOf(said.slice(-1))?.code === nft.NF_ACCEPT
+    steps.verdictOf(said.slice(-1))?.code === nft.NF_ACCEPT
   );
 }
 
@@ -184,7 +184,7 @@ function actionOf({ expressions }: KernelRule): Action {
   const names = expressions.map(({ name }) => name);
   if (names.includes('reject')) return 'drop';
   if (names.includes('queue')) return 'queue';
-  const verdict = verdictOf(expressions);
+  const verdict = steps.verdictOf(expressions);
   if (verdict?.chain !== undefined) return { chain: verdict.chain, goto: verdict.code === nft.NFT_GOTO };
   if (verdict?.code === nft.NF_ACCEPT) return 'accept';
   if (verdict?.code === nft.NF_DROP) return 'drop';

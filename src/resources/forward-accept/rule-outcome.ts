@@ -5,8 +5,9 @@
 
 import { cString, readU32le } from '../../netlink/bytes.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import { type Expression, verdictOf } from '../../netlink/nft/expression.ts';
+import type { Expression } from '../../netlink/nft/expression.ts';
 import type { KernelRule } from '../../netlink/nft/rule.ts';
+import { verdictOf } from '../../netlink/nft/steps.ts';
 
 export type Outcome = 'may pass' | 'dropped' | 'returns';
 

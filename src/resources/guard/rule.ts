@@ -12,7 +12,8 @@ import type { Key, NftSet } from '../../netlink/nft/set.ts';
 import * as steps from '../../netlink/nft/steps.ts';
 import { ANCHOR } from '../names.ts';
 import type { Branch } from '../nftables/branch.ts';
-import { BRIDGE_TABLE, INPUT, PREROUTING } from '../nftables/bridge-table.ts';
+import type { Frame } from '../nftables/removal.ts';
+import { BRIDGE_TABLE, INPUT, PREROUTING } from '../nftables/tables.ts';
 
 const CHAIN = 'guard';
 /** IFNAMSIZ: a key of the type ifname, filled up with NULs. */
@@ -39,6 +40,8 @@ export const MACS: NftSet = {
 };
 
 const HOOKS = [PREROUTING, INPUT];
+
+export const GUARD_FRAME: Frame = { chain: CHAIN, sets: [PORTS, MACS], bases: HOOKS };
 
 export function portKey(port: string): Key {
   return { bytes: filled(cString(port), NAME_LENGTH), text: port };

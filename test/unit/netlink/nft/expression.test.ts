@@ -18,7 +18,6 @@ import {
   type Expression,
   encodeExpression,
   sameExpressions,
-  verdictOf,
 } from '../../../../src/netlink/nft/expression.ts';
 import * as steps from '../../../../src/netlink/nft/steps.ts';
 import { isStateMatch } from '../../../../src/netlink/xt-conntrack.ts';
@@ -90,7 +89,7 @@ describe('what we send is what it decodes to, byte for byte', () => {
     { name: 'ct', key: nft.NFT_CT_STATE, register: 1 },
     { name: 'lookup', set: '__map0', source: 1, destination: 0, inverted: false },
     { name: 'target', extension: 'REJECT', revision: 0, info: of(1, 0, 0, 0) },
-    { name: 'immediate', verdict: { code: nft.NFT_GOTO, chain: 'there' } },
+    { name: 'immediate', register: 0, verdict: { code: nft.NFT_GOTO, chain: 'there' } },
     ...(['reject', 'log', 'queue', 'masq', 'counter', 'notrack'] as const).map((name) => ({ name })),
   ];
   test.each(EVERY.map((one) => [one.name, one] as const))('%s', (_, one) => {
@@ -141,10 +140,10 @@ test('the states of connections are read from a rule of iptables', () => {
 });
 
 test('the verdict of a rule is its own, not that of a map, and not a value', () => {
-  expect(verdictOf(read('nft-forward', 'rule 0'))).toEqual({ code: nft.NFT_JUMP, chain: 'TRESTLE-FWD-cni0' });
-  expect(verdictOf(read('nft-forward', 'rule 1'))).toEqual({ code: nft.NF_ACCEPT, chain: undefined });
-  expect(verdictOf([...MASQUERADE, { name: 'immediate', verdict: undefined }])).toBeUndefined();
-  expect(verdictOf([])).toBeUndefined();
+  expect(steps.verdictOf(read('nft-forward', 'rule 0'))).toEqual({ code: nft.NFT_JUMP, chain: 'TRESTLE-FWD-cni0' });
+  expect(steps.verdictOf(read('nft-forward', 'rule 1'))).toEqual({ code: nft.NF_ACCEPT, chain: undefined });
+  expect(steps.verdictOf([...MASQUERADE, { name: 'immediate', register: 1, verdict: undefined }])).toBeUndefined();
+  expect(steps.verdictOf([])).toBeUndefined();
 });
 
 describe('decoding stands', () => {

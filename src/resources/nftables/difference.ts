@@ -52,7 +52,6 @@ export type Mending = 'whole' | 'mended' | 'outrun';
 /** Mends the difference, if there is any together with these further changes, in one transaction. @throws KernelError */
 export function mend(connection: Connection, branch: Branch, further: readonly Request[] = []): Mending {
   const { generation, uses, inside } = look(connection, branch);
-  if (uses === fullUse(branch) && further.length === 0) return 'whole';
   const changes = uses === undefined ? createBranch(branch) : differences(connection, branch, inside);
   if (changes.length === 0) return 'whole';
   // EEXIST: an element that is there although the chain is not.

@@ -1,7 +1,7 @@
 /** Removing elements that carry their owner; with the last one goes all of its branch. */
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
-import { commit, decodeGeneration, getGeneration, type Table } from '../../netlink/nft/batch.ts';
+import { commit, decodeGeneration, getGeneration } from '../../netlink/nft/batch.ts';
 import { decodeChain, deleteChain, getChain } from '../../netlink/nft/chain.ts';
 import { deleteRule, flushChain } from '../../netlink/nft/rule.ts';
 import * as sets from '../../netlink/nft/set.ts';
@@ -90,43 +90,46 @@ interface RemovalPlan {
   readonly removals: readonly Request[];
 }
 
-/** Where the numbers say that the table holds this branch and nothing else, it goes as a whole. */
+/** How many rules, chains and sets the kernel counts; undefined for what it does not have. */
+interface Counts {
+  readonly table: number | undefined;
+  readonly chain: number | undefined;
+  readonly bases: readonly (number | undefined)[];
+}
+
+/** Where the numbers say that the table holds this branch and nothing else, it goes as a whole, and nothing else is asked. */
 function planRemoval(connection: Connection, frame: Frame): RemovalPlan {
-  const { chain, bases } = frame;
+  const { chain, bases, sets: held } = frame;
   const table = (bases[0] as BaseChain).table;
-  const chains = [chain, ...bases.map(({ name }) => name)];
-  const [generation, kernelTable, ...found] = executeUnlessRefused(
-    connection,
-    [ENOENT],
-    ...[getGeneration(), getTable(table), ...chains.map((name) => getChain(table, name))],
-  );
-  const tableUses = kernelTable?.[0] && decodeTable(kernelTable[0]).uses;
-  const [uses, ...baseUses] = found.map((replies) => replies?.[0] && decodeChain(replies[0]).uses);
-  const isAlone =
-    tableUses === chains.length + frame.sets.length &&
-    uses !== undefined &&
-    baseUses.reduce((sum: number, use) => sum + (use ?? Number.NaN), 1) === uses;
+  const questions = [
+    getGeneration(),
+    getTable(table),
+    ...[{ name: chain }, ...bases].map(({ name }) => getChain(table, name)),
+  ];
+  const [generation, found, ...chains] = executeUnlessRefused(connection, [ENOENT], ...questions);
+  const [uses, ...baseUses] = chains.map((replies) => replies?.[0] && decodeChain(replies[0]).uses);
+  const counts = { table: found?.[0] && decodeTable(found[0]).uses, chain: uses, bases: baseUses };
+  const entrances = baseUses.reduce((sum: number, use) => sum + (use ?? Number.NaN), 0);
+  const isAlone = counts.table === 1 + bases.length + held.length && counts.chain === 1 + entrances;
   return {
     generation: decodeGeneration(generation?.[0]),
-    removals: isAlone ? [deleteTable(table)] : partsOf(connection, frame, table, uses, baseUses),
+    removals: isAlone ? [deleteTable(table)] : partsOf(connection, frame, counts),
   };
 }
 
-function partsOf(
-  connection: Connection,
-  frame: Frame,
-  table: Table,
-  uses: number | undefined,
-  baseUses: readonly (number | undefined)[],
-): Request[] {
-  const { chain } = frame;
-  const ways = frame.bases.map((base) => labelledRules(connection, base, chain));
-  const emptied = frame.bases.filter((_, at) => baseUses[at] === ways[at]?.length);
-  const names = new Set(setNames(connection, table));
+/** What there is of the branch, in an order in which nothing goes that something else refers to. */
+function partsOf(connection: Connection, { chain, sets: held, bases }: Frame, counts: Counts): Request[] {
+  const table = (bases[0] as BaseChain).table;
+  const ways = bases.map((base) => labelledRules(connection, base, chain));
+  const emptied = bases.filter((_, at) => counts.bases[at] === ways[at]?.length);
+  const names = setNames(connection, table);
+  const present = held.filter(({ name }) => names.includes(name));
+  const inside = counts.chain === undefined ? [] : [flushChain(table, chain), deleteChain(table, chain)];
+  if (counts.table === Math.min(inside.length, 1) + present.length + emptied.length) return [deleteTable(table)];
   return [
-    ...frame.bases.flatMap(({ name }, at) => (ways[at] ?? []).map(({ handle }) => deleteRule(table, name, handle))),
-    ...(uses === undefined ? [] : [flushChain(table, chain), deleteChain(table, chain)]),
-    ...frame.sets.filter(({ name }) => names.has(name)).map(sets.deleteSet),
+    ...bases.flatMap(({ name }, at) => (ways[at] ?? []).map(({ handle }) => deleteRule(table, name, handle))),
+    ...inside,
+    ...present.map(sets.deleteSet),
     ...emptied.map(({ name }) => deleteChain(table, name)),
   ];
 }

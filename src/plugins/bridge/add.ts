@@ -3,6 +3,7 @@
 import type { Family } from '../../address/ip.ts';
 import { formatMac } from '../../address/mac.ts';
 import type { Result } from '../../cni/result.ts';
+import { warnOf } from '../../cni/strictness.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import type { Journal } from '../../log.ts';
 import type { Link } from '../../netlink/route/link.ts';
@@ -27,7 +28,6 @@ import { type Allocation, familiesOf, filteredFamilies, planOf, withGateways } f
 import { masqueradeAddress } from './filters.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings } from './settings.ts';
-import { warnOf } from './strictness.ts';
 
 /** Attaches the container. On failure nothing is left. @throws Fault, KernelError, SystemError: the first error */
 export function add(request: MainRequest, journal: Journal): Result {

@@ -3,6 +3,7 @@
 import { type Cidr, firstValue, formatCidr } from '../../address/cidr.ts';
 import type { Family, Ip } from '../../address/ip.ts';
 import { type Delegation, delegateAdd } from '../../cni/delegate.ts';
+import { type BaseRequest, dnsOf } from '../../cni/request.ts';
 import {
   type Host,
   type IpamPlan,
@@ -14,7 +15,7 @@ import {
 } from '../../ipam/index.ts';
 import type { ContainerAddress } from '../../resources/addressing/addressing.ts';
 import type { Dns, Route } from '../../schema/net.ts';
-import type { BaseRequest, MainRequest } from './request.ts';
+import type { MainRequest } from './request.ts';
 import type { Settings } from './settings.ts';
 
 export interface Allocation {
@@ -50,12 +51,6 @@ export function allocate(request: BaseRequest, plan: IpamPlan | undefined, owner
 export function allocateElsewhere(request: BaseRequest, delegation: Delegation): Allocation {
   const { ips, routes, dns } = delegateAdd(delegation);
   return { addresses: ips.map(({ address, gateway }) => ({ address, gateway })), routes, dns: dnsOf(request, dns) };
-}
-
-/** The configuration's DNS, if it says anything, overrides what IPAM brought. A list says something, even an empty one. */
-function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
-  const { domain = '', ...lists } = dns;
-  return domain !== '' || Object.values(lists).some((list) => list !== undefined) ? dns : given;
 }
 
 /** What the main plugin makes of it: a gateway where IPAM named none, and the default routes that are asked for. */

@@ -2,6 +2,7 @@
 
 import type { Family } from '../../address/ip.ts';
 import { delegateCommand } from '../../cni/delegate.ts';
+import { limited } from '../../cni/strictness.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import { type IpamPlan, statusOf } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
@@ -15,7 +16,6 @@ import { planOf } from './allocation.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings } from './settings.ts';
-import { limited } from './strictness.ts';
 
 /** @throws Fault `unavailable` with the reason, `config` where no ADD can ever succeed; see `limited` for the rest */
 export function status(request: MainRequest, { log, step }: Journal): void {

@@ -2,11 +2,9 @@ import { describe, expect, test } from 'bun:test';
 import { formatCidr } from '../../../../src/address/cidr.ts';
 import { formatIp } from '../../../../src/address/ip.ts';
 import { formatMac } from '../../../../src/address/mac.ts';
-import { readEnvironment } from '../../../../src/cni/environment.ts';
 import { parseInput } from '../../../../src/cni/input.ts';
-import { readIpamRequest } from '../../../../src/plugins/bridge/request.ts';
 import { faultOf } from '../../../support/fault.ts';
-import { ADD, requestOf, testLog } from './requests.ts';
+import { requestOf } from './requests.ts';
 
 const MAC = { args: 'MAC=02:00:00:00:00:01', cni: '02:00:00:00:00:02', runtime: '02:00:00:00:00:03' };
 
@@ -147,14 +145,6 @@ describe('IPAM', () => {
       '/var/lib/cni/networks',
       '/var/lib/cni/networks',
     ]);
-  });
-
-  test('is needed where the IPAM plugin is called', () => {
-    const read = (config: object) =>
-      readIpamRequest(readEnvironment(ADD), { text: '', json: { name: 'pods', ...config } }, testLog().log);
-    expect(read({ ipam: { type: 'trestle-ipam' } }).ipam.type).toBe('trestle-ipam');
-    expect(faultOf(() => read({})).message).toBe('cannot use the configuration: ipam is missing');
-    expect(faultOf(() => read({ ipam: {} })).message).toBe('cannot use the configuration: ipam.type is missing');
   });
 });
 

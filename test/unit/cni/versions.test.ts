@@ -39,8 +39,8 @@ describe('a command that came later', () => {
     for (const version of VERSIONS.slice(0, first)) {
       const fault = faultOf(() => verifyCommandVersion(command, version));
       expect(fault.kind).toBe('version');
-      expect(fault.message).toBe(`cannot do ${command} for a configuration of cniVersion ${version}`);
-      expect(fault.details).toBe(`${command} came with cniVersion ${since}.`);
+      expect(fault.message).toBe(`config version does not allow ${command}`);
+      expect(fault.details).toBe(`The configuration's cniVersion is ${version}; ${command} needs ${since} or later.`);
     }
   });
 

@@ -53,6 +53,8 @@ export interface BaseRequest extends Attachment {
   readonly cniVersion: CniVersion;
   /** Path of the container's netns; empty where the runtime does not know it any more. */
   readonly netns: string;
+  /** CNI_NETNS_OVERRIDE: `netns` may be the one that the plugin runs in. */
+  readonly allowOwnNetns: boolean;
   readonly pod: Pod | undefined;
   readonly dataDir: string;
   /** From CNI_ARGS, `args.cni.ips` and the capability `ips`; the same address may come twice. */
@@ -76,7 +78,7 @@ export function readConfig<T>(schemaOf: (json: unknown) => z.ZodMiniType<T>, { j
 
 /** @throws Fault `version`, `config`, `environment` */
 export function readBase(environment: Environment, config: CommonConfig, dataDir: string): BaseRequest {
-  const { command, containerId, ifName, netns } = environment;
+  const { command, containerId, ifName, netns, allowOwnNetns } = environment;
   const cniVersion = parseVersion(config.cniVersion);
   verifyCommandVersion(command, cniVersion);
   if (config.name === undefined) throw new Fault('config', 'cannot use the configuration: name is missing');
@@ -84,7 +86,8 @@ export function readBase(environment: Environment, config: CommonConfig, dataDir
   const args = argsOf(environment);
   const argsIps = args.ip === undefined ? [] : [args.ip];
   return {
-    ...{ command, containerId, ifName, netns, network: config.name, cniVersion, pod: args.pod, dataDir },
+    ...{ command, containerId, ifName, netns, allowOwnNetns, network: config.name, cniVersion, dataDir },
+    pod: args.pod,
     requestedIps: [...(config.runtimeConfig?.ips ?? []), ...(config.args?.cni?.ips ?? []), ...argsIps],
     ipRanges: config.runtimeConfig?.ipRanges,
     dns: config.dns,

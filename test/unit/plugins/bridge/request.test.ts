@@ -33,6 +33,11 @@ test('a request is environment and configuration in one, which nobody changes', 
   expect(Object.isFrozen(request)).toBe(true);
 });
 
+test('CNI_NETNS_OVERRIDE is part of the request', () => {
+  expect(requestOf({}).allowOwnNetns).toBe(false);
+  expect(requestOf({}, { CNI_NETNS_OVERRIDE: '1' }).allowOwnNetns).toBe(true);
+});
+
 describe('the MAC address', () => {
   test.each([
     ['of the runtime before all', MAC.runtime, MAC.cni, MAC.args, MAC.runtime],

@@ -9,13 +9,13 @@ export type CniVersion = (typeof VERSIONS)[number];
 export const IMPLIED_VERSION: CniVersion = '0.1.0';
 export const LATEST_VERSION: CniVersion = '1.1.0';
 
-/** @throws Fault `version` when it is none of ours */
-export function parseVersion(value: unknown): CniVersion {
+/** The cniVersion of the configuration, or of `what`. @throws Fault `version` when it is none of ours */
+export function parseVersion(value: unknown, what = 'the configuration'): CniVersion {
   if (value === undefined || value === '') return IMPLIED_VERSION;
   const version = VERSIONS.find((known) => known === value);
   if (version !== undefined) return version;
-  throw new Fault('version', `cannot speak cniVersion ${JSON.stringify(value)}`, {
-    details: `Set it to one of ${VERSIONS.join(', ')}.`,
+  throw new Fault('version', `cannot use ${what}: cniVersion ${JSON.stringify(value)} is not supported`, {
+    details: `Supported are ${VERSIONS.join(', ')}.`,
   });
 }
 

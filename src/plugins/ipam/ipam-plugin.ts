@@ -4,7 +4,7 @@ import type { Environment } from '../../cni/environment.ts';
 import type { Input } from '../../cni/input.ts';
 import type { Plugin } from '../../cni/plugin.ts';
 import { dnsOf } from '../../cni/request.ts';
-import { decodeResult, encodeResult, type Result } from '../../cni/result.ts';
+import { decodeResult, encodeResult, ipsOf, type Result } from '../../cni/result.ts';
 import { limited, strictnessOf } from '../../cni/strictness.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import * as ipam from '../../ipam/index.ts';
@@ -62,7 +62,10 @@ function status(request: IpamRequest, host: ipam.Host, log: Log): void {
   limited(leases, 'exhausted', 'unavailable', strictnessOf(request), log);
 }
 
-/** The result has no interfaces: those are the main plugin's to name. */
+/**
+ * The result has no interfaces, which only the main plugin can name; and nothing of prevResult, which the main plugin got too: it
+ * would assign the addresses in there to its own interface.
+ */
 function add(request: IpamRequest, host: ipam.Host): Result {
   strictnessOf(request);
   const { network, containerId, ifName, pod } = request;
@@ -87,13 +90,13 @@ function netnsOf({ netns: path }: IpamRequest): ipam.Netns | undefined {
   }
 }
 
-function previousIps({ prevResult }: IpamRequest) {
+function previousIps({ prevResult, ifName }: IpamRequest) {
   if (prevResult === undefined) {
     throw new Fault('config', 'cannot do CHECK: prevResult is missing from the configuration', {
       details: 'The runtime must hand in the result of ADD (CNI specification, CHECK).',
     });
   }
-  return decodeResult(prevResult, 'prevResult').ips.map(({ address }) => address.ip);
+  return ipsOf(decodeResult(prevResult, 'prevResult'), ifName).map(({ address }) => address.ip);
 }
 
 function gc({ dataDir, network, validAttachments }: IpamRequest, host: ipam.Host): void {

@@ -95,9 +95,47 @@ describe('CNI_ARGS', () => {
   });
 });
 
-describe('a result that is handed in', () => {
-  test.each([[{ ips: 7, CNIVERSION: null }], ['rubbish'], [7], [[]]])('is not looked at: %j', (prevResult) => {
-    expect(requestOf({ prevResult }).prevResult).toEqual(prevResult);
+const PREVIOUS = {
+  cniVersion: '1.0.0',
+  interfaces: [{ name: 'dummy0' }],
+  ips: [{ address: '10.9.0.2/24', interface: 0 }],
+};
+
+describe('prevResult', () => {
+  const BROKEN: [unknown][] = [[{ ips: 7, CNIVERSION: null }], ['rubbish'], [7], [[]]];
+
+  test.each(BROKEN)('is not decoded where the command may not need it: %j', (prevResult) => {
+    for (const command of ['DEL', 'CHECK']) {
+      const request = requestOf({ cniVersion: '1.0.0', prevResult }, { CNI_COMMAND: command });
+      expect([request.prevResult, request.previous]).toEqual([prevResult, undefined]);
+    }
+  });
+
+  test('of an ADD is the result of the plugin before ours', () => {
+    const { previous } = requestOf({ cniVersion: '1.0.0', prevResult: PREVIOUS });
+    expect(previous?.interfaces).toEqual([{ name: 'dummy0' }]);
+    expect(previous?.ips.map(({ address }) => formatCidr(address))).toEqual(['10.9.0.2/24']);
+    expect(requestOf({ cniVersion: '1.0.0' }).previous).toBeUndefined();
+  });
+
+  test('is ignored by an ADD under a version that knows no lists', () => {
+    for (const cniVersion of ['0.1.0', '0.2.0']) {
+      expect(requestOf({ cniVersion, prevResult: { ips: 7 } }).previous).toBeUndefined();
+    }
+  });
+
+  test.each([
+    ['rubbish', 'decode', 'cannot use prevResult: expected an object, found the string "rubbish"'],
+    [{ ips: 7 }, 'decode', 'cannot use prevResult: ips: expected a list, found 7'],
+    [
+      { ...PREVIOUS, interfaces: [] },
+      'decode',
+      'cannot use prevResult: ips[0].interface is 0, and there are 0 interfaces',
+    ],
+    [{ ...PREVIOUS, cniVersion: '2.0.0' }, 'version', 'cannot use prevResult: cniVersion "2.0.0" is not supported'],
+  ])('that an ADD cannot use is refused: %j', (prevResult, kind, message) => {
+    const fault = faultOf(() => requestOf({ cniVersion: '1.0.0', prevResult }));
+    expect([fault.kind as string, fault.message]).toEqual([kind, message]);
   });
 });
 

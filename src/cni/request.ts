@@ -72,8 +72,18 @@ export interface BaseRequest extends Attachment {
  * depend on what the configuration holds. @throws Fault `config` that names all keys that are wrong
  */
 export function readConfig<T>(schemaOf: (json: unknown) => z.ZodMiniType<T>, { json }: Input, log: Log): T {
+  verifyNoList(json);
   const tidied = tidyKeys(schemaOf(json), json, log);
   return parseWith(schemaOf(tidied), tidied, 'the configuration', 'config');
+}
+
+/** Files in /etc/cni/net.d hold whole lists; a plugin gets one entry of `plugins` at a time (CNI spec 1.1, section 3). */
+function verifyNoList({ plugins, type }: Record<string, unknown>): void {
+  if (!Array.isArray(plugins) || type !== undefined) return;
+  throw new Fault('config', 'cannot use the configuration: it is a network configuration list, for it has "plugins"', {
+    details:
+      'Hand over one entry of "plugins", with "name" and "cniVersion" of the list in it; cnitool does that for a whole list.',
+  });
 }
 
 /** @throws Fault `version`, `config`, `environment` */

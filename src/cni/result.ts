@@ -7,6 +7,7 @@ import { Fault } from '../fault.ts';
 import { parseWith } from '../schema/explain.ts';
 import { isObject } from '../schema/json.ts';
 import { cidr, type Dns, dns, ip, list, object, options, type Route, route, unsigned } from '../schema/net.ts';
+import { distinctRoutes } from '../schema/routes.ts';
 import { type CniVersion, isAtLeast, parseVersion } from './versions.ts';
 
 export interface ResultInterface {
@@ -97,7 +98,7 @@ export function decodeResult(json: unknown, what: string): Result {
   return {
     interfaces: interfaces.map((link) => ({ ...link, sandbox: link.sandbox || undefined })),
     ips: [...ips, ...old.map(({ ip, gateway }) => ({ address: ip, gateway }))],
-    routes: [...routes, ...old.flatMap((entry) => entry.routes ?? [])],
+    routes: distinctRoutes([...routes, ...old.flatMap((entry) => entry.routes ?? [])]),
     dns,
   };
 }

@@ -44,6 +44,14 @@ e2e('on stdin', (artifact) => {
     expect([code, msg]).toEqual([6, `cannot read the configuration: stdin is not JSON: ${reason}`]);
   });
 
+  test('a whole network configuration list', () => {
+    const { name, cniVersion, ...plugin } = config();
+    const error = refuse({ config: { name, cniVersion, plugins: [plugin] } });
+    expect(error).toMatchObject({ code: 7, cniVersion });
+    expect(error.msg).toContain('it is a network configuration list');
+    expect(error.details).toContain('one entry of "plugins"');
+  });
+
   test.each(VERSIONS)('the unknown cniVersion %j', (cniVersion) => {
     const error = refuse({ config: config({ cniVersion }) });
     expect(error).toMatchObject({ code: 1, cniVersion: '1.1.0' });

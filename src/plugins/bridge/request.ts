@@ -29,7 +29,7 @@ export function readMainRequest(environment: Environment, input: Input, log: Log
   const base = readBase(environment, config, dataDirOf(config.ipam ?? {}));
   return Object.freeze({
     ...base,
-    ...readAddressSource(config.ipam, environment, input.text),
+    ...readAddressSource(config.ipam, environment, input.text, log),
     config,
     mac: requestedMac(environment, config),
     previous: base.command === 'ADD' ? readPreviousResult(base.prevResult, base.cniVersion) : undefined,

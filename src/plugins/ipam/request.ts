@@ -6,6 +6,7 @@ import { type BaseRequest, commonKeys, readBase, readConfig } from '../../cni/re
 import { dataDirOf, type IpamSection, ipamSchema } from '../../ipam/config.ts';
 import type { Log } from '../../log.ts';
 import { object } from '../../schema/net.ts';
+import { readOwnSection } from './section.ts';
 
 export interface IpamRequest extends BaseRequest {
   readonly ipam: IpamSection;
@@ -18,6 +19,7 @@ export const ipamPluginSchema = object({ ipam: ipamSchema }, commonKeys);
 /** @throws Fault `config`, `version`, `environment` */
 export function readIpamRequest(environment: Environment, input: Input, log: Log): IpamRequest {
   const config = readConfig(() => ipamPluginSchema, input, log);
-  const { ipam, status } = config;
+  const ipam = readOwnSection(config.ipam, environment.command, log);
+  const { status } = config;
   return Object.freeze({ ...readBase(environment, config, dataDirOf(ipam)), ipam, status });
 }

@@ -146,6 +146,11 @@ const BETTER: readonly Meant[] = [
     ],
   },
   {
+    because: 'equal routes are one',
+    cases: /^equal routes$/,
+    lines: [/^ADD \| 0 \| status: 1 -> 0$/],
+  },
+  {
     because:
       'a default route without a gateway is one, and one in another table is none: the main table gets what isDefaultGateway asks for',
     cases: /^default routes without gateway from IPAM|^a default route in a table/,

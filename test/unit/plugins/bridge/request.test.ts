@@ -4,7 +4,7 @@ import { formatIp } from '../../../../src/address/ip.ts';
 import { formatMac } from '../../../../src/address/mac.ts';
 import { parseInput } from '../../../../src/cni/input.ts';
 import { faultOf } from '../../../support/fault.ts';
-import { requestOf } from './requests.ts';
+import { requestOf, testLog } from './requests.ts';
 
 const MAC = { args: 'MAC=02:00:00:00:00:01', cni: '02:00:00:00:00:02', runtime: '02:00:00:00:00:03' };
 
@@ -183,11 +183,36 @@ describe('IPAM', () => {
     expect(request.delegation?.variables).toMatchObject({ CNI_COMMAND: 'ADD', CNI_CONTAINERID: 'abc', OTHER: 'x' });
   });
 
+  test('is read as the IPAM plugin reads it: routes once, a warning of keys without effect', () => {
+    const log = testLog();
+    const routes = [{ dst: '10.2.0.0/16' }, { dst: '10.2.0.0/16' }];
+    const ipam = { type: 'host-local', ranges: [[{ subnet: '10.1.0.0/24' }]], gateway: '10.1.0.9', routes };
+    expect(requestOf({ ipam }, {}, log).ipam?.routes).toHaveLength(1);
+    expect(log.lines).toEqual([expect.stringContaining('the key "ipam.gateway" has no effect')]);
+  });
+
   test('keeps its leases where host-local does unless told otherwise', () => {
     expect([requestOf({}).dataDir, requestOf({ ipam: { type: 'host-local', dataDir: '' } }).dataDir]).toEqual([
       '/var/lib/cni/networks',
       '/var/lib/cni/networks',
     ]);
+  });
+});
+
+describe('a network configuration list', () => {
+  const plugins = [{ type: 'trestle' }, { type: 'portmap' }];
+
+  test('is refused, and the error says what to hand over', () => {
+    const fault = faultOf(() => requestOf({ cniVersion: '1.0.0', plugins }));
+    expect([fault.kind, fault.message]).toEqual([
+      'config',
+      'cannot use the configuration: it is a network configuration list, for it has "plugins"',
+    ]);
+    expect(fault.details).toContain('one entry of "plugins", with "name" and "cniVersion" of the list');
+  });
+
+  test('is none where a type is beside it', () => {
+    expect(requestOf({ type: 'trestle', plugins }).network).toBe('pods');
   });
 });
 

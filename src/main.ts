@@ -4,7 +4,7 @@ import { runCommandLine } from './cli/command-line.ts';
 import type { Variables } from './cni/environment.ts';
 import { outOfMemory } from './cni/error.ts';
 import { readInput } from './cni/input.ts';
-import { writeAll, writeIfPossible } from './cni/output.ts';
+import { writeAll, writeIfPossible, writeToReader } from './cni/output.ts';
 import { type Plugin, runPlugin } from './cni/plugin.ts';
 import { LATEST_VERSION } from './cni/versions.ts';
 import { isOutOfMemory } from './fault.ts';
@@ -45,10 +45,10 @@ function main(): number {
 function run(variables: Variables): number {
   // Errors are told by their message; collecting stacks for those that are only caught would cost time.
   Error.stackTraceLimit = variables.TRESTLE_STACK ? 10 : 0;
-  const write = (text: string) => writeAll(1, text);
   const writeError = (text: string) => writeIfPossible(2, text);
   const { name, args } = commandLine();
-  if (!isCalledByRuntime(variables)) return runCommandLine(args, write, writeError);
+  if (!isCalledByRuntime(variables)) return runCommandLine(args, (text) => writeToReader(1, text), writeError);
+  const write = (text: string) => writeAll(1, text);
   return runPlugin({ plugin: pluginNamed(name), variables, readInput: () => readInput(0), write, writeError });
 }
 

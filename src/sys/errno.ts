@@ -49,7 +49,7 @@ const ERRNO: Record<number, readonly [name: string, meaning: string]> = {
   28: ['ENOSPC', 'no space left on device'],
   30: ['EROFS', 'read-only file system'],
   31: ['EMLINK', 'too many links'],
-  32: ['EPIPE', 'nobody reads any more'],
+  32: ['EPIPE', 'broken pipe'],
   34: ['ERANGE', 'value out of range'],
   36: ['ENAMETOOLONG', 'name too long'],
   40: ['ELOOP', 'too many levels of links'],

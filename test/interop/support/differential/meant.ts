@@ -146,6 +146,11 @@ const BETTER: readonly Meant[] = [
     ],
   },
   {
+    because: 'the result of the plugin before ours in the list is handed through',
+    cases: /^behind another plugin$/,
+    lines: [/^ADD \| 0 \| result \| dns: nothing -> something$/],
+  },
+  {
     because: 'equal routes are one',
     cases: /^equal routes$/,
     lines: [/^ADD \| 0 \| status: 1 -> 0$/],

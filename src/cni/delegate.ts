@@ -6,7 +6,7 @@
 import { Fault } from '../fault.ts';
 import { describe } from '../schema/explain.ts';
 import { isObject, parseJson } from '../schema/json.ts';
-import { findProgram, runProgram } from '../sys/program.ts';
+import { findProgram, runProgram } from '../sys/process.ts';
 import type { Variables } from './environment.ts';
 import { writeIfPossible } from './output.ts';
 import { decodeResult, type Result } from './result.ts';

@@ -6,7 +6,7 @@ import { isObject, parseJson } from '../schema/json.ts';
 import { describeJsonFlaw } from '../schema/json-flaw.ts';
 import { sleepMs } from '../sys/clock.ts';
 import { readInto } from '../sys/file.ts';
-import { scratch } from '../sys/scratch.ts';
+import { scratch } from '../sys/libc.ts';
 import { decodePieces } from '../sys/text.ts';
 
 /** What stood on stdin: as text, and as the object it is. */

@@ -6,7 +6,7 @@ import { isAtLeast, type Journal, LOG_LEVELS, type Log, type LogLevel, plainJour
 import type { Parsed } from '../schema/explain.ts';
 import { options, textOrNothing } from '../schema/net.ts';
 import { monotonicMs } from '../sys/clock.ts';
-import { appendLine, openLogFile } from '../sys/logFile.ts';
+import { appendLine, openLogFile } from '../sys/log-file.ts';
 import { processId } from '../sys/process.ts';
 import { podName } from './args.ts';
 import type { Environment } from './environment.ts';

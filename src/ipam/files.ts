@@ -1,9 +1,8 @@
 /** Files of the store: reading what may be missing, writing what must not be seen half-written. */
 
 import { errorCode, Fault } from '../fault.ts';
-import { listDirectory } from '../sys/directory.ts';
+import { listDirectory, statFile, statLink, statPath } from '../sys/directory.ts';
 import * as file from '../sys/file.ts';
-import { statFile, statLink, statPath } from '../sys/stat.ts';
 import { doing, ioFault } from './io-fault.ts';
 
 const FILE_MODE = 0o600;

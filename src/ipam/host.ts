@@ -1,8 +1,7 @@
 /** What the store must know of the machine it is on. A parameter everywhere, so that tests can reboot it. */
 
 import type { Log } from '../log.ts';
-import { bootId } from '../sys/boot.ts';
-import { bootedAtMs } from '../sys/bootTime.ts';
+import { bootedAtMs, bootId } from '../sys/clock.ts';
 import type { Attachment, Netns } from './attachment.ts';
 import { createNetnsJudge, dead, type Life } from './life.ts';
 import type { AttachmentRecord } from './record.ts';

@@ -2,8 +2,8 @@
 
 import { formatIp, type Ip, parseIp } from '../address/ip.ts';
 import { errorCode } from '../fault.ts';
+import { statLink } from '../sys/directory.ts';
 import { linkFile } from '../sys/file.ts';
-import { statLink } from '../sys/stat.ts';
 import type { Attachment } from './attachment.ts';
 import { createFile, discardFile, isNoFile, namesIn, readIfThere, removeFile } from './files.ts';
 import { doing, ioFault } from './io-fault.ts';

@@ -4,8 +4,8 @@
  */
 
 import { reasonOf } from '../fault.ts';
-import { findNetnsInUse, type NetnsUse } from '../sys/netnsInUse.ts';
-import { statPath } from '../sys/stat.ts';
+import { statPath } from '../sys/directory.ts';
+import { findNetnsInUse, type NetnsUse } from '../sys/netns.ts';
 import type { Netns } from './attachment.ts';
 
 export interface Life {

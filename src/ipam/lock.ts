@@ -2,10 +2,9 @@
 
 import { errorCode, Fault } from '../fault.ts';
 import { monotonicMs, sleepMs } from '../sys/clock.ts';
+import { type FileStatus, statFile, statPath } from '../sys/directory.ts';
 import { closeFile, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openFile } from '../sys/file.ts';
-import { tryFlock } from '../sys/flock.ts';
-import { lockHolder } from '../sys/lockHolder.ts';
-import { type FileStatus, statFile, statPath } from '../sys/stat.ts';
+import { lockHolder, tryFlock } from '../sys/flock.ts';
 import { ensureDirectory } from './files.ts';
 import type { Host } from './host.ts';
 import { doing, ioFault } from './io-fault.ts';

@@ -1,8 +1,8 @@
 /** Whose the data directory is: whoever may put files into it decides who has which address. */
 
 import { Fault } from '../fault.ts';
+import { type FileStatus, statPath } from '../sys/directory.ts';
 import { effectiveUser } from '../sys/process.ts';
-import { type FileStatus, statPath } from '../sys/stat.ts';
 import { doing } from './io-fault.ts';
 import type { Store } from './paths.ts';
 

@@ -1,6 +1,10 @@
-/** This process. */
+/** This process, other processes, and running a program to its end. */
 
 import { runtime } from '#runtime';
+import { statPath } from './directory.ts';
+import { ESRCH } from './errno.ts';
+import { libc, SystemError } from './libc.ts';
+import type { Ended, ProgramCall } from './runtime.ts';
 
 export function processId(): number {
   return runtime.pid();
@@ -21,7 +25,40 @@ export function commandLine(): { readonly name: string; readonly args: readonly 
   return { name: runtime.programName(), args: runtime.args() };
 }
 
-/** Has `main` called when the program starts; it returns the exit status. Until then nothing of the above is known. */
+/** Registers `main`, which runs at each start of the program and returns the exit status. Before that, the functions above fail. */
 export function startWith(main: () => number): void {
   runtime.start(main);
+}
+
+/** The limit of each output, as of our own stdin. A result has a few hundred bytes. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Runs a program to its end, with a deadline. It inherits nothing that the call does not name, and its output is captured: a process
+ * that it leaves behind does not keep our stdout and stderr open.
+ */
+export function runProgram(call: ProgramCall): Ended {
+  return runtime.run(call, MOST_BYTES);
+}
+
+/** The first file of that name in the directories. @returns undefined where there is none */
+export function findProgram(name: string, directories: readonly string[]): string | undefined {
+  return directories.map((directory) => `${directory}/${name}`).find((file) => statPath(file)?.isFile);
+}
+
+export type { Ended, ProgramCall };
+
+/** kill(2) by its number (asm/unistd.h). */
+const SYS_KILL: Readonly<Record<string, number>> = { x64: 62, arm64: 129 };
+
+/** Asks kill(2) with signal 0, since /proc may hide a process. Every answer but ESRCH means that the process exists. */
+export function isRunning(pid: number): boolean {
+  const number = SYS_KILL[runtime.arch];
+  if (number === undefined) return true;
+  try {
+    libc('syscall', number, pid, 0, null, null, 0);
+    return true;
+  } catch (error) {
+    return !(error instanceof SystemError) || error.errno !== ESRCH;
+  }
 }

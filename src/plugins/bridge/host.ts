@@ -19,7 +19,7 @@ import type { Log } from '../../log.ts';
 import { findLink } from '../../resources/links.ts';
 import { type NodeKernel, openNodeKernel } from '../../resources/node.ts';
 import { hasDyingPeer } from '../../resources/port/peer-netns.ts';
-import { isRunning } from '../../sys/running.ts';
+import { isRunning } from '../../sys/process.ts';
 import { detach } from './detach.ts';
 import { recordedProcess } from './traces.ts';
 

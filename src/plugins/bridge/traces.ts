@@ -9,9 +9,9 @@ import { removeStrayMasquerade, straysOf } from '../../resources/masquerade/stra
 import { ownerText } from '../../resources/names.ts';
 import type { NodeKernel } from '../../resources/node.ts';
 import { isObject } from '../../schema/json.ts';
+import { type FileStatus, statPath } from '../../sys/directory.ts';
 import { EACCES, EPERM } from '../../sys/errno.ts';
 import { SystemError } from '../../sys/libc.ts';
-import { type FileStatus, statPath } from '../../sys/stat.ts';
 import type { Settings } from './settings.ts';
 
 /** What the main plugin notes in a record. */

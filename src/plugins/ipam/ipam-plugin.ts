@@ -9,7 +9,7 @@ import { limited, strictnessOf } from '../../cni/strictness.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import * as ipam from '../../ipam/index.ts';
 import type { Journal, Log } from '../../log.ts';
-import { statPath } from '../../sys/stat.ts';
+import { statPath } from '../../sys/directory.ts';
 import { type IpamRequest, readIpamRequest } from './request.ts';
 
 /** Runs `act` with what IPAM must know of the machine. `searchPath` is PATH, for the programs of iptables. */

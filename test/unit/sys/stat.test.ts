@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { closeSync, lstatSync, openSync, type Stats, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type FileStatus, statFile, statLink, statPath } from '../../../src/sys/stat.ts';
+import { type FileStatus, statFile, statLink, statPath } from '../../../src/sys/directory.ts';
 import { run } from '../../support/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 

@@ -111,12 +111,6 @@ export function requestedMac(environment: Environment, { runtimeConfig, args }: 
   return runtimeConfig?.mac ?? args?.cni?.mac ?? argsOf(environment).mac;
 }
 
-/** The DNS of the result: the configuration's in place of IPAM's, if it has any key. An empty list is a key like others. */
-export function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
-  const { domain = '', ...lists } = dns;
-  return domain !== '' || Object.values(lists).some((list) => list !== undefined) ? dns : given;
-}
-
 /** Only ADD and CHECK read CNI_ARGS: a malformed one must not make DEL fail. */
 function argsOf({ command, args }: Environment): CniArgs {
   return parseArgs(command === 'ADD' || command === 'CHECK' ? args : '');

@@ -9,6 +9,8 @@ export interface AttachmentKey {
   readonly network: string;
   readonly containerId: string;
   readonly ifName: string;
+  /** Where its leases are; absent for the default directory. */
+  readonly dataDir?: string | undefined;
 }
 
 /** The comment of a set's anchor, which belongs to no attachment. */

@@ -68,11 +68,13 @@ function arrows(source: Source): string[] {
   });
 }
 
-/** Plugins share what is in cni and resources; of each other they use only what gives addresses. */
+/** Plugins share the files beside their folders; of each other they use only what gives addresses. */
 function neighbours(source: Source, target: string, line: number): string[] {
-  const [from, to] = [source.path, target].map((path) => path.split('/')[1]);
-  if (from === to || to === 'ipam') return [];
-  return [at(source, line, `plugins/${from} must not use plugins/${to}; of other plugins it may use plugins/ipam`)];
+  const folderOf = (path: string) => path.split('/').slice(1, -1).join('/');
+  const [from, to] = [folderOf(source.path), folderOf(target)];
+  if (from === to || to === '' || (to === 'ipam' && from !== '')) return [];
+  const what = from === '' ? source.path : `plugins/${from}`;
+  return [at(source, line, `${what} must not use plugins/${to}; of other plugins it may use plugins/ipam`)];
 }
 
 /** Only sys asks the runtime, and in it only the adapter of Node sees what Node has. */

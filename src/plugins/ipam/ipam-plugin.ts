@@ -3,17 +3,17 @@
 import type { Environment } from '../../cni/environment.ts';
 import type { Input } from '../../cni/input.ts';
 import type { Plugin } from '../../cni/plugin.ts';
-import { dnsOf } from '../../cni/request.ts';
 import { decodeResult, encodeResult, ipsOf, type Result } from '../../cni/result.ts';
 import { limited, strictnessOf } from '../../cni/strictness.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import * as ipam from '../../ipam/index.ts';
 import type { Journal, Log } from '../../log.ts';
 import { statPath } from '../../sys/directory.ts';
+import { allocate, planFor } from '../allocation.ts';
 import { type IpamRequest, readIpamRequest } from './request.ts';
 
 /** Runs `act` with what IPAM must know of the machine. `searchPath` is PATH, for the programs of iptables. */
-export type WithHost = <T>(searchPath: string, log: Log, act: (host: ipam.Host) => T) => T;
+export type WithHost = <T>(searchPath: string, dataDir: string, log: Log, act: (host: ipam.Host) => T) => T;
 
 /** The IPAM plugin. What main plugins have made on the node, only they can judge and remove: `withHost` provides that. */
 export function ipamPlugin(withHost: WithHost): Plugin {
@@ -28,7 +28,9 @@ function runCommand(
 ): object | undefined {
   const request = readIpamRequest(environment, input, log);
   const searchPath = environment.variables.PATH ?? '';
-  return step(STEPS[request.command], () => withHost(searchPath, log, (host) => carryOut(request, host, log)));
+  return step(STEPS[request.command], () =>
+    withHost(searchPath, request.dataDir, log, (host) => carryOut(request, host, log)),
+  );
 }
 
 const STEPS: Readonly<Record<IpamRequest['command'], string>> = {
@@ -58,7 +60,7 @@ function carryOut(request: IpamRequest, host: ipam.Host, log: Log): object | und
 }
 
 function status(request: IpamRequest, host: ipam.Host, log: Log): void {
-  const leases = () => ipam.statusOf(planOf(request), host);
+  const leases = () => ipam.statusOf(planFor(request), host);
   limited(leases, 'exhausted', 'unavailable', strictnessOf(request), log);
 }
 
@@ -69,15 +71,9 @@ function status(request: IpamRequest, host: ipam.Host, log: Log): void {
 function add(request: IpamRequest, host: ipam.Host): Result {
   strictnessOf(request);
   const { network, containerId, ifName, pod } = request;
-  const plan = planOf(request);
-  // Read before an address is leased: where the file is missing, ADD fails.
-  const dns = plan.resolvConf === undefined ? {} : ipam.readResolvConf(plan.resolvConf);
-  const ips = ipam.leaseAddresses(plan, { network, containerId, ifName, pod, netns: netnsOf(request) }, host);
-  return { interfaces: [], ips, routes: plan.routes, dns: dnsOf(request, dns) };
-}
-
-function planOf({ network, cniVersion, ipam: section, ipRanges, requestedIps: requested }: IpamRequest): ipam.IpamPlan {
-  return ipam.planIpam({ network, cniVersion, section, ipRanges, requested });
+  const owner = { network, containerId, ifName, pod, netns: netnsOf(request) };
+  const { addresses, routes, dns } = allocate(request, planFor(request), owner, host);
+  return { interfaces: [], ips: addresses, routes, dns };
 }
 
 /** IPAM plugins get no look into the netns, but which one it is tells later whether the lease is dead. */

@@ -8,9 +8,10 @@ import { query } from '../../netlink/nft/batch.ts';
 import * as sets from '../../netlink/nft/set.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import { grouped } from '../grouped.ts';
+import { isOwnedBy } from '../names.ts';
 import { isWhole, missingRule, placeElements, restoreBranch } from '../nftables/branch.ts';
 import {
-  collectElements,
+  elementsOf,
   missingElement,
   type OwnedElement,
   passing,
@@ -69,19 +70,26 @@ export function verifyMasquerade(connection: Connection, entry: Masqueraded): vo
   throw new Fault('check', `${formatIp(address.ip)} is not masqueraded: ${finding}`, { details: RESTORE });
 }
 
-/** Removes a network's addresses whose owners do not satisfy `isValid`. @returns how many. @throws KernelError */
-export function collectMasquerade(
+/** The addresses of a network, whosever they are, in all its sets. @throws KernelError */
+export function ownedElements(
   connection: Connection,
   network: string,
-  isValid: (owner: string) => boolean,
-): number {
+): readonly { readonly owner: string; remove(): void }[] {
   let names: string[] = [];
   passing(ENOENT, () => {
     names = query(connection, sets.listSets(TABLE)).map(sets.decodeSetName);
   });
-  const mine = names.filter((name) => mayBelongTo(network, name));
-  const counts = mine.map((name) => collectElements(connection, { table: TABLE, name }, network, isValid));
-  return counts.reduce((sum, count) => sum + count, 0);
+  return names
+    .filter((name) => mayBelongTo(network, name))
+    .flatMap((name) => {
+      const set = { table: TABLE, name };
+      return elementsOf(connection, set).flatMap(({ key, comment: owner }) => {
+        if (owner === undefined || !isOwnedBy(network, owner)) return [];
+        return [
+          { owner, remove: () => void removeOwned(connection, { set, key: { bytes: key, text: owner }, owner }) },
+        ];
+      });
+    });
 }
 
 /** Whether the kernel has nf_tables and lets us ask it. @throws KernelError, SystemError */

@@ -1,9 +1,10 @@
 /** Frames of a VLAN's gateway pass connection tracking by; what comes of it with VLANs is in test/e2e/vlan.test.ts. */
 
 import { expect, test } from 'bun:test';
+import { silentLog } from '../../../src/log.ts';
 import { KernelError } from '../../../src/netlink/error.ts';
 import { ensureGuard } from '../../../src/resources/guard/guard.ts';
-import { type NodeKernel, openNodeKernel } from '../../../src/resources/node.ts';
+import { type Node, openNode } from '../../../src/resources/node.ts';
 import { ensureHopUntracked, verifyHopUntracked } from '../../../src/resources/vlan/gateway-hop.ts';
 import { EOPNOTSUPP } from '../../../src/sys/errno.ts';
 import { faultOf } from '../../support/fault.ts';
@@ -18,9 +19,9 @@ import { mac } from '../support/values.ts';
 const RED = { name: 'cni0.100', mac: mac('0a:00:00:00:01:00') };
 const BLUE = { name: 'cni0.200', mac: mac('0a:00:00:00:02:00') };
 
-function on<T>(ns: Netns, action: (node: NodeKernel) => T): T {
+function on<T>(ns: Netns, action: (node: Node) => T): T {
   return inside(ns, () => {
-    const node = openNodeKernel();
+    const node = openNode('', silentLog);
     try {
       return action(node);
     } finally {

@@ -3,10 +3,11 @@
  * masquerading of its own addresses. Says `ready`, waits for a line, does it and ends; what fails is on stderr.
  */
 
-import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge.ts';
+import { silentLog } from '../../../src/log.ts';
+import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge-link.ts';
 import { ensureGateways } from '../../../src/resources/gateway/gateway.ts';
 import { ensureMasquerade } from '../../../src/resources/masquerade/masquerade.ts';
-import { openNodeKernel } from '../../../src/resources/node.ts';
+import { openNode } from '../../../src/resources/node.ts';
 import { cidr } from './values.ts';
 
 const addresses = process.argv.slice(2);
@@ -14,7 +15,7 @@ const addresses = process.argv.slice(2);
 console.log('ready');
 for await (const _ of console) break;
 
-const node = openNodeKernel();
+const node = openNode('', silentLog);
 const settings = { name: 'cni0', mtu: 1400, promiscuous: false };
 const bridge = ensureBridge(node.route, findBridge(node.route, 'cni0'), settings);
 ensureGateways(node.route, bridge, [cidr('10.1.0.1/16'), cidr('fd00:1::1/64')], false);

@@ -2,11 +2,10 @@
 
 import { collecting, hasErrno, ignoring } from '../attempt.ts';
 import { errorCode, Fault, reasonOf } from '../fault.ts';
-import { listDirectory } from '../sys/directory.ts';
+import { listDirectory, statFile, statLink, statPath } from '../sys/directory.ts';
 import { EAGAIN, EEXIST, EFBIG, EISDIR, ELOOP, ENODEV, ENOENT, ENOTDIR, ENXIO, errnoText } from '../sys/errno.ts';
 import * as file from '../sys/file.ts';
 import { SystemError } from '../sys/libc.ts';
-import { statFile, statLink, statPath } from '../sys/stat.ts';
 
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;

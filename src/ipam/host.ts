@@ -2,11 +2,10 @@
 
 import type { Cidr } from '../address/cidr.ts';
 import type { Log } from '../log.ts';
-import { bootId } from '../sys/boot.ts';
-import { bootedAtMs } from '../sys/bootTime.ts';
-import { findNetnsInUse, type NetnsUse } from '../sys/netnsInUse.ts';
-import { isRunning, startOf } from '../sys/running.ts';
-import { statPath } from '../sys/stat.ts';
+import { bootedAtMs, bootId } from '../sys/clock.ts';
+import { statPath } from '../sys/directory.ts';
+import { findNetnsInUse, type NetnsUse } from '../sys/netns.ts';
+import { isRunning, startOf } from '../sys/process.ts';
 import type { Attachment, AttachmentRecord, Netns, Owner } from './attachment.ts';
 import { judgeLife, judgeNetns, type Life, mayBeInPlace, type Probes } from './life.ts';
 

@@ -3,9 +3,9 @@
 import { formatIp, type Ip, parseIp } from '../address/ip.ts';
 import { ignoring } from '../attempt.ts';
 import { reasonOf } from '../fault.ts';
+import { statLink } from '../sys/directory.ts';
 import { EEXIST, ENOSYS, EOPNOTSUPP, EPERM } from '../sys/errno.ts';
 import { closeFile, linkFile, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openFile, setFileTime } from '../sys/file.ts';
-import { statLink } from '../sys/stat.ts';
 import { type Attachment, attachmentText } from './attachment.ts';
 import {
   createEmpty,

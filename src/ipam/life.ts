@@ -5,7 +5,7 @@
  */
 
 import { reasonOf } from '../fault.ts';
-import type { NetnsUse } from '../sys/netnsInUse.ts';
+import type { NetnsUse } from '../sys/netns.ts';
 import type { Attachment, AttachmentRecord, Netns, Owner } from './attachment.ts';
 
 export interface Life {

@@ -3,12 +3,11 @@
 import { ignoring } from '../attempt.ts';
 import { Fault } from '../fault.ts';
 import { monotonicMs, sleepMs } from '../sys/clock.ts';
+import { type FileStatus, statFile, statPath } from '../sys/directory.ts';
 import { ENOENT } from '../sys/errno.ts';
 import { closeFile, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openFile } from '../sys/file.ts';
-import { tryFlock } from '../sys/flock.ts';
-import { lockHolder } from '../sys/lockHolder.ts';
+import { lockHolder, tryFlock } from '../sys/flock.ts';
 import { effectiveUser } from '../sys/process.ts';
-import { type FileStatus, statFile, statPath } from '../sys/stat.ts';
 import { doing, ensureDirectory } from './files.ts';
 import type { Host } from './host.ts';
 import type { Store } from './store.ts';

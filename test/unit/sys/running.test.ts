@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { copyFileSync } from 'node:fs';
-import { isRunning, startOf } from '../../../src/sys/running.ts';
+import { isRunning, startOf } from '../../../src/sys/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 
 test('a process runs until it has ended', async () => {

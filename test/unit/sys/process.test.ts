@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findProgram, type ProgramCall, runProgram } from '../../../src/sys/program.ts';
+import { findProgram, isRunning, type ProgramCall, runProgram } from '../../../src/sys/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 
 function script(text: string, changes: Partial<ProgramCall> = {}) {
@@ -66,4 +66,16 @@ test('the first directory that has the file is taken; other things of that name 
   expect(findProgram('tool', [empty, first, second])).toBe(join(first, 'tool'));
   expect(findProgram('null', ['/dev'])).toBeUndefined();
   expect(findProgram('tool', [])).toBeUndefined();
+});
+
+test('a process runs until it has ended', async () => {
+  const child = Bun.spawn(['sleep', '60']);
+  expect(isRunning(child.pid)).toBe(true);
+  child.kill();
+  await child.exited;
+  expect(isRunning(child.pid)).toBe(false);
+});
+
+test('one that may not be signalled is there', () => {
+  expect([isRunning(process.pid), isRunning(1)]).toEqual([true, true]);
 });

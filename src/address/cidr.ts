@@ -1,6 +1,6 @@
 /** An address with a prefix length; the host part is kept, so it serves for `10.1.0.5/16` and `10.1.0.0/16` alike. */
 
-import { BITS, type Family, formatIp, type Ip, parseIp } from './ip.ts';
+import { BITS, type Family, formatIp, type Ip, parseIp, sameIp } from './ip.ts';
 
 export interface Cidr {
   readonly ip: Ip;
@@ -43,6 +43,11 @@ export function containsIp(cidr: Cidr, ip: Ip): boolean {
 
 export function overlaps(a: Cidr, b: Cidr): boolean {
   return a.ip.family === b.ip.family && firstValue(a) <= lastValue(b) && firstValue(b) <= lastValue(a);
+}
+
+/** The same address with the same length. */
+export function sameCidr(a: Cidr, b: Cidr): boolean {
+  return a.prefix === b.prefix && sameIp(a.ip, b.ip);
 }
 
 /** `0.0.0.0/0` or `::/0`. */

@@ -35,7 +35,7 @@ export type RangeSection = Parsed<typeof range>;
 export type IpamSection = Parsed<typeof ipamSchema>;
 
 /** Where host-local keeps its leases by default. */
-const DEFAULT_DATA_DIR = '/var/lib/cni/networks';
+export const DEFAULT_DATA_DIR = '/var/lib/cni/networks';
 
 /** The directory that holds the leases of all networks. Enough for DEL, which must not trip over ranges. */
 export function dataDirOf(section: Pick<IpamSection, 'dataDir'>): string {

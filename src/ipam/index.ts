@@ -3,6 +3,7 @@
 export { amendRecord, type Lease, leaseAddresses, type PlanFor, recordAttachment } from './allocation.ts';
 export type { Attachment, AttachmentRecord, Json, Netns, Owner, Pod } from './attachment.ts';
 export {
+  DEFAULT_DATA_DIR,
   dataDirOf,
   type IpamSection,
   ipamSchema,

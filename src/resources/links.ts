@@ -1,11 +1,13 @@
 /** Looking links up. */
 
 import type { Family } from '../address/ip.ts';
+import { Fault } from '../fault.ts';
 import { type Connection, execute } from '../netlink/connection.ts';
 import { isKernelError } from '../netlink/error.ts';
 import { decodeAddress, type LinkAddress, listAddresses } from '../netlink/route/address.ts';
 import { decodeLink, getLink, type Link, type LinkKey, listLinks } from '../netlink/route/link.ts';
 import { ENODEV } from '../sys/errno.ts';
+import type { Node } from './node.ts';
 
 /** @returns undefined where there is none. @throws KernelError */
 export function findLink(connection: Connection, key: LinkKey): Link | undefined {
@@ -16,6 +18,20 @@ export function findLink(connection: Connection, key: LinkKey): Link | undefined
     if (isKernelError(error, ENODEV)) return undefined;
     throw error;
   }
+}
+
+/** A link of the node, as this call saw it last, or as it is now. @throws KernelError */
+export function knownLink({ route, links }: Node, name: string): Link | undefined {
+  const known = links.get(name) ?? findLink(route, name);
+  if (known !== undefined) links.set(name, known);
+  return known;
+}
+
+/** The same for one that must be there. @throws Fault `busy`, KernelError */
+export function linkNamed(node: Node, name: string): Link {
+  const link = knownLink(node, name);
+  if (link !== undefined) return link;
+  throw new Fault('busy', `cannot use ${name}: it was removed as soon as it was made`, { details: 'Try again.' });
 }
 
 /** All links of the netns, or the ports of one bridge. @throws KernelError */

@@ -1,28 +1,55 @@
-/** The ways into the kernel that one call uses: sockets in the node's netns, and in the container's. */
+/** The ways into the kernel that one call uses: the node, and the container's network namespace while the call is in one. */
 
+import type * as z from 'zod/mini';
+import { Fault } from '../fault.ts';
+import type { Log } from '../log.ts';
 import { type Connection, closeConnection, connect } from '../netlink/connection.ts';
+import type { Link } from '../netlink/route/link.ts';
 import { openSocket } from '../netlink/socket.ts';
 import { closeNetns, type Netns, openNetns, openOwnNetns, withNetns } from '../sys/netns.ts';
 
-export interface NodeKernel {
+export interface Node {
   /** PATH as the runtime gave it, for the programs of iptables. */
   readonly searchPath: string;
   readonly netns: Netns;
+  /** The rtnetlink socket. */
   readonly route: Connection;
+  readonly log: Log;
+  /** Links as this call saw them last, by name: one look serves all resources of a walk. */
+  readonly links: Map<string, Link>;
+  /** What could not be removed after a failure, a sentence each. */
+  readonly leftovers: string[];
   /** The nf_tables socket, opened when it is first wanted. */
   nft(): Connection;
+  /** The container; undefined for DEL, GC and STATUS, which need none. */
+  readonly container?: Container;
+  /** The other recorded attachments of the network that live; undefined where the call knows of none. */
+  neighbours?(): readonly Neighbour[];
   close(): void;
 }
 
-export interface ContainerKernel {
+/** Another attachment of the same network, as its record tells of it. */
+export interface Neighbour {
+  /** What its plan wants of a kind of resource. */
+  wanted<Wanted>(kind: { readonly name: string; readonly schema: z.ZodMiniType<Wanted> }): readonly Wanted[];
+  /** Whether its record is still there: another process may be deleting it. */
+  isRecorded(): boolean;
+  /** Whether the process that makes it still runs, and will make what is missing. */
+  isBeingMade(): boolean;
+}
+
+export interface Container {
   readonly netns: Netns;
+  /** An rtnetlink socket in the container's network namespace. */
   readonly route: Connection;
-  /** Runs something in the container's netns, for what has no socket (sysctls). */
+  /** Its links as this call saw them last, by name. */
+  readonly links: Map<string, Pick<Link, 'index' | 'name' | 'mac' | 'mtu'>>;
+  /** Runs something in the container's network namespace, for what has no socket (sysctls). */
   within<T>(action: () => T): T;
-  close(): void;
 }
 
-export function openNodeKernel(searchPath = ''): NodeKernel {
+/** @throws SystemError, Fault `io` */
+export function openNode(searchPath: string, log: Log): Node {
   const netns = openOwnNetns();
   const route = connect(openSocket('route'));
   let nft: Connection | undefined;
@@ -30,6 +57,9 @@ export function openNodeKernel(searchPath = ''): NodeKernel {
     searchPath,
     netns,
     route,
+    log,
+    links: new Map(),
+    leftovers: [],
     nft: () => {
       nft ??= connect(openSocket('netfilter'));
       return nft;
@@ -42,22 +72,39 @@ export function openNodeKernel(searchPath = ''): NodeKernel {
   };
 }
 
-/** The socket is opened inside and stays bound there. @throws Fault when `path` leads to no network namespace */
-export function openContainerKernel(node: NodeKernel, path: string): ContainerKernel {
+/** Runs `act` with a node. @throws SystemError, Fault `io`, and whatever `act` throws */
+export function withNode<T>(searchPath: string, log: Log, act: (node: Node) => T): T {
+  const node = openNode(searchPath, log);
+  try {
+    return act(node);
+  } finally {
+    node.close();
+  }
+}
+
+/**
+ * Runs `act` with the container whose network namespace is at `path`. The socket is opened inside and stays bound there.
+ * @throws Fault `environment` where `path` leads to no network namespace, and whatever `act` throws
+ */
+export function withContainer<T>(node: Node, path: string, act: (container: Container) => T): T {
   const netns = openNetns(path);
   try {
     const route = connect(withNetns(node.netns, netns, () => openSocket('route')));
-    return {
-      netns,
-      route,
-      within: (action) => withNetns(node.netns, netns, action),
-      close: () => {
-        closeConnection(route);
-        closeNetns(netns);
-      },
-    };
-  } catch (error) {
+    try {
+      return act({ netns, route, links: new Map(), within: (action) => withNetns(node.netns, netns, action) });
+    } finally {
+      closeConnection(route);
+    }
+  } finally {
     closeNetns(netns);
-    throw error;
   }
 }
+
+/** The container of a call that has one. @throws Fault `internal` */
+export function containerOf({ container }: Node): Container {
+  if (container !== undefined) return container;
+  throw new Fault('internal', 'cannot enter the container: this call has opened none');
+}
+
+export type NodeKernel = Node;
+export type ContainerKernel = Container;

@@ -5,6 +5,7 @@ import { libc, SystemError } from './libc.ts';
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const LOCK_UN = 8;
 
 /** Tries once to lock the open file exclusively. @returns false while another process holds it. @throws SystemError */
 export function tryFlock(fd: number): boolean {
@@ -15,4 +16,9 @@ export function tryFlock(fd: number): boolean {
     if (error instanceof SystemError && (error.errno === EAGAIN || error.errno === EINTR)) return false;
     throw error;
   }
+}
+
+/** Unlocks the open file. @throws SystemError */
+export function unlockFlock(fd: number): void {
+  libc('flock', fd, LOCK_UN);
 }

@@ -1,147 +1,163 @@
-/** ADD: the table of contents. Each step that changed something pushes its inverse; an error runs them backwards. */
+/** ADD: addresses and record first, then what the plan says, in its order; an error takes all of it back. */
 
-import type { Family } from '../../address/ip.ts';
-import { formatMac } from '../../address/mac.ts';
+import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
 import type { Result } from '../../cni/result.ts';
 import { Fault, reasonOf } from '../../fault.ts';
+import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
-import type { Link } from '../../netlink/route/link.ts';
-import { configureInterface } from '../../resources/addressing/addressing.ts';
-import { findBridge, isOwnBridge } from '../../resources/bridge/bridge.ts';
+import { refuseAdvertisements } from '../../resources/addressing/addressing.ts';
+import { neighboursOf } from '../../resources/attachment.ts';
+import { findBridge } from '../../resources/bridge/bridge-link.ts';
 import { uplinkMtu } from '../../resources/bridge/mtu.ts';
-import type { ForwardMode } from '../../resources/forward-accept/chain.ts';
-import { verifyNoForeignDrop } from '../../resources/forward-accept/foreign-drop.ts';
-import { ensureForwardAccept } from '../../resources/forward-accept/forward-accept.ts';
-import { ensureForwarding } from '../../resources/forwarding/forwarding.ts';
-import { keepAdvertisedRoutes } from '../../resources/forwarding/router-advertisements.ts';
-import { findLink } from '../../resources/links.ts';
-import { openContainerKernel, openNodeKernel } from '../../resources/node.ts';
-import type { VethPair } from '../../resources/port/veth.ts';
-import { createUndo } from '../../resources/undo.ts';
+import { withBridgeLock } from '../../resources/bridge-lock.ts';
+import { hostVethName } from '../../resources/names.ts';
+import { containerOf, type Node, withContainer, withNode } from '../../resources/node.ts';
+import { encodePlan, ensurePlan, type Plan, type Resource, removePlan } from '../../resources/plan.ts';
 import { verifyVlanFilterable } from '../../resources/vlan/vlan.ts';
 import { sameNetns } from '../../sys/netns.ts';
-import { takeAddresses, takeElsewhere } from './add-addresses.ts';
-import { plugIn, prepareBridge, prepareGateways } from './add-bridge.ts';
-import type { AddCall } from './add-call.ts';
-import { type Allocation, familiesOf, filteredFamilies, planOf, withGateways } from './allocation.ts';
-import { masqueradeAddress } from './filters.ts';
+import { processId } from '../../sys/process.ts';
+import { type Allocation, allocate } from '../allocation.ts';
+import { addResult } from './add-result.ts';
+import { allocateElsewhere, planOf } from './delegated.ts';
+import { withGateways } from './gateways.ts';
+import { addHost } from './host.ts';
+import { attachmentPlan, newPort, type PortFacts } from './plan.ts';
 import type { MainRequest } from './request.ts';
-import { readSettings } from './settings.ts';
-import { warnOf } from './strictness.ts';
+import { readSettings, type Settings } from './settings.ts';
+
+/** What the steps of one ADD share. */
+interface Call {
+  readonly request: MainRequest;
+  readonly settings: Settings;
+  readonly node: Node;
+  readonly host: Host;
+  readonly port: PortFacts;
+  readonly journal: Journal;
+  /** What is there, in the order in which it was made. */
+  readonly made: Resource[];
+  /** Another plugin was asked for addresses, and may have given some. */
+  askedElsewhere: boolean;
+}
 
 /** Attaches the container. On failure nothing is left. @throws Fault, KernelError, SystemError: the first error */
 export function add(request: MainRequest, journal: Journal): Result {
   const settings = readSettings(request.config);
-  const plan = planOf(request);
-  const node = openNodeKernel(request.searchPath);
-  const container = openContainerKernel(node, request.netns);
-  const undo = createUndo(journal.log);
+  const ipam = planOf(request);
+  return withNode(request.searchPath, journal.log, (outside) =>
+    withContainer(outside, request.netns, (container) => {
+      const node = { ...outside, container, neighbours: () => neighboursOf(outside, request, request.dataDir, host) };
+      journal.step('look at the place', () => inspectPlace(request, settings, node));
+      const host = addHost(node, ownerOf(request, node), request.dataDir);
+      const port = newPort(request, settings, settings.mtu === undefined ? uplinkMtu(node.route) : undefined);
+      return attach({ request, settings, node, host, port, journal, made: [], askedElsewhere: false }, ipam);
+    }),
+  );
+}
+
+function attach(call: Call, ipam: IpamPlan | undefined): Result {
+  const { request, settings, journal, made } = call;
+  const taken = journal.step('take addresses', () => takeAddresses(call, ipam));
   try {
-    return attach({ request, settings, plan, node, container, undo, ...journal });
+    const { delegation } = request;
+    if (delegation === undefined) makeAll(call, taken.plan);
+    const allocation = delegation === undefined ? taken.allocation : makeAround(call, taken.plan, delegation);
+    return addResult(call.node, request, settings, made, allocation);
   } catch (error) {
-    journal.step('take everything back', undo.unwind);
+    journal.step('take everything back', () => takeBack(call));
     throw error;
-  } finally {
-    container.close();
-    node.close();
   }
 }
 
-function attach(call: AddCall): Result {
-  const { step } = call;
-  const found = step('look at the place', () => inspectPlace(call));
-  const taken = step('take addresses', () => withGateways(takeAddresses(call), call.settings));
-  const mtu = call.settings.mtu ?? uplinkMtu(call.node.route);
-  const bridge = step('prepare the bridge', () => prepareBridge(call, found, mtu));
-  const early = step('prepare the gateways', () => prepareGateways(call, bridge, taken));
-  const pair = step('plug in', () => plugIn(call, bridge, mtu));
-  const given = takeElsewhere(call);
-  const late = given && step('prepare the gateways', () => prepareGateways(call, bridge, given, pair.host));
-  const [allocation, vlanGateway] = given === undefined ? [taken, early] : [given, late];
-  const { keepDown, ipMasq, isGateway, forward } = call.settings;
-  if (!keepDown) step('configure the interface', () => configure(call, pair, allocation));
-  if (ipMasq) step('masquerade', () => masqueradeAddresses(call, allocation));
-  if (isGateway) step('forward', () => startForwarding(call, familiesOf(allocation)));
-  if (forward) {
-    const links = [bridge, vlanGateway];
-    step('accept what is forwarded', () => acceptForwarding(call, forward, links, allocation));
-    step('look for drops', () => warnOfDrops(call, links, allocation));
+/** Addresses, and the plan with them, which is in the record before anything of it is made. */
+function takeAddresses({ request, settings, node, host, port }: Call, ipam: IpamPlan | undefined): Taken {
+  let taken: Taken | undefined;
+  allocate(request, ipam, ownerOf(request, node), host, (leased) => {
+    const allocation = withGateways(leased, settings);
+    taken = { allocation, plan: attachmentPlan(request, settings, allocation, port) };
+    return encodePlan(taken.plan);
+  });
+  return taken as Taken;
+}
+
+interface Taken {
+  readonly allocation: Allocation;
+  readonly plan: Plan;
+}
+
+/** Makes everything: what is shared on the bridge together with the port, under the lock. */
+function makeAll(call: Call, plan: Plan): void {
+  const at = plan.findIndex(({ kind }) => kind.name === 'port');
+  ensure(call, plan.slice(0, 1));
+  withBridgeLock(call.node, () => ensure(call, plan.slice(1, at + 1)));
+  ensure(call, plan.slice(at + 1));
+}
+
+/** Kinds that need no address: the plugin that gives the addresses may need the interface for it, as dhcp does. */
+const WITHOUT_ADDRESSES = ['bridge', 'guard', 'port'];
+/** What attachments share on the bridge. */
+const SHARED = ['vlan-gateway', 'gateway', 'forward-accept'];
+
+/** Has another plugin give the addresses, in between. */
+function makeAround(call: Call, first: Plan, delegation: Delegation): Allocation {
+  const { request, settings, node, host, port, journal } = call;
+  const isEarly = ({ kind }: Resource) => WITHOUT_ADDRESSES.includes(kind.name);
+  ensure(call, first.filter(isEarly));
+  refuseAdvertisements(containerOf(node), request.ifName);
+  call.askedElsewhere = true;
+  const given = journal.step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));
+  const allocation = withGateways(given, settings);
+  const plan = attachmentPlan(request, settings, allocation, port);
+  amendRecord(request.dataDir, request, { plan: encodePlan(plan) }, host);
+  const late = plan.filter((one) => !isEarly(one));
+  const isShared = ({ kind }: Resource) => SHARED.includes(kind.name);
+  withBridgeLock(node, () => ensure(call, late.filter(isShared)));
+  ensure(
+    call,
+    late.filter((one) => !isShared(one)),
+  );
+  return allocation;
+}
+
+function ensure({ node, made, journal }: Call, plan: Plan): void {
+  ensurePlan(node, plan, made, journal.step);
+}
+
+/** The addresses are released only when nothing can answer for them any more. */
+function takeBack({ request, node, made, host, askedElsewhere, journal: { log, step } }: Call): void {
+  const { delegation } = request;
+  if (delegation !== undefined && askedElsewhere) releaseElsewhere(delegation, log);
+  const failures = removePlan(node, made, step);
+  for (const failure of failures) log('error', `cannot take everything back: ${reasonOf(failure)}`);
+  if (failures.length + node.leftovers.length > 0) return;
+  try {
+    releaseAddresses(request.dataDir, request, host);
+  } catch (error) {
+    log('error', `cannot release the addresses after a failure: ${reasonOf(error)}`);
   }
-  return resultOf(call, asItIsNow(call, bridge), pair, vlanGateway, allocation);
 }
 
-/** What can be seen to stand in the way, before anything is changed. @returns the bridge, if it is there */
-function inspectPlace({ request, settings, node, container }: AddCall): Link | undefined {
-  if (sameNetns(node.netns, container.netns)) throw ownNetns(request.netns);
-  if (settings.vlans !== undefined) verifyVlanFilterable(node.route);
-  return findBridge(node.route, settings.bridge);
-}
-
-function configure({ container, settings }: AddCall, pair: VethPair, allocation: Allocation): void {
-  const { detectDuplicates } = settings;
-  configureInterface(container, pair.container, { ...allocation, detectDuplicates });
-}
-
-function masqueradeAddresses(call: AddCall, { addresses }: Allocation): void {
-  for (const { address } of addresses) masqueradeAddress(call, address);
-}
-
-function startForwarding({ node }: AddCall, families: ReadonlySet<Family>): void {
-  if (families.has(6)) keepAdvertisedRoutes(node.route);
-  ensureForwarding(node.route, families);
-}
-
-/** Bridged frames go by the bridge, what leaves a VLAN by its gateway. */
-function acceptForwarding(
-  { node, log }: AddCall,
-  mode: ForwardMode,
-  links: readonly (Link | undefined)[],
-  allocation: Allocation,
-): void {
-  for (const link of links) {
-    if (link !== undefined) ensureForwardAccept(node, link.name, mode, filteredFamilies(allocation), log);
+/** Through the interface, if need be: so it comes first. */
+function releaseElsewhere(delegation: Delegation, log: Journal['log']): void {
+  try {
+    delegateCommand(delegation, 'DEL');
+  } catch (error) {
+    log('error', `cannot have ${delegation.type} release the addresses after a failure: ${reasonOf(error)}`);
   }
 }
 
-/** A drop in a table of somebody else fails nothing here, and cannot be overruled: CHECK finds it, too. */
-function warnOfDrops({ node, log }: AddCall, links: readonly (Link | undefined)[], allocation: Allocation): void {
-  for (const link of links) {
-    if (link === undefined) continue;
-    try {
-      verifyNoForeignDrop(node, link.name, filteredFamilies(allocation), 'limited');
-    } catch (error) {
-      if (error instanceof Fault) warnOf(error, log);
-      else log('warn', `cannot tell whether something drops what ${link.name} forwards: ${reasonOf(error)}`);
-    }
-  }
+function ownerOf(request: MainRequest, node: Node): Owner {
+  const { network, containerId, ifName, pod, netns: path } = request;
+  const { device, inode } = containerOf(node).netns;
+  const netns = { path, device, inode };
+  return { network, containerId, ifName, pod, netns, hostVeth: hostVethName(request), process: processId() };
 }
 
-/** A bridge that is not ours may have taken another MAC with the new port. */
-function asItIsNow({ node }: AddCall, bridge: Link): Link {
-  return isOwnBridge(bridge) ? bridge : (findLink(node.route, bridge.index) ?? bridge);
-}
-
-/** The order of the interfaces is the reference's: bridge, host veth, container, the VLAN's gateway. */
-function resultOf(
-  { request }: AddCall,
-  bridge: Link,
-  { host, container }: VethPair,
-  vlanGateway: Link | undefined,
-  allocation: Allocation,
-): Result {
-  const identity = ({ name, mac }: Pick<Link, 'name' | 'mac'>) => ({ name, mac: formatMac(mac) });
-  const inside = { ...identity(container), mtu: container.mtu, sandbox: request.netns };
-  return {
-    interfaces: [
-      identity(bridge),
-      identity(host),
-      inside,
-      ...(vlanGateway === undefined ? [] : [identity(vlanGateway)]),
-    ],
-    ips: allocation.addresses.map((address) => ({ ...address, interface: 2 })),
-    routes: allocation.routes,
-    dns: allocation.dns,
-  };
+/** What can be seen to stand in the way, before anything is changed. */
+function inspectPlace({ netns: path }: MainRequest, { bridge, vlans }: Settings, node: Node): void {
+  if (sameNetns(node.netns, containerOf(node).netns)) throw ownNetns(path);
+  if (vlans !== undefined) verifyVlanFilterable(node.route);
+  const found = findBridge(node.route, bridge);
+  if (found !== undefined) node.links.set(bridge, found);
 }
 
 function ownNetns(path: string): Fault {

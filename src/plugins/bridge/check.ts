@@ -1,123 +1,59 @@
 /** CHECK: all that ADD made, against prevResult, the kernel and the store. The first thing that is off is named. */
 
+import { parseMac } from '../../address/mac.ts';
 import { delegateCommand } from '../../cni/delegate.ts';
 import { decodeResult, type Result, type ResultInterface, type ResultIp } from '../../cni/result.ts';
 import { Fault } from '../../fault.ts';
 import { verifyLeases } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
-import { verifyForwardAccept } from '../../resources/forward-accept/forward-accept.ts';
-import { verifyForwarding } from '../../resources/forwarding/forwarding.ts';
-import { verifyAdvertisementsRefused } from '../../resources/forwarding/router-advertisements.ts';
-import { verifyMasqueraded } from '../../resources/masquerade/backend.ts';
 import { hostVethName } from '../../resources/names.ts';
-import { type ContainerKernel, type NodeKernel, openContainerKernel, openNodeKernel } from '../../resources/node.ts';
-import * as verify from '../../resources/verify.ts';
-import { verifyHopUntracked } from '../../resources/vlan/gateway-hop.ts';
-import { verifyPortVlans, verifyVlanFiltering, verifyVlanGateway } from '../../resources/vlan/verify-vlan.ts';
-import { type VlanGateway, vlanGatewayName } from '../../resources/vlan/vlan-gateway.ts';
-import { type Allocation, familiesOf, filteredFamilies, gatewaysOf, withGateways } from './allocation.ts';
-import { verifyContainerGuard } from './guard.ts';
+import { type Node, withContainer, withNode } from '../../resources/node.ts';
+import { type Plan, verifyPlan } from '../../resources/plan.ts';
+import { withGateways } from './gateways.ts';
 import { mainHost } from './host.ts';
+import { attachmentPlan } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { masqueradeEntry } from './traces.ts';
-import { gatewayVlan } from './vlan-settings.ts';
 
 /** @throws Fault `check` that says what was expected and what was found */
 export function check(request: MainRequest, journal: Journal): void {
   const settings = readSettings(request.config);
   const previous = previousResult(request);
-  const node = openNodeKernel(request.searchPath);
-  try {
-    const container = openContainerKernel(node, request.netns);
-    try {
-      verifyAttachment(request, settings, previous, node, container, journal);
-    } finally {
-      container.close();
-    }
-  } finally {
-    node.close();
-  }
+  withNode(request.searchPath, journal.log, (node) =>
+    withContainer(node, request.netns, (container) =>
+      verifyAttachment(request, settings, previous, { ...node, container }, journal),
+    ),
+  );
 }
 
 function verifyAttachment(
   request: MainRequest,
   settings: Settings,
   previous: Result,
-  node: NodeKernel,
-  container: ContainerKernel,
-  { log, step }: Journal,
+  node: Node,
+  { step }: Journal,
 ): void {
   const ips = ownIps(request, previous);
-  const allocation = expectedAllocation(settings, ips);
-  step('verify the interfaces', () => verifyLinks(request, settings, previous, allocation, node, container));
-  step('verify the routes', () => verify.verifyRoutes(container.route, previous.routes));
+  verifyPlan(node, expectedPlan(request, settings, previous, ips), step);
   if (request.ipam !== undefined) {
     const expected = ips.map(({ address }) => address.ip);
-    step('verify the leases', () => verifyLeases(request.dataDir, request, expected, mainHost(node, log)));
+    step('verify the leases', () => verifyLeases(request.dataDir, request, expected, mainHost(node, request.dataDir)));
   }
   const { delegation } = request;
   if (delegation !== undefined) step(`have ${delegation.type} do CHECK`, () => delegateCommand(delegation, 'CHECK'));
-  if (settings.ipMasq) step('verify the masquerading', () => verifyMasquerading(request, settings, ips, node));
-  if (settings.guarded) step('verify the MAC guard', () => verifyContainerGuard(node, request, settings));
-  if (settings.isGateway) step('verify the forwarding', () => verifyForwarding(node.route, familiesOf(allocation)));
-  const { forward } = settings;
-  if (forward) {
-    const vlan = vlanGatewayOf(settings, allocation);
-    const names = [settings.bridge, ...(vlan === undefined ? [] : [vlanGatewayName(settings.bridge, vlan.vlan)])];
-    step('verify that what is forwarded is accepted', () => {
-      for (const name of names) verifyForwardAccept(node, name, forward, filteredFamilies(allocation));
-    });
-  }
 }
 
-function vlanGatewayOf({ isGateway, vlans }: Settings, { addresses }: Allocation): VlanGateway | undefined {
-  return isGateway && addresses.length > 0 ? gatewayVlan(vlans) : undefined;
-}
-
-function verifyMasquerading(
-  request: MainRequest,
-  { backend }: Settings,
-  ips: readonly ResultIp[],
-  node: NodeKernel,
-): void {
-  for (const { address } of ips) verifyMasqueraded(node, backend, masqueradeEntry(request, address));
-}
-
-function verifyLinks(
-  request: MainRequest,
-  settings: Settings,
-  previous: Result,
-  allocation: Allocation,
-  node: NodeKernel,
-  container: ContainerKernel,
-): void {
-  const { ifName } = request;
-  const inside = previous.interfaces.find(({ name, sandbox }) => name === ifName && sandbox === request.netns);
-  const gateways = settings.isGateway ? gatewaysOf(allocation) : [];
-  const vlan = vlanGatewayOf(settings, allocation);
-  const bridge = verify.verifyBridge(node.route, {
-    name: settings.bridge,
-    promiscuous: settings.promiscuous,
-    gateways: vlan === undefined ? gateways : [],
-  });
-  verifyAdvertisementsRefused(bridge);
-  const { hairpin, isolated, mtu } = settings;
-  const port = { name: hostVethOf(request, previous, settings), hairpin, isolated, mtu };
-  const host = verify.verifyHostVeth(node.route, bridge, port);
-  if (settings.vlans !== undefined) {
-    verifyVlanFiltering(node.route, bridge);
-    verifyPortVlans(node.route, host, settings.vlans.port);
-  }
-  if (vlan !== undefined) verifyHopUntracked(node, verifyVlanGateway(node.route, bridge, vlan, gateways));
-  const link = verify.verifyContainerInterface(container.route, host, {
-    name: ifName,
-    up: !settings.keepDown,
-    mac: inside?.mac,
-  });
-  for (const { address } of allocation.addresses) {
-    verify.verifyAddress(container.route, link, address, `${ifName} in the container`);
-  }
+/**
+ * The plan as the previous result has it: plugins behind us may have changed the MAC, and the reference may have made the port.
+ * What the configuration does not ask for, such as an MTU, may be anything.
+ */
+function expectedPlan(request: MainRequest, settings: Settings, previous: Result, ips: readonly ResultIp[]): Plan {
+  const addresses = ips.map(({ address, gateway }) => ({ address, gateway }));
+  const allocation = { ...withGateways({ addresses, routes: [], dns: {} }, settings), routes: previous.routes };
+  const inside = previous.interfaces.find(({ name, sandbox }) => name === request.ifName && sandbox === request.netns);
+  const mac = inside?.mac === undefined ? undefined : parseMac(inside.mac);
+  const port = { name: hostVethOf(request, previous, settings), mac, mtu: settings.mtu };
+  return attachmentPlan(request, settings, allocation, port);
 }
 
 function previousResult({ prevResult }: MainRequest): Result {
@@ -136,11 +72,6 @@ function ownIps({ ifName }: MainRequest, { interfaces, ips }: Result): readonly 
 
 function isInside(found: ResultInterface | undefined, ifName: string): boolean {
   return found?.name === ifName && found.sandbox !== undefined;
-}
-
-function expectedAllocation(settings: Settings, ips: readonly ResultIp[]): Allocation {
-  const addresses = ips.map(({ address, gateway }) => ({ address, gateway }));
-  return withGateways({ addresses, routes: [], dns: {} }, settings);
 }
 
 /** Ours is named after the attachment; the reference named its at random, and only the result tells. */

@@ -16,23 +16,22 @@ import {
   unknown,
 } from '../../ipam/index.ts';
 import type { Log } from '../../log.ts';
+import { detach, recordedProcess } from '../../resources/attachment.ts';
 import { findLink } from '../../resources/links.ts';
-import { type NodeKernel, openNodeKernel } from '../../resources/node.ts';
+import { type Node, openNode } from '../../resources/node.ts';
 import { hasDyingPeer } from '../../resources/port/peer-netns.ts';
 import { isRunning } from '../../sys/running.ts';
-import { detach } from './detach.ts';
-import { recordedProcess } from './traces.ts';
 
 /**
  * The machine for the main plugin: a veth goes with its netns, so one that is there proves its attachment alive, unless the
  * kernel is just taking that netns away.
  */
-export function mainHost(node: NodeKernel, log: Log): Machine {
-  const host = readHost(log);
+export function mainHost(node: Node, dataDir: string): Machine {
+  const host = readHost(node.log);
   return {
     ...host,
     judge: (record) => judgeByVeth(() => node, record) ?? host.judge(record),
-    detach: (attachment, record) => detach(node, attachment, record, log),
+    detach: (attachment, record) => detach(node, attachment, record, dataDir),
   };
 }
 
@@ -40,11 +39,11 @@ export function mainHost(node: NodeKernel, log: Log): Machine {
  * The machine for the IPAM plugin, which knows nothing of interfaces, except where it meets an attachment that the main plugin
  * made on the same network: only then sockets are opened.
  */
-export function withIpamHost<T>(searchPath: string, log: Log, act: (host: Host) => T): T {
+export function withIpamHost<T>(searchPath: string, dataDir: string, log: Log, act: (host: Host) => T): T {
   const host = readHost(log);
-  let node: NodeKernel | undefined;
+  let node: Node | undefined;
   const open = () => {
-    node ??= openNodeKernel(searchPath);
+    node ??= openNode(searchPath, log);
     return node;
   };
   try {
@@ -52,7 +51,7 @@ export function withIpamHost<T>(searchPath: string, log: Log, act: (host: Host) 
       ...host,
       judge: (record) => judgeByVeth(open, record) ?? host.judge(record),
       detach: (attachment, record) => {
-        if (record?.hostVeth !== undefined) detach(open(), attachment, record, log);
+        if (record?.hostVeth !== undefined) detach(open(), attachment, record, dataDir);
       },
     });
   } finally {
@@ -66,8 +65,8 @@ export function withIpamHost<T>(searchPath: string, log: Log, act: (host: Host) 
  * finished, that is when its host veth is not there and the process that was to make it is gone. And an ADD may find the
  * record of a container whose netns is gone and has passed its inode number on, to the one of this very ADD.
  */
-export function addHost(node: NodeKernel, owner: Owner, log: Log): Host {
-  const host = mainHost(node, log);
+export function addHost(node: Node, owner: Owner, dataDir: string): Host {
+  const host = mainHost(node, dataDir);
   const isSame = ({ containerId, ifName }: Attachment) => containerId === owner.containerId && ifName === owner.ifName;
   return {
     ...host,
@@ -87,7 +86,7 @@ export function addHost(node: NodeKernel, owner: Owner, log: Log): Host {
 }
 
 /** Undefined where the record names no host veth, or it is not there. */
-function judgeByVeth(node: () => NodeKernel, { hostVeth, netns }: AttachmentRecord): Life | undefined {
+function judgeByVeth(node: () => Node, { hostVeth, netns }: AttachmentRecord): Life | undefined {
   if (hostVeth === undefined) return undefined;
   try {
     const { route } = node();

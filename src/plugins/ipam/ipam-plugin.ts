@@ -7,7 +7,7 @@ import { Fault, reasonOf } from '../../fault.ts';
 import * as ipam from '../../ipam/index.ts';
 import type { Journal, Log } from '../../log.ts';
 import { statPath } from '../../sys/stat.ts';
-import { allocate, planFor } from '../bridge/allocation.ts';
+import { allocate, planFor } from '../allocation.ts';
 import { withIpamHost } from '../bridge/host.ts';
 import { type IpamRequest, readIpamRequest } from '../bridge/request.ts';
 import { limited, strictnessOf } from '../bridge/strictness.ts';
@@ -16,7 +16,9 @@ import { limited, strictnessOf } from '../bridge/strictness.ts';
 export function runIpamCommand(environment: Environment, input: Input, { log, step }: Journal): object | undefined {
   const request = readIpamRequest(environment, input, log);
   const searchPath = environment.variables.PATH ?? '';
-  return step(STEPS[request.command], () => withIpamHost(searchPath, log, (host) => carryOut(request, host, log)));
+  return step(STEPS[request.command], () =>
+    withIpamHost(searchPath, request.dataDir, log, (host) => carryOut(request, host, log)),
+  );
 }
 
 const STEPS: Readonly<Record<IpamRequest['command'], string>> = {

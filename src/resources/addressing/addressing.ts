@@ -1,5 +1,6 @@
 /** What a container's interface gets: addresses, routes, and the parameters that must be set before it is up. */
 
+import * as z from 'zod/mini';
 import { type Cidr, formatCidr } from '../../address/cidr.ts';
 import type { Family, Ip } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
@@ -10,15 +11,20 @@ import type { Link } from '../../netlink/route/link.ts';
 import { setArpNotify, setLinkUp } from '../../netlink/route/link-change.ts';
 import { addRoute, type LinkRoute } from '../../netlink/route/route.ts';
 import type { Route } from '../../schema/net.ts';
+import { cidr, ip, list, object, route } from '../../schema/net.ts';
 import { EHOSTUNREACH, ENETUNREACH } from '../../sys/errno.ts';
 import { type Proc, withPrivateProc } from '../../sys/proc.ts';
-import type { ContainerKernel } from '../node.ts';
+import { findLink } from '../links.ts';
+import { type Container, containerOf } from '../node.ts';
+import { off } from '../off.ts';
+import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { ensureSysctl, preferSysctl, setSysctl } from '../sysctl.ts';
 import { awaitUniqueAddresses } from './duplicates.ts';
+import { verifyAddress, verifyRoutes } from './verify-address.ts';
 
 export interface ContainerAddress {
   readonly address: Cidr;
-  readonly gateway: Ip | undefined;
+  readonly gateway?: Ip | undefined;
 }
 
 export interface Addressing {
@@ -28,12 +34,44 @@ export interface Addressing {
   readonly detectDuplicates: boolean;
 }
 
+export interface AddressingWanted extends Addressing {
+  readonly ifName: string;
+}
+
+/** Addresses and routes of the container's interface, which is up then. They go with the interface. */
+export const addressingKind: Kind<AddressingWanted> = {
+  name: 'addressing',
+  schema: object({
+    ifName: z.string(),
+    addresses: list(object({ address: cidr }, { gateway: ip })),
+    routes: list(route),
+    detectDuplicates: z.boolean(),
+  }),
+  ensure(node, wanted) {
+    const container = containerOf(node);
+    const link = container.links.get(wanted.ifName) ?? findLink(container.route, wanted.ifName);
+    if (link === undefined) throw new Fault('busy', `cannot configure ${wanted.ifName}: it was removed meanwhile`);
+    configureInterface(container, link, wanted);
+  },
+  verify: (node, wanted) => findingOf(() => verifyAddressing(containerOf(node), wanted)),
+  survey: nothingOwned,
+  able: () => undefined,
+};
+
+/** @throws Fault `check` unless every address and route is there; others beside them are nobody's business */
+function verifyAddressing({ route: connection }: Container, { ifName, addresses, routes }: AddressingWanted): void {
+  const link = findLink(connection, ifName);
+  if (link === undefined) throw off(`the interface ${ifName} is missing in the container`);
+  for (const { address } of addresses) verifyAddress(connection, link, address, `${ifName} in the container`);
+  verifyRoutes(connection, routes);
+}
+
 /**
  * Brings loopback and the interface up and gives it its addresses and routes, all in one exchange.
  * @throws Fault `config` when a route's gateway cannot be reached, `conflict` when somebody has an address, KernelError
  */
 export function configureInterface(
-  container: ContainerKernel,
+  container: Container,
   link: Pick<Link, 'index' | 'name'>,
   addressing: Addressing,
 ): void {
@@ -47,7 +85,7 @@ export function configureInterface(
 }
 
 /** No router advertisement may configure a container, whoever sends it. Said before the interface is up. @throws Fault `io` */
-export function refuseAdvertisements(container: ContainerKernel, name: string): void {
+export function refuseAdvertisements(container: Container, name: string): void {
   container.within(() => withPrivateProc((proc) => ensureNoAdvertisements(name, proc)));
 }
 

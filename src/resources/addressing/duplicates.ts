@@ -5,13 +5,13 @@ import { Fault } from '../../fault.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { monotonicMs, sleepMs } from '../../sys/clock.ts';
 import { findAddresses } from '../links.ts';
-import type { ContainerKernel } from '../node.ts';
+import type { Container } from '../node.ts';
 
 const DEADLINE_MS = 10_000;
 const PAUSE_MS = 25;
 
 /** Returns when no address of the interface is tentative any more. @throws Fault `conflict`, `busy`, KernelError */
-export function awaitUniqueAddresses({ route }: ContainerKernel, { index, name }: Pick<Link, 'index' | 'name'>): void {
+export function awaitUniqueAddresses({ route }: Container, { index, name }: Pick<Link, 'index' | 'name'>): void {
   for (const end = monotonicMs() + DEADLINE_MS; ; sleepMs(PAUSE_MS)) {
     const addresses = findAddresses(route, index, 6);
     const duplicate = addresses.find((address) => address.duplicate);

@@ -1,79 +1,51 @@
 /** The bridge that containers are ports of. */
 
-import { formatMac } from '../../address/mac.ts';
-import { Fault } from '../../fault.ts';
-import { type Connection, execute } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
-import type { Link } from '../../netlink/route/link.ts';
-import { createBridge, setLinkPromiscuous, setLinkUp } from '../../netlink/route/link-change.ts';
-import { EEXIST } from '../../sys/errno.ts';
-import { findLink } from '../links.ts';
-import { bridgeMac } from '../names.ts';
-import { ensureSysctl, preferSysctl } from '../sysctl.ts';
-import { ensureVlanFiltering } from '../vlan/vlan.ts';
+import * as z from 'zod/mini';
+import type { Connection } from '../../netlink/connection.ts';
+import { mtu, object } from '../../schema/net.ts';
+import { off } from '../off.ts';
+import { findingOf, type Kind, nothingOwned } from '../resource.ts';
+import { filtersByVlan, verifyVlanFilterable } from '../vlan/vlan.ts';
+import { type BridgeSettings, ensureBridge, findBridge } from './bridge-link.ts';
+import { closeToAdvertisements, verifyAdvertisementsRefused } from './router-advertisements.ts';
 
-export interface BridgeSettings {
-  readonly name: string;
-  /** Of a bridge that is created; one that exists keeps its own. */
-  readonly mtu: number | undefined;
-  readonly promiscuous: boolean;
-  /** Its ports are in VLANs. */
-  readonly vlanFiltering?: boolean;
+export interface BridgeWanted extends BridgeSettings {
+  /** The node is a gateway on it, so no port may configure the node by router advertisements. */
+  readonly isGateway: boolean;
 }
 
-/**
- * Makes sure that the bridge is there and up. `found` is what a look beforehand found; another process may create it at
- * the same time, or may have been killed after it did.
- * @throws Fault `conflict` when the name belongs to something that is no bridge, KernelError
- */
-export function ensureBridge(connection: Connection, found: Link | undefined, settings: BridgeSettings): Link {
-  const bridge = found ?? create(connection, settings);
-  if (!bridge.up) bringUp(connection, bridge);
-  if (settings.vlanFiltering) ensureVlanFiltering(connection, bridge);
-  if (settings.promiscuous && !bridge.promiscuous) execute(connection, setLinkPromiscuous(bridge.index));
-  return bridge;
-}
+/** The bridge of an attachment. It stays when the last port is gone, as the reference's does. */
+export const bridgeKind: Kind<BridgeWanted> = {
+  name: 'bridge',
+  schema: object(
+    { name: z.string(), promiscuous: z.boolean(), isGateway: z.boolean() },
+    { mtu, vlanFiltering: z.boolean() },
+  ),
+  ensure({ route, links }, wanted) {
+    const bridge = ensureBridge(route, links.get(wanted.name) ?? findBridge(route, wanted.name), wanted);
+    links.set(wanted.name, bridge);
+    if (wanted.isGateway) closeToAdvertisements(route, bridge);
+  },
+  verify: ({ route }, wanted) => findingOf(() => verifyBridge(route, wanted)),
+  survey: nothingOwned,
+  able: ({ route }, { name, vlanFiltering }) =>
+    findingOf(
+      () => {
+        findBridge(route, name);
+        if (vlanFiltering) verifyVlanFilterable(route);
+      },
+      () => true,
+    ),
+};
 
-/** @returns undefined where there is none. @throws Fault `conflict` when the name belongs to something else */
-export function findBridge(connection: Connection, name: string): Link | undefined {
-  const link = findLink(connection, name);
-  if (link !== undefined && link.kind !== 'bridge') throw notABridge(link);
-  return link;
-}
-
-/** Whether we made it: its MAC tells. */
-export function isOwnBridge({ name, mac }: Link): boolean {
-  return formatMac(mac) === formatMac(bridgeMac(name));
-}
-
-function create(connection: Connection, { name, mtu, vlanFiltering }: BridgeSettings): Link {
-  try {
-    execute(connection, createBridge({ name, mac: bridgeMac(name), mtu, vlanFiltering }));
-  } catch (error) {
-    if (!isKernelError(error, EEXIST)) throw error;
+/** @throws Fault `check` unless the bridge is there, up, as promiscuous as asked for, and filters by VLAN where it should */
+function verifyBridge(connection: Connection, { name, promiscuous, vlanFiltering }: BridgeWanted): void {
+  const bridge = findBridge(connection, name);
+  if (bridge === undefined) throw off(`the bridge ${name} is missing`);
+  if (!bridge.up) throw off(`the bridge ${name} is down, expected up`);
+  if (promiscuous && !bridge.promiscuous) throw off(`promiscuous mode of the bridge ${name} is off, expected on`);
+  verifyAdvertisementsRefused(bridge);
+  if (vlanFiltering && !filtersByVlan(connection, bridge)) {
+    throw off(`VLAN filtering of the bridge ${name} is off, expected on`);
   }
-  const created = findBridge(connection, name);
-  if (created === undefined)
-    throw new Fault('busy', `cannot use the bridge ${name}: it was removed as soon as it was made`);
-  return created;
-}
-
-/** One that is ours and up has been told what must be said before. Others' may have been set up otherwise on purpose. */
-function bringUp(connection: Connection, bridge: Link): void {
-  if (isOwnBridge(bridge)) prepareOwn(bridge);
-  execute(connection, setLinkUp(bridge.index));
-}
-
-function prepareOwn({ name }: Link): void {
-  // Router advertisements of a container must not configure the node.
-  ensureSysctl(`ipv6/conf/${name}/accept_ra`, '0');
-  // Its link-local address asks for the neighbours of whoever is routed to a container: it must not be tentative then.
-  preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
-}
-
-function notABridge({ name, kind, mac }: Link): Fault {
-  const what = kind === undefined ? `an interface with the MAC ${formatMac(mac)}` : `a ${kind} interface`;
-  return new Fault('conflict', `cannot use ${name} as a bridge: ${name} exists and is ${what}, not a bridge`, {
-    details: `Set "bridge" to another name, or rename or remove ${name}.`,
-  });
 }

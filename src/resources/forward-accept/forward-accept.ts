@@ -4,16 +4,21 @@
  * It stands behind every rule with a condition, so that what the administrator denies stays denied.
  */
 
+import * as z from 'zod/mini';
 import type { Family } from '../../address/ip.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import type { Log } from '../../log.ts';
 import type { Connection } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
+import { list, object, unsigned } from '../../schema/net.ts';
 import { ENOENT, EOPNOTSUPP } from '../../sys/errno.ts';
+import { withBridgeLock } from '../bridge-lock.ts';
 import { verifyUsable } from '../iptables/iptables.ts';
 import { findLink, findLinks } from '../links.ts';
 import { nftIfThere } from '../nftables/nftables.ts';
-import type { NodeKernel } from '../node.ts';
+import type { Node } from '../node.ts';
+import { findingOf, type Kind, nothingOwned } from '../resource.ts';
+import { vlanGatewayName, vlanUsers } from '../vlan/vlan-gateway.ts';
 import { acceptChain, type ForwardMode } from './chain.ts';
 import { verifyNoForeignDrop } from './foreign-drop.ts';
 import {
@@ -27,6 +32,73 @@ import {
 import { ensureNftAccept, hasNftAccepts, readNftForward, removeNftAccept } from './nftables.ts';
 import type { Drop, ForwardPath, Standing } from './path.ts';
 
+export interface ForwardAcceptWanted {
+  readonly bridge: string;
+  /** The VLAN whose gateway forwards; absent: what the bridge forwards. */
+  readonly vlan?: number | undefined;
+  readonly mode: ForwardMode;
+  readonly families: readonly Family[];
+}
+
+/** What the bridge, or the gateway of a VLAN, forwards is accepted, for as long as a port uses it. */
+export const forwardAcceptKind: Kind<ForwardAcceptWanted> = {
+  name: 'forward-accept',
+  schema: object(
+    { bridge: z.string(), mode: z.literal(['auto', 'open']), families: list(z.literal([4, 6])) },
+    { vlan: unsigned(4094) },
+  ),
+  ensure(node, wanted) {
+    const link = linkOf(wanted);
+    ensureForwardAccept(node, link, wanted.mode, wanted.families, node.log);
+    warnOfDrops(node, link, new Set(wanted.families));
+  },
+  verify: (node, wanted) =>
+    findingOf(() => verifyForwardAccept(node, linkOf(wanted), wanted.mode, new Set(wanted.families))),
+  /** It names no address: an accept that stays harms nobody who comes later, so that it cannot be taken out fails no DEL. */
+  remove(node, wanted) {
+    withBridgeLock(node, () => {
+      if (isInUse(node, wanted)) return;
+      try {
+        removeForwardAccept(node, linkOf(wanted));
+      } catch (error) {
+        node.log('warn', `cannot take the accept of ${linkOf(wanted)} out: ${reasonOf(error)}`);
+      }
+    });
+  },
+  survey: nothingOwned,
+  able: (node, wanted) =>
+    findingOf(
+      () => verifyAcceptable(node, linkOf(wanted), wanted.mode, new Set(wanted.families)),
+      ({ kind }) => kind === 'limited',
+    ),
+};
+
+function linkOf({ bridge, vlan }: ForwardAcceptWanted): string {
+  return vlan === undefined ? bridge : vlanGatewayName(bridge, vlan);
+}
+
+/** Whether a port uses it. A carrier says yes at once, however many ports there are. */
+function isInUse({ route }: Node, { bridge: name, vlan }: ForwardAcceptWanted): boolean {
+  const bridge = findLink(route, name);
+  if (bridge === undefined) return false;
+  if (vlan === undefined) return bridge.carrier || findLinks(route, bridge.index).length > 0;
+  const gateway = findLink(route, vlanGatewayName(name, vlan));
+  return gateway !== undefined && vlanUsers(route, bridge, gateway, vlan).length > 0;
+}
+
+/** A drop in a table of somebody else fails nothing here, and cannot be overruled: CHECK finds it, too. */
+function warnOfDrops(node: Node, link: string, families: ReadonlySet<Family>): void {
+  try {
+    verifyNoForeignDrop(node, link, families, 'limited');
+  } catch (error) {
+    const details = error instanceof Fault && error.details !== undefined ? `. ${error.details}` : '';
+    node.log(
+      'warn',
+      `${error instanceof Fault ? '' : `cannot tell what drops what ${link} forwards: `}${reasonOf(error)}${details}`,
+    );
+  }
+}
+
 type DropCause = Drop<unknown>['by'];
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -37,7 +109,7 @@ const PROGRAM: Record<Family, string> = { 4: 'iptables', 6: 'ip6tables' };
  * logged: others may have accepted it in their own way, and STATUS tells. @throws KernelError, SystemError
  */
 export function ensureForwardAccept(
-  node: NodeKernel,
+  node: Node,
   bridge: string,
   mode: ForwardMode,
   families: Iterable<Family>,
@@ -51,16 +123,13 @@ export function ensureForwardAccept(
   }
 }
 
-/** Takes the accept out where nothing is plugged into the bridge. @throws KernelError, SystemError, Fault */
-export function withdrawForwardAccept(node: NodeKernel, bridge: string, mode: ForwardMode | undefined, log: Log): void {
-  if (isInUse(node, bridge)) return;
+/** Takes the accept out, in both flavours and families. @throws KernelError, SystemError, Fault */
+export function removeForwardAccept(node: Node, link: string): void {
   const nft = nftIfThere(node);
   for (const family of FAMILIES) {
-    if (nft !== undefined) removeNftAccept(nft, family, bridge);
-    removeLegacyAccept(node, family, bridge);
+    if (nft !== undefined) removeNftAccept(nft, family, link);
+    removeLegacyAccept(node, family, link);
   }
-  // An ADD plugs in first and looks for the accept then: either it saw it gone, or its port is seen here.
-  if (mode !== undefined && isInUse(node, bridge)) ensureForwardAccept(node, bridge, mode, FAMILIES, log);
 }
 
 /**
@@ -68,7 +137,7 @@ export function withdrawForwardAccept(node: NodeKernel, bridge: string, mode: Fo
  * and where it accepts something else than the mode says
  */
 export function verifyForwardAccept(
-  node: NodeKernel,
+  node: Node,
   bridge: string,
   mode: ForwardMode,
   families: ReadonlySet<Family>,
@@ -86,12 +155,7 @@ export function verifyForwardAccept(
 }
 
 /** Whether an ADD could accept it, for STATUS. @throws Fault that says why not */
-export function verifyAcceptable(
-  node: NodeKernel,
-  bridge: string,
-  mode: ForwardMode,
-  families: ReadonlySet<Family>,
-): void {
+export function verifyAcceptable(node: Node, bridge: string, mode: ForwardMode, families: ReadonlySet<Family>): void {
   for (const family of families) {
     const legacy = readLegacyForward(family, bridge);
     const drop = legacy?.path.drop;
@@ -116,19 +180,13 @@ function acceptInNft(nft: Connection, family: Family, bridge: string, mode: Forw
   }
 }
 
-function acceptInLegacy(node: NodeKernel, family: Family, bridge: string, mode: ForwardMode, log: Log): void {
+function acceptInLegacy(node: Node, family: Family, bridge: string, mode: ForwardMode, log: Log): void {
   try {
     ensureLegacyAccept(node, family, bridge, mode);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     log('warn', `what ${bridge} forwards may be dropped: ${reasonOf(error)}`);
   }
-}
-
-/** A carrier says yes at once, however many ports there are; without one there is none, or none that is up. */
-function isInUse(node: NodeKernel, name: string): boolean {
-  const bridge = findLink(node.route, name);
-  return bridge !== undefined && (bridge.carrier || findLinks(node.route, bridge.index).length > 0);
 }
 
 function verifyStanding(

@@ -1,14 +1,36 @@
-/** Forwarding between the bridge and the rest of the world. */
+/** Forwarding between the bridge and the rest of the world (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding). */
 
+import * as z from 'zod/mini';
 import type { Family } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import { decodeForwarding, getNetconf } from '../../netlink/route/netconf.ts';
+import { list, object } from '../../schema/net.ts';
 import { EOPNOTSUPP } from '../../sys/errno.ts';
+import { ACCEPT_RA, advertisedUplinks } from '../bridge/router-advertisements.ts';
+import { findLink } from '../links.ts';
+import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { ensureSysctl, readSysctl } from '../sysctl.ts';
 
 const SYSCTL: Record<Family, string> = { 4: 'ipv4/ip_forward', 6: 'ipv6/conf/all/forwarding' };
+
+export interface ForwardingWanted {
+  readonly families: readonly Family[];
+}
+
+/** Forwarding in the node's network namespace. It stays on: others may rely on it by then. */
+export const forwardingKind: Kind<ForwardingWanted> = {
+  name: 'forwarding',
+  schema: object({ families: list(z.literal([4, 6])) }),
+  ensure({ route }, { families }) {
+    if (families.includes(6)) keepAdvertisedRoutes(route);
+    ensureForwarding(route, new Set(families));
+  },
+  verify: ({ route }, { families }) => findingOf(() => verifyForwarding(route, new Set(families))),
+  survey: nothingOwned,
+  able: () => undefined,
+};
 
 /** Turns forwarding on in the node's netns, for the families that are used. @throws Fault `io`, KernelError */
 export function ensureForwarding(connection: Connection, families: ReadonlySet<Family>): void {
@@ -38,5 +60,18 @@ export function verifyForwarding(connection: Connection, families: ReadonlySet<F
     throw new Fault('check', `forwarding is off: ${name} is ${found ?? 'missing'}, expected 1`, {
       details: `Something on the node turned it off; "sysctl -w ${name}=1" turns it on again.`,
     });
+  }
+}
+
+/**
+ * Once the node forwards IPv6, an interface with accept_ra=1 hears no router any more, and the kernel drops the default
+ * routes that it got by them (Documentation/networking/ip-sysctl.rst, accept_ra). So it becomes 2, which is the same in
+ * spite of forwarding, where such a route is. Called before forwarding is turned on. @throws Fault `io`, KernelError
+ */
+export function keepAdvertisedRoutes(connection: Connection): void {
+  if (isForwarding(connection, 6)) return;
+  for (const index of advertisedUplinks(connection)) {
+    const name = findLink(connection, index)?.name;
+    if (name !== undefined && readSysctl(ACCEPT_RA(name)) === '1') ensureSysctl(ACCEPT_RA(name), '2');
   }
 }

@@ -1,7 +1,7 @@
-/** The bridge's own addresses, which are the containers' gateways. */
+/** The addresses of the node on a bridge, or on the gateway of a VLAN, which are the containers' gateways. */
 
-import { type Cidr, containsIp, formatCidr } from '../../address/cidr.ts';
-import { sameIp } from '../../address/ip.ts';
+import * as z from 'zod/mini';
+import { type Cidr, containsIp, formatCidr, sameCidr } from '../../address/cidr.ts';
 import { isUnicastMac } from '../../address/mac.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
@@ -9,16 +9,62 @@ import { isKernelError } from '../../netlink/error.ts';
 import { addAddress, deleteAddress } from '../../netlink/route/address.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { setLinkMac } from '../../netlink/route/link-change.ts';
+import { cidr, list, object, unsigned } from '../../schema/net.ts';
 import { EADDRNOTAVAIL, EEXIST } from '../../sys/errno.ts';
-import { isOwnBridge } from '../bridge/bridge.ts';
-import { findAddresses, findLinks } from '../links.ts';
+import { verifyAddress } from '../addressing/verify-address.ts';
+import { isOwnBridge } from '../bridge/bridge-link.ts';
+import { findAddresses, findLink, findLinks, linkNamed } from '../links.ts';
 import { bridgeMac } from '../names.ts';
+import type { Node } from '../node.ts';
+import { off } from '../off.ts';
+import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { ensureSysctl } from '../sysctl.ts';
+import { vlanGatewayName, vlanUsers } from '../vlan/vlan-gateway.ts';
+
+export interface GatewayWanted {
+  readonly bridge: string;
+  /** The VLAN whose gateway has the addresses; absent where the bridge itself has them. */
+  readonly vlan?: number | undefined;
+  readonly addresses: readonly Cidr[];
+  /** Another address gives way. */
+  readonly force: boolean;
+  /** The attachment's own port, which does not count as a user of another address. */
+  readonly port: string;
+}
+
+/** The gateway addresses of an attachment's network. They stay with the bridge, as the reference's do. */
+export const gatewayKind: Kind<GatewayWanted> = {
+  name: 'gateway',
+  schema: object(
+    { bridge: z.string(), addresses: list(cidr), force: z.boolean(), port: z.string() },
+    { vlan: unsigned(4094) },
+  ),
+  ensure(node, wanted) {
+    const { route } = node;
+    const { bridge: name, vlan, port, addresses, force } = wanted;
+    const bridge = linkNamed(node, name);
+    const gateway = vlan === undefined ? bridge : linkNamed(node, vlanGatewayName(name, vlan));
+    const all = () => (vlan === undefined ? findLinks(route, bridge.index) : vlanUsers(route, bridge, gateway, vlan));
+    const users = () => all().filter((user) => user.name !== port);
+    ensureGateways(route, gateway, addresses, force, users);
+  },
+  verify: (node, wanted) => findingOf(() => verifyGateways(node, wanted)),
+  survey: nothingOwned,
+  able: () => undefined,
+};
+
+/** @throws Fault `check` unless the link has every address */
+function verifyGateways({ route }: Node, { bridge, vlan, addresses }: GatewayWanted): void {
+  const name = vlan === undefined ? bridge : vlanGatewayName(bridge, vlan);
+  const what = vlan === undefined ? `the bridge ${name}` : `the VLAN gateway ${name}`;
+  const link = findLink(route, name);
+  if (link === undefined) throw off(`${what} is missing`);
+  for (const address of addresses) verifyAddress(route, link, address, what);
+}
 
 /**
  * Gives the bridge, or a VLAN's gateway, each address that it lacks, IPv6 without duplicate address detection. An address
- * that would contradict it gives way where `force` says so, or where there are no `users` (ports that could use it) but the
- * port that is just being made.
+ * that would contradict it gives way where `force` says so, or where there are no `users` (ports that could use it).
  * @throws Fault `conflict` when one that would contradict it must stay, KernelError
  */
 export function ensureGateways(
@@ -26,7 +72,6 @@ export function ensureGateways(
   bridge: Link,
   gateways: readonly Cidr[],
   force: boolean,
-  ownPort?: Link,
   users: () => readonly Link[] = () => findLinks(connection, bridge.index),
 ): void {
   for (const gateway of gateways) {
@@ -35,8 +80,7 @@ export function ensureGateways(
     const others = present.filter((address) => !gateways.some((wanted) => sameCidr(wanted, address)));
     const contradicting = others.filter((address) => contradicts(address, gateway));
     if (contradicting.length > 0 && !force) {
-      const ports = users().filter(({ index }) => index !== ownPort?.index);
-      verifyMayGo(bridge, contradicting[0] as Cidr, gateway, ports);
+      verifyMayGo(bridge, contradicting[0] as Cidr, gateway, users());
     }
     for (const address of contradicting) remove(connection, bridge, address);
     // Nodes may have IPv6 off for new links; the gateway is asked for explicitly.
@@ -51,10 +95,6 @@ function keepMac(connection: Connection, bridge: Link): void {
   if (bridge.kind !== 'bridge' || isOwnBridge(bridge)) return;
   const mac = isUnicastMac(bridge.mac) ? bridge.mac : bridgeMac(bridge.name);
   execute(connection, setLinkMac(bridge.index, mac));
-}
-
-export function sameCidr(a: Cidr, b: Cidr): boolean {
-  return a.prefix === b.prefix && sameIp(a.ip, b.ip);
 }
 
 /** As in the reference: a bridge has one network’s IPv4 addresses; several IPv6 ones if their subnets do not overlap. */

@@ -7,6 +7,12 @@ import { commentOf, type Flavour, mustRestore, type Programs, savedRules } from 
 const ATTACHMENT_CHAIN = /^CNI-[0-9a-f]+$/;
 const NETWORK_CHAIN = /^TRESTLE-[0-9a-f]+$/;
 
+/** The comments of a flavour's rules in nat, each once. @throws Fault */
+export function strayComments(programs: Programs, family: Family, flavour: Flavour): string[] {
+  const comments = savedRules(programs, family, flavour, 'nat').map((rule) => commentOf(rule) ?? '');
+  return [...new Set(comments)];
+}
+
 /**
  * Removes the rules of nat whose comment is one of these. The reference's lead to a chain that goes with them; ours are in a
  * chain that goes with its last rule. One transaction. @throws Fault

@@ -5,7 +5,7 @@ import type { Attachment } from '../../ipam/index.ts';
 import { sameNetns } from '../../sys/netns.ts';
 import { findLink } from '../links.ts';
 import { aliasOwner } from '../names.ts';
-import { type ContainerKernel, type NodeKernel, openContainerKernel } from '../node.ts';
+import { type Container, type Node, withContainer } from '../node.ts';
 import { removeHostVeth } from './veth.ts';
 
 /**
@@ -13,35 +13,22 @@ import { removeHostVeth } from './veth.ts';
  * attachment's; anything else is none of our business. A netns that is not there any more took its interfaces with it.
  * @throws KernelError
  */
-export function removeForeignInterface(
-  node: NodeKernel,
-  attachment: Attachment & { netns: string },
-  bridge: string,
-): void {
-  const container = enter(node, attachment.netns);
-  if (container === undefined) return;
+export function removeForeignInterface(node: Node, attachment: Attachment & { netns: string }, bridge: string): void {
   try {
-    const inside = findLink(container.route, attachment.ifName);
-    const bridgeIndex = findLink(node.route, bridge)?.index;
-    if (inside?.kind !== 'veth' || inside.peer === undefined || bridgeIndex === undefined) return;
-    const outside = findLink(node.route, inside.peer);
-    const isLabelled = aliasOwner(outside?.alias) !== undefined;
-    if (outside?.kind === 'veth' && outside.master === bridgeIndex && !isLabelled) {
-      removeHostVeth(node.route, outside.name);
-    }
-  } finally {
-    container.close();
+    withContainer(node, attachment.netns, (container) => {
+      if (!sameNetns(node.netns, container.netns)) removeForeignVeth(node, container, attachment.ifName, bridge);
+    });
+  } catch (error) {
+    if (!(error instanceof Fault && error.kind === 'environment')) throw error;
   }
 }
 
-function enter(node: NodeKernel, path: string): ContainerKernel | undefined {
-  try {
-    const container = openContainerKernel(node, path);
-    if (!sameNetns(node.netns, container.netns)) return container;
-    container.close();
-    return undefined;
-  } catch (error) {
-    if (error instanceof Fault && error.kind === 'environment') return undefined;
-    throw error;
-  }
+function removeForeignVeth(node: Node, container: Container, ifName: string, bridge: string): void {
+  const inside = findLink(container.route, ifName);
+  const bridgeIndex = findLink(node.route, bridge)?.index;
+  if (inside?.kind !== 'veth' || inside.peer === undefined || bridgeIndex === undefined) return;
+  const outside = findLink(node.route, inside.peer);
+  const isLabelled = aliasOwner(outside?.alias) !== undefined;
+  if (outside?.kind === 'veth' && outside.master === bridgeIndex && !isLabelled)
+    removeHostVeth(node.route, outside.name);
 }

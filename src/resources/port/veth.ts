@@ -15,12 +15,14 @@ import {
 } from '../../netlink/route/link-change.ts';
 import { EAFNOSUPPORT, EEXIST, ENODEV } from '../../sys/errno.ts';
 import { findLink } from '../links.ts';
-import { type AttachmentKey, hostVethAlias, hostVethMac, hostVethName } from '../names.ts';
-import type { ContainerKernel, NodeKernel } from '../node.ts';
-import type { Undo } from '../undo.ts';
+import { type AttachmentKey, hostVethAlias, hostVethMac } from '../names.ts';
+import type { Container, Node } from '../node.ts';
+import { takeBack } from '../take-back.ts';
 
 export interface VethSettings {
   readonly attachment: AttachmentKey;
+  /** The name of the host's end. */
+  readonly name: string;
   readonly containerMac: Uint8Array;
   readonly mtu: number | undefined;
   readonly port: BridgePort;
@@ -32,45 +34,42 @@ export interface VethPair {
 }
 
 /**
- * Creates the pair, the host's end up and on the bridge, the container's still down.
+ * Creates the pair, the host's end up and on the bridge, the container's still down. On failure nothing is left of it.
  * @throws Fault `conflict` when either name is taken, KernelError
  */
-export function createVethPair(
-  node: NodeKernel,
-  container: ContainerKernel,
-  bridge: Link,
-  settings: VethSettings,
-  undo: Undo,
-): VethPair {
-  const { attachment, mtu } = settings;
-  const name = hostVethName(attachment);
+export function createVethPair(node: Node, container: Container, bridge: Link, settings: VethSettings): VethPair {
+  const { attachment, mtu, name } = settings;
   const host = { name, mac: hostVethMac(attachment), mtu, bridge: bridge.index };
   const inside = { name: attachment.ifName, mac: settings.containerMac, mtu, netnsFd: container.netns.fd };
   const { lost } = node.route;
   try {
     execute(node.route, createVeth({ host, container: inside }));
   } catch (error) {
-    if (isKernelError(error, EEXIST)) throw nameTaken(container, attachment);
-    if (node.route.lost > lost) undo.push(`remove ${name}`, () => removeIfNew(node, container, attachment));
+    if (isKernelError(error, EEXIST)) throw nameTaken(container, settings);
+    if (node.route.lost > lost) takeBack(node, `remove ${name}`, () => removeIfNew(node, container, settings));
     throw error;
   }
-  if (node.route.lost > lost && !isNew(node, container, attachment)) throw nameTaken(container, attachment);
-  undo.push(`remove ${name}`, () => removeHostVeth(node.route, name));
-  const link = label(node.route, name, hostVethAlias(attachment));
-  const { port } = settings;
-  if (port.hairpin || port.isolated) execute(node.route, setBridgePort(link.index, port));
-  return { host: link, container: otherEnd(link, inside) };
+  if (node.route.lost > lost && !isNew(node, container, settings)) throw nameTaken(container, settings);
+  try {
+    const link = label(node.route, name, hostVethAlias(attachment));
+    const { port } = settings;
+    if (port.hairpin || port.isolated) execute(node.route, setBridgePort(link.index, port));
+    return { host: link, container: otherEnd(link, inside) };
+  } catch (error) {
+    takeBack(node, `remove ${name}`, () => removeHostVeth(node.route, name));
+    throw error;
+  }
 }
 
 /** Whether what has the name was just made by us, where the answer to that was lost: anybody else's has its label. */
-function isNew(node: NodeKernel, container: ContainerKernel, attachment: AttachmentKey): boolean {
-  const host = findLink(node.route, hostVethName(attachment));
+function isNew(node: Node, container: Container, { name, attachment }: VethSettings): boolean {
+  const host = findLink(node.route, name);
   const inside = findLink(container.route, attachment.ifName);
   return host !== undefined && host.alias === undefined && inside?.peer === host.index;
 }
 
-function removeIfNew(node: NodeKernel, container: ContainerKernel, attachment: AttachmentKey): void {
-  if (isNew(node, container, attachment)) removeHostVeth(node.route, hostVethName(attachment));
+function removeIfNew(node: Node, container: Container, settings: VethSettings): void {
+  if (isNew(node, container, settings)) removeHostVeth(node.route, settings.name);
 }
 
 /**
@@ -118,16 +117,15 @@ function removedMeanwhile(cause: KernelError): Fault {
   });
 }
 
-function nameTaken(container: ContainerKernel, attachment: AttachmentKey): Fault {
+function nameTaken(container: Container, { attachment, name }: VethSettings): Fault {
   if (findLink(container.route, attachment.ifName) !== undefined) return interfaceExists(container, attachment.ifName);
-  const name = hostVethName(attachment);
   const message = `cannot create ${name} for ${attachment.ifName} of ${attachment.containerId}: ${name} exists already`;
   return new Fault('conflict', message, {
     details: 'This container is attached to this network already; run DEL for it first.',
   });
 }
 
-function interfaceExists(container: ContainerKernel, ifName: string): Fault {
+function interfaceExists(container: Container, ifName: string): Fault {
   const message = `cannot create ${ifName} in ${container.netns.path}: the container has an interface of that name`;
   return new Fault('conflict', message, {
     details: 'Use another CNI_IFNAME, or run DEL for the attachment that made it.',

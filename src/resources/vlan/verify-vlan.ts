@@ -1,17 +1,11 @@
 /** Comparing VLANs with what ADD made of them. Only reads. */
 
-import type { Cidr } from '../../address/cidr.ts';
 import type { Connection } from '../../netlink/connection.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { findLink } from '../links.ts';
-import { off, verifyAddress } from '../verify.ts';
-import { filtersByVlan, findPortVlans, formatVlans, hasVlans, untagged, type VlanMembership } from './vlan.ts';
+import { off } from '../off.ts';
+import { findPortVlans, formatVlans, hasVlans, untagged, type VlanMembership } from './vlan.ts';
 import { gatewayPort, type VlanGateway, vlanGatewayName } from './vlan-gateway.ts';
-
-/** @throws Fault `check` unless the bridge filters by VLAN */
-export function verifyVlanFiltering(connection: Connection, bridge: Link): void {
-  if (!filtersByVlan(connection, bridge)) throw off(`VLAN filtering of the bridge ${bridge.name} is off, expected on`);
-}
 
 /** @throws Fault `check` unless the port is in its VLANs, and in no others but the default one where that is kept */
 export function verifyPortVlans(connection: Connection, port: Link, expected: VlanMembership): void {
@@ -20,13 +14,8 @@ export function verifyPortVlans(connection: Connection, port: Link, expected: Vl
   throw off(`the VLANs of ${port.name} are ${formatVlans(present)}, expected ${formatVlans(expected.vlans)}`);
 }
 
-/** @throws Fault `check` unless the VLAN's gateway, which is returned, is there, up, a way into the VLAN, and has its addresses */
-export function verifyVlanGateway(
-  connection: Connection,
-  bridge: Link,
-  { vlan, keepDefault }: VlanGateway,
-  addresses: readonly Cidr[],
-): Link {
+/** @throws Fault `check` unless the VLAN's gateway, which is returned, is there, up, and a way into the VLAN */
+export function verifyVlanGateway(connection: Connection, bridge: Link, { vlan, keepDefault }: VlanGateway): Link {
   const name = vlanGatewayName(bridge.name, vlan);
   const gateway = findLink(connection, name);
   if (gateway === undefined) throw off(`the VLAN gateway ${name} is missing`);
@@ -35,6 +24,5 @@ export function verifyVlanGateway(
   if (port === undefined) throw off(`the VLAN gateway ${name} does not lead to a port of ${bridge.name}`);
   if (!port.up) throw off(`the bridge port ${port.name} of the VLAN gateway ${name} is down, expected up`);
   verifyPortVlans(connection, port, { vlans: [untagged(vlan)], keepDefault });
-  for (const address of addresses) verifyAddress(connection, gateway, address, `the VLAN gateway ${name}`);
   return gateway;
 }

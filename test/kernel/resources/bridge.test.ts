@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import { formatMac } from '../../../src/address/mac.ts';
 import type { Connection } from '../../../src/netlink/connection.ts';
 import { RTM_GETLINK, RTM_NEWLINK } from '../../../src/netlink/route/constants.ts';
-import { type BridgeSettings, ensureBridge, findBridge } from '../../../src/resources/bridge/bridge.ts';
+import { type BridgeSettings, ensureBridge, findBridge } from '../../../src/resources/bridge/bridge-link.ts';
 import { bridgeMac } from '../../../src/resources/names.ts';
 import { faultOf } from '../../support/fault.ts';
 import { link, links, setSysctl, sysctl } from '../../support/kernel.ts';

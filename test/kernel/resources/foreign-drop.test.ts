@@ -1,9 +1,10 @@
 /** Drops in tables of others, as `nft` wrote them: only what is certain is told of. */
 
 import { expect, test } from 'bun:test';
+import { silentLog } from '../../../src/log.ts';
 import { NFT_MSG_GETCHAIN, NFT_MSG_GETRULE, NFT_MSG_GETTABLE } from '../../../src/netlink/nft/constants.ts';
 import { verifyNoForeignDrop } from '../../../src/resources/forward-accept/foreign-drop.ts';
-import { openNodeKernel } from '../../../src/resources/node.ts';
+import { openNode } from '../../../src/resources/node.ts';
 import { faultOf } from '../../support/fault.ts';
 import { createNetns, exec, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
@@ -12,7 +13,7 @@ import { spyOn } from '../support/spy.ts';
 
 function verify(ns: Netns, ...families: (4 | 6)[]): void {
   inside(ns, () => {
-    const node = openNodeKernel();
+    const node = openNode('', silentLog);
     try {
       verifyNoForeignDrop(node, 'cni0', new Set(families.length > 0 ? families : [4, 6]), 'check');
     } finally {
@@ -24,7 +25,7 @@ function verify(ns: Netns, ...families: (4 | 6)[]): void {
 /** What nf_tables is asked, in its order. */
 function questionsOf(ns: Netns): number[] {
   return inside(ns, () => {
-    const node = openNodeKernel();
+    const node = openNode('', silentLog);
     const asked: number[] = [];
     const nft = spyOn(node.nft(), (_, types) => void asked.push(...types.map((type) => type & 0xff)));
     try {

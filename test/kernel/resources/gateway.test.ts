@@ -4,7 +4,7 @@ import { expect, test } from 'bun:test';
 import { formatMac } from '../../../src/address/mac.ts';
 import type { Connection } from '../../../src/netlink/connection.ts';
 import { RTM_DELADDR, RTM_NEWADDR } from '../../../src/netlink/route/constants.ts';
-import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge.ts';
+import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge-link.ts';
 import { ensureGateways } from '../../../src/resources/gateway/gateway.ts';
 import { bridgeMac } from '../../../src/resources/names.ts';
 import { faultOf } from '../../support/fault.ts';

@@ -14,7 +14,7 @@ import {
   straysBeside,
   straysOf,
 } from '../../../src/resources/masquerade/strays.ts';
-import { type NodeKernel, openNodeKernel } from '../../../src/resources/node.ts';
+import { type Node, openNode } from '../../../src/resources/node.ts';
 import { FLAVOURS, type Flavour, programsOf } from '../../support/iptables.ts';
 import { createNetns, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
@@ -29,9 +29,9 @@ const A = entry('a', '10.1.0.2/24');
 const B = entry('b', '10.1.0.3/24');
 const NONE: Strays = { ...straysBeside('pods', []), isStray: () => false };
 
-function on<T>(ns: Netns, flavour: Flavour, action: (node: NodeKernel) => T): T {
+function on<T>(ns: Netns, flavour: Flavour, action: (node: Node) => T): T {
   return inside(ns, () => {
-    const node = openNodeKernel(programsOf(flavour));
+    const node = openNode(programsOf(flavour));
     try {
       return action(node);
     } finally {
@@ -40,10 +40,10 @@ function on<T>(ns: Netns, flavour: Flavour, action: (node: NodeKernel) => T): T 
   });
 }
 
-const rules = (node: NodeKernel) => savedRules(node, 4, 'default', 'nat');
+const rules = (node: Node) => savedRules(node, 4, 'default', 'nat');
 
 /** As ADD does it, where nobody else is alive. */
-function ensure(node: NodeKernel, one: Masqueraded): void {
+function ensure(node: Node, one: Masqueraded): void {
   if (!addIptablesMasquerade(node, one)) restoreIptablesMasquerade(node, one, []);
 }
 

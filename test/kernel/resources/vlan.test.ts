@@ -2,11 +2,12 @@
 
 import { expect, test } from 'bun:test';
 import { formatMac } from '../../../src/address/mac.ts';
+import { silentLog } from '../../../src/log.ts';
 import { RTM_NEWLINK } from '../../../src/netlink/route/constants.ts';
-import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge.ts';
+import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge-link.ts';
 import { ensureGateways } from '../../../src/resources/gateway/gateway.ts';
 import { bridgeMac } from '../../../src/resources/names.ts';
-import { type NodeKernel, openNodeKernel } from '../../../src/resources/node.ts';
+import { type Node, openNode } from '../../../src/resources/node.ts';
 import { verifyVlanGateway } from '../../../src/resources/vlan/verify-vlan.ts';
 import {
   findPortVlans,
@@ -30,16 +31,16 @@ const NEEDED = 'vlan-filtering';
 const RED = { vlan: 100, keepDefault: false };
 
 /** As ADD makes it. */
-function filteringBridge({ route }: NodeKernel) {
+function filteringBridge({ route }: Node) {
   const settings = { name: 'cni0', mtu: 1400, promiscuous: false, vlanFiltering: true };
   return ensureBridge(route, findBridge(route, 'cni0'), settings);
 }
 
 /** Does something in a node's namespace. */
-function onNode<T>(action: (kernel: NodeKernel, node: Netns) => T): T {
+function onNode<T>(action: (kernel: Node, node: Netns) => T): T {
   using node = createNetns();
   return inside(node, () => {
-    const kernel = openNodeKernel();
+    const kernel = openNode('', silentLog);
     try {
       return action(kernel, node);
     } finally {
@@ -48,7 +49,7 @@ function onNode<T>(action: (kernel: NodeKernel, node: Netns) => T): T {
   });
 }
 
-function vlansOf({ route }: NodeKernel, port: Link | undefined): string {
+function vlansOf({ route }: Node, port: Link | undefined): string {
   return formatVlans(findPortVlans(route, port?.ifindex as number));
 }
 
@@ -203,7 +204,7 @@ const UNDONE: [string, string][] = [
 
 describeNeeding(NEEDED, 'what is off with a VLAN’s gateway', () => {
   /** All that ADD makes of it. */
-  const ensure = (kernel: NodeKernel) => {
+  const ensure = (kernel: Node) => {
     const bridge = filteringBridge(kernel);
     ensureGateways(kernel.route, ensureVlanGateway(kernel, bridge, RED), [GATEWAY], false);
     return bridge;

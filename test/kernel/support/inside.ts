@@ -1,14 +1,10 @@
 /** Running our functions inside a scratch namespace, in this process: the thread enters it and comes back. */
 
 import { readlinkSync } from 'node:fs';
+import { silentLog } from '../../../src/log.ts';
 import { type Connection, closeConnection, connect } from '../../../src/netlink/connection.ts';
 import { openSocket } from '../../../src/netlink/socket.ts';
-import {
-  type ContainerKernel,
-  type NodeKernel,
-  openContainerKernel,
-  openNodeKernel,
-} from '../../../src/resources/node.ts';
+import { type Container, type Node, openNode, withContainer } from '../../../src/resources/node.ts';
 import { closeNetns, openNetns, openOwnNetns, withNetns } from '../../../src/sys/netns.ts';
 import type { Netns } from '../../support/netns.ts';
 
@@ -43,14 +39,11 @@ export function withNft<T>(ns: Netns, action: (connection: Connection) => T): T 
 /** Runs something as the plugin does, in the node's namespace with sockets there and in the container's. */
 export function withKernels<T>(node: Netns, container: Netns, action: (kernels: Kernels) => T): T {
   return inside(node, () => {
-    const here = openNodeKernel();
+    const here = openNode('', silentLog);
     try {
-      const there = openContainerKernel(here, container.path);
-      try {
-        return action({ node: here, container: there });
-      } finally {
-        there.close();
-      }
+      return withContainer(here, container.path, (there) =>
+        action({ node: { ...here, container: there }, container: there }),
+      );
     } finally {
       here.close();
     }
@@ -58,8 +51,8 @@ export function withKernels<T>(node: Netns, container: Netns, action: (kernels: 
 }
 
 export interface Kernels {
-  readonly node: NodeKernel;
-  readonly container: ContainerKernel;
+  readonly node: Node;
+  readonly container: Container;
 }
 
 /** The namespace that this thread is in. */

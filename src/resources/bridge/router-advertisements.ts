@@ -8,12 +8,12 @@ import { type Connection, execute } from '../../netlink/connection.ts';
 import { RT_TABLE_UNSPEC, RTPROT_RA } from '../../netlink/route/constants.ts';
 import { acceptRaOf, type Link } from '../../netlink/route/link.ts';
 import { decodeRoute, decodeRouteProtocol, listRoutes } from '../../netlink/route/route.ts';
-import { isOwnBridge } from '../bridge/bridge.ts';
-import { findLink, findLinks } from '../links.ts';
-import { ensureSysctl, readSysctl } from '../sysctl.ts';
-import { isForwarding } from './forwarding.ts';
 
-const ACCEPT_RA = (name: string) => `ipv6/conf/${name}/accept_ra`;
+import { findLinks } from '../links.ts';
+import { ensureSysctl, readSysctl } from '../sysctl.ts';
+import { isOwnBridge } from './bridge-link.ts';
+
+export const ACCEPT_RA = (name: string) => `ipv6/conf/${name}/accept_ra`;
 
 /**
  * For a bridge that somebody else made: one that the node is a gateway on is no place to take advertisements from, unless
@@ -33,19 +33,6 @@ export function verifyAdvertisementsRefused(bridge: Link): void {
   });
 }
 
-/**
- * Once the node forwards IPv6, an interface with accept_ra=1 hears no router any more, and the kernel drops the default
- * routes that it got by them (Documentation/networking/ip-sysctl.rst, accept_ra). So it becomes 2, which is the same in
- * spite of forwarding, where such a route is. Called before forwarding is turned on. @throws Fault `io`, KernelError
- */
-export function keepAdvertisedRoutes(connection: Connection): void {
-  if (isForwarding(connection, 6)) return;
-  for (const index of advertisedUplinks(connection)) {
-    const name = findLink(connection, index)?.name;
-    if (name !== undefined && readSysctl(ACCEPT_RA(name)) === '1') ensureSysctl(ACCEPT_RA(name), '2');
-  }
-}
-
 /** Ports other than veths, as network cards and tunnels are, lead to where a router may be. */
 function acceptsStrayAdvertisements(connection: Connection, bridge: Link): boolean {
   const { name, index } = bridge;
@@ -56,7 +43,7 @@ function acceptsStrayAdvertisements(connection: Connection, bridge: Link): boole
 }
 
 /** The interfaces that have a default route by a router's advertisement, in whatever table. */
-function advertisedUplinks(connection: Connection): Set<number> {
+export function advertisedUplinks(connection: Connection): Set<number> {
   const routes = execute(connection, listRoutes(6, RT_TABLE_UNSPEC))[0] ?? [];
   const indexes = routes.flatMap(({ payload }) => {
     const route = decodeRouteProtocol(payload) === RTPROT_RA ? decodeRoute(payload) : undefined;

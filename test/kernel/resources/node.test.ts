@@ -2,8 +2,9 @@
 
 import { expect, test } from 'bun:test';
 import { formatCidr } from '../../../src/address/cidr.ts';
+import { silentLog } from '../../../src/log.ts';
 import { findAddresses, findLink, findLinks } from '../../../src/resources/links.ts';
-import { openContainerKernel, openNodeKernel } from '../../../src/resources/node.ts';
+import { openNode, withContainer } from '../../../src/resources/node.ts';
 import { faultOf } from '../../support/fault.ts';
 import { createNetns, ipBatch } from '../../support/netns.ts';
 import { openedSince, openFiles } from '../../support/open-files.ts';
@@ -33,7 +34,7 @@ describeOnKernel('the sockets', () => {
   test('for nftables is opened when it is wanted, once', () => {
     using node = createNetns();
     inside(node, () => {
-      const kernel = openNodeKernel();
+      const kernel = openNode('', silentLog);
       const before = openFiles();
       expect(kernel.nft()).toBe(kernel.nft());
       expect(openedSince(before)).toEqual([expect.stringContaining('socket:')]);
@@ -54,9 +55,9 @@ describeOnKernel('the sockets', () => {
     (path) => {
       using node = createNetns();
       inside(node, () => {
-        const kernel = openNodeKernel();
+        const kernel = openNode('', silentLog);
         const before = openFiles();
-        expect(faultOf(() => openContainerKernel(kernel, path)).kind).toBe('environment');
+        expect(faultOf(() => withContainer(kernel, path, () => undefined)).kind).toBe('environment');
         expect(openedSince(before)).toEqual([]);
         kernel.close();
       });

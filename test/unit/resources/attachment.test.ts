@@ -1,13 +1,12 @@
 /** What a record tells of the process that makes the attachment. */
 
 import { expect, test } from 'bun:test';
-import type { AttachmentRecord } from '../../../../src/ipam/attachment.ts';
-import { createRecord } from '../../../../src/ipam/record.ts';
-import { encodeNotes, isBeingMade } from '../../../../src/plugins/bridge/traces.ts';
+import type { AttachmentRecord } from '../../../src/ipam/attachment.ts';
+import { createRecord } from '../../../src/ipam/record.ts';
+import { isBeingMade } from '../../../src/resources/attachment.ts';
 
 function madeBy(process?: number): AttachmentRecord {
-  const notes = process === undefined ? undefined : encodeNotes({ process, masquerade: true });
-  return createRecord({ network: 'pods', containerId: 'a', ifName: 'eth0', notes }, [], 'boot', 0);
+  return createRecord({ network: 'pods', containerId: 'a', ifName: 'eth0', process }, [], 'boot', 0);
 }
 
 test('an attachment is being made while the process of its record runs this very program', async () => {

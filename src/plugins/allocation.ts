@@ -1,0 +1,58 @@
+/** The addresses, routes and DNS that an attachment gets from IPAM. */
+
+import {
+  type Host,
+  type IpamPlan,
+  leaseAddresses,
+  type Owner,
+  planIpam,
+  readResolvConf,
+  recordAttachment,
+} from '../ipam/index.ts';
+import type { ContainerAddress } from '../resources/addressing/addressing.ts';
+import type { Dns, Route } from '../schema/net.ts';
+import type { BaseRequest, MainRequest } from './bridge/request.ts';
+
+export interface Allocation {
+  readonly addresses: readonly ContainerAddress[];
+  readonly routes: readonly Route[];
+  readonly dns: Dns;
+}
+
+/** @throws Fault `config`, `address` */
+export function planFor(request: BaseRequest & { readonly ipam: NonNullable<MainRequest['ipam']> }): IpamPlan {
+  const { network, cniVersion, ipam: section, ipRanges, requestedIps: requested } = request;
+  return planIpam({ network, cniVersion, section, ipRanges, requested });
+}
+
+/**
+ * Leases what the plan asks for, and writes the attachment's record in any case, with what `planFor` makes of the allocation.
+ * Nothing is left on failure.
+ */
+export function allocate(
+  request: BaseRequest,
+  plan: IpamPlan | undefined,
+  owner: Owner,
+  host: Host,
+  planFor: (allocation: Allocation) => Owner['plan'] = () => undefined,
+): Allocation {
+  if (plan === undefined) {
+    const none = { addresses: [], routes: [], dns: dnsOf(request, {}) };
+    recordAttachment(request.dataDir, { ...owner, plan: planFor(none) }, host);
+    return none;
+  }
+  // Read before anything is leased: a path that leads nowhere fails the ADD.
+  const dns = plan.resolvConf === undefined ? undefined : readResolvConf(plan.resolvConf);
+  const allocationOf = (addresses: readonly ContainerAddress[]) => ({
+    addresses,
+    routes: plan.routes,
+    dns: dnsOf(request, dns ?? {}),
+  });
+  return allocationOf(leaseAddresses(plan, owner, host, (leases) => planFor(allocationOf(leases))));
+}
+
+/** The configuration's DNS, if it says anything, overrides what IPAM brought. A list says something, even an empty one. */
+export function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
+  const { domain = '', ...lists } = dns;
+  return domain !== '' || Object.values(lists).some((list) => list !== undefined) ? dns : given;
+}

@@ -1,0 +1,73 @@
+/**
+ * What no record tells of: attachments whose record is lost, and those that the reference plugins made. Of an attachment that is
+ * the host veth, by its name or through the container, and whatever in the packet filters names its owner.
+ */
+
+import type { Attachment } from '../../ipam/index.ts';
+import type { Step } from '../../log.ts';
+import { forwardAcceptKind } from '../../resources/forward-accept/forward-accept.ts';
+import { guardKind } from '../../resources/guard/guard-kind.ts';
+import { masqueradeKind } from '../../resources/masquerade/backend.ts';
+import { hostVethName } from '../../resources/names.ts';
+import type { Node } from '../../resources/node.ts';
+import { isOwnedByAny, type Resource, removeOwned, removePlan, resource, surveyKinds } from '../../resources/plan.ts';
+import { removeForeignInterface } from '../../resources/port/foreign.ts';
+import { portKind } from '../../resources/port/port.ts';
+import { removeHostVeth } from '../../resources/port/veth.ts';
+import type { Kind, Scope } from '../../resources/resource.ts';
+import { forwardMode } from './packet-filter.ts';
+import type { MainRequest } from './request.ts';
+import { bridgeName } from './settings.ts';
+
+/** Removes what the attachment of the request may have, past errors. @returns the errors, the first first */
+export function removeUnrecorded(node: Node, request: MainRequest, step: Step): unknown[] {
+  const { containerId, ifName, config } = request;
+  const scope = { ...scopeOf(request), containerId, ifName };
+  const failures: unknown[] = [];
+  const remove = (what: string, act: () => readonly unknown[] | undefined) => {
+    try {
+      failures.push(...(step(`remove ${what}`, act) ?? []));
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  const removeOf = (kind: Pick<Kind<unknown>, 'name' | 'survey'>) =>
+    remove(kind.name, () => removeOwned(kind.survey(node, scope), (one) => one.isOf(request)));
+  if (config.ipMasq) removeOf(masqueradeKind);
+  remove(portKind.name, () => {
+    const removed = removeHostVeth(node.route, hostVethName(request));
+    if (!removed && request.netns !== '') removeForeignInterface(node, request, bridgeName(config));
+    return undefined;
+  });
+  if (config.macspoofchk && failures.length === 0) removeOf(guardKind);
+  return [...failures, ...withdrawAccepts(node, request, step)];
+}
+
+/** Removes what the network has for attachments that are not valid, past errors. @returns the errors */
+export function removeOrphans(
+  node: Node,
+  request: MainRequest,
+  valid: readonly Omit<Attachment, 'network'>[],
+): unknown[] {
+  const { config } = request;
+  const kinds = [
+    portKind,
+    ...(config.ipMasq ? [masqueradeKind] : []),
+    ...(config.macspoofchk ? [guardKind] : []),
+  ] as readonly Kind<unknown>[];
+  return removeOwned(surveyKinds(node, kinds, scopeOf(request)), (one) => !isOwnedByAny(one, valid));
+}
+
+/** Takes the accept of the bridge out where no port uses it. @returns the errors */
+export function withdrawAccepts(node: Node, { config }: MainRequest, step: Step): unknown[] {
+  const mode = forwardMode(config) ?? 'auto';
+  const bridge = bridgeName(config);
+  const families = [4, 6] as const;
+  const plan: Resource[] = [resource(forwardAcceptKind, { bridge, mode, families })];
+  if (config.vlan) plan.push(resource(forwardAcceptKind, { bridge, vlan: config.vlan, mode, families }));
+  return removePlan(node, plan, step);
+}
+
+function scopeOf({ network, dataDir }: MainRequest): Scope {
+  return { network, dataDir };
+}

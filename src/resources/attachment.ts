@@ -1,0 +1,130 @@
+/** Attachments as their records tell of them: what each has on the node, and taking that away. */
+
+import { type Cidr, parseCidr } from '../address/cidr.ts';
+import { parseMac } from '../address/mac.ts';
+import {
+  type Attachment,
+  type AttachmentRecord,
+  findRecord,
+  type Host,
+  listRecords,
+  recordedAddresses,
+} from '../ipam/index.ts';
+import type { Log } from '../log.ts';
+import { isObject } from '../schema/json.ts';
+import { EACCES, EPERM } from '../sys/errno.ts';
+import { SystemError } from '../sys/libc.ts';
+import { type FileStatus, statPath } from '../sys/stat.ts';
+import { forwardAcceptKind } from './forward-accept/forward-accept.ts';
+import { guardKind } from './guard/guard-kind.ts';
+import { KINDS } from './kinds.ts';
+import { findLinks } from './links.ts';
+import { masqueradeKind } from './masquerade/backend.ts';
+import { type AttachmentKey, hostVethName } from './names.ts';
+import type { Neighbour, Node } from './node.ts';
+import { decodePlan, type Plan, type Resource, removePlan, resource, wantedOf } from './plan.ts';
+import { portKind } from './port/port.ts';
+import type { Kind } from './resource.ts';
+
+/** The plan that a record keeps, or that 0.1.0's notes amount to; without a record there is the host veth, by its name. */
+export function recordedPlan(
+  attachment: Attachment,
+  record: AttachmentRecord | undefined,
+  dataDir: string,
+  log: Log,
+  kinds: readonly Kind<unknown>[] = KINDS,
+): Plan {
+  if (record?.plan !== undefined) return decodePlan(record.plan, kinds, log);
+  const { network, containerId, ifName } = attachment;
+  return planOfNotes({ network, containerId, ifName, dataDir }, record);
+}
+
+/**
+ * Removes all that an attachment has on the node beside its leases, backwards and past errors. @throws the first error
+ */
+export function detach(
+  node: Node,
+  attachment: Attachment,
+  record: AttachmentRecord | undefined,
+  dataDir: string,
+): void {
+  const [failure] = removePlan(node, removablePlan(attachment, record, dataDir, node.log), (_, act) => act());
+  if (failure !== undefined) throw failure;
+}
+
+/** What of a recorded plan is to be removed. */
+export function removablePlan(
+  attachment: Attachment,
+  record: AttachmentRecord | undefined,
+  dataDir: string,
+  log: Log,
+): Plan {
+  return recordedPlan(attachment, record, dataDir, log, REMOVABLE);
+}
+
+const REMOVABLE = KINDS.filter(({ remove }) => remove !== undefined);
+
+/** The other recorded attachments of the network whose host veths are there: a veth dies with its network namespace. @throws Fault `io`, KernelError */
+export function neighboursOf(node: Node, own: Attachment, dataDir: string, host: Host): Neighbour[] {
+  const links = new Set(findLinks(node.route).map(({ name }) => name));
+  const ownVeth = hostVethName(own);
+  const records = listRecords(dataDir, own.network, host);
+  const live = records.filter(({ hostVeth = '' }) => hostVeth !== ownVeth && links.has(hostVeth));
+  return live.map((record) => ({
+    wanted: (kind) => wantedOf(recordedPlan(record, record, dataDir, node.log, [kind as Kind<unknown>]), kind),
+    isRecorded: () => findRecord(dataDir, record, host) !== undefined,
+    isBeingMade: () => isBeingMade(record),
+  }));
+}
+
+/** The process that makes the attachment of a record, or made it. */
+export function recordedProcess({ process, notes }: AttachmentRecord): number | undefined {
+  return process ?? (typeof notes?.process === 'number' ? notes.process : undefined);
+}
+
+/**
+ * Whether that process still runs: not another one that has its number by now, but this very program. A process that this
+ * one may not look at has other privileges than a runtime gives its plugins, so it is none of them.
+ */
+export function isBeingMade(record: AttachmentRecord): boolean {
+  const pid = recordedProcess(record);
+  const program = pid === undefined ? undefined : programOf(pid);
+  const own = statPath('/proc/self/exe');
+  return program !== undefined && program.inode === own?.inode && program.device === own.device;
+}
+
+function programOf(pid: number): FileStatus | undefined {
+  try {
+    return statPath(`/proc/${pid}/exe`);
+  } catch (error) {
+    if (error instanceof SystemError && DENIED.includes(error.errno)) return undefined;
+    throw error;
+  }
+}
+
+const DENIED: readonly number[] = [EACCES, EPERM];
+
+/** What 0.1.0 noted: the masqueraded addresses (`true`: the leased ones), guarded MAC, accepted bridge, backend. */
+function planOfNotes(key: AttachmentKey, record: AttachmentRecord | undefined): Plan {
+  const { notes = {} } = record ?? {};
+  const name = record?.hostVeth ?? hostVethName(key);
+  const plan: Resource[] = [];
+  const { bridge, mode } = isObject(notes.forward) ? notes.forward : {};
+  if (typeof bridge === 'string' && (mode === 'auto' || mode === 'open')) {
+    plan.push(resource(forwardAcceptKind, { bridge, mode, families: [4, 6] }));
+  }
+  const mac = parseMac(String(notes.guard));
+  if (mac !== undefined) plan.push(resource(guardKind, { ...key, bridge: String(bridge ?? ''), port: name, mac }));
+  const port = { hairpin: false, isolated: false, keepDown: false, bridge: String(bridge ?? '') };
+  if (record === undefined || record.hostVeth !== undefined) plan.push(resource(portKind, { ...key, ...port, name }));
+  const addresses = record === undefined ? [] : notedAddresses(record);
+  const backend = notes.backend === 'iptables' ? 'iptables' : 'auto';
+  if (addresses.length > 0) plan.push(resource(masqueradeKind, { ...key, addresses, backend }));
+  return plan;
+}
+
+function notedAddresses(record: AttachmentRecord): readonly Cidr[] {
+  const masquerade = record.notes?.masquerade;
+  if (masquerade === true) return recordedAddresses(record);
+  return Array.isArray(masquerade) ? masquerade.flatMap((text) => parseCidr(String(text)) ?? []) : [];
+}

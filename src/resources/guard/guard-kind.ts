@@ -1,0 +1,117 @@
+/** The MAC guard of an attachment's port as a resource. */
+
+import * as z from 'zod/mini';
+import { Fault, reasonOf } from '../../fault.ts';
+import { mac, object } from '../../schema/net.ts';
+import { findLink, linkNamed } from '../links.ts';
+import { type AttachmentKey, isSameOwner, ownerText } from '../names.ts';
+import type { Node } from '../node.ts';
+import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
+import { takeBack } from '../take-back.ts';
+import {
+  ensureGuard,
+  type Guarded,
+  isGuardWhole,
+  ownedGuards,
+  removeGuard,
+  restoreGuard,
+  verifyGuard,
+  verifyGuardable,
+} from './guard.ts';
+import { ensureNoLinkLocalLearning, verifyNoLinkLocalLearning } from './link-local-learning.ts';
+import { removeForeignGuard } from './reference.ts';
+
+export interface GuardWanted extends AttachmentKey {
+  readonly bridge: string;
+  /** The host veth. */
+  readonly port: string;
+  /** The only source MAC that its frames may have. */
+  readonly mac: Uint8Array;
+}
+
+const text = z.string();
+
+/** It is made before the port and goes after it, so that no frame passes unguarded. */
+export const guardKind: Kind<GuardWanted> = {
+  name: 'guard',
+  schema: object(
+    { network: text, containerId: text, ifName: text, bridge: text, port: text, mac },
+    { dataDir: text },
+  ) as z.ZodMiniType<GuardWanted>,
+  ensure(node, wanted) {
+    ensureNoLinkLocalLearning(node.route, linkNamed(node, wanted.bridge).index);
+    const guarded = guardedOf(wanted);
+    try {
+      ensureGuard(node.nft(), guarded);
+      if (!isGuardWhole(node.nft(), wanted.network)) restoreNeighbours(node, wanted.network);
+    } catch (error) {
+      takeBack(node, `remove the MAC guard of ${guarded.port}`, () => removeGuard(node.nft(), guarded));
+      throw error;
+    }
+  },
+  verify: (node, wanted) =>
+    findingOf(() => {
+      verifyGuard(node.nft(), guardedOf(wanted));
+      verifyNoLinkLocalLearning(node.route, wanted.bridge);
+    }),
+  remove(node, wanted) {
+    if (findLink(node.route, wanted.port) !== undefined) throw stillThere(wanted);
+    removeGuard(node.nft(), guardedOf(wanted));
+  },
+  survey,
+  able(node) {
+    try {
+      verifyGuardable(node.nft());
+      return undefined;
+    } catch (cause) {
+      const details =
+        'macspoofchk needs nf_tables for bridges in the kernel (CONFIG_NF_TABLES_BRIDGE; modprobe nf_tables).';
+      return new Fault('unavailable', reasonOf(cause), { cause, details });
+    }
+  },
+};
+
+function guardedOf(wanted: GuardWanted): Guarded {
+  const { network, port, mac } = wanted;
+  return { network, port, mac, owner: ownerText(wanted) };
+}
+
+/** After a flush of the ruleset. What is deleted meanwhile is taken out again. */
+function restoreNeighbours(node: Node, network: string): void {
+  const neighbours = node.neighbours?.() ?? [];
+  const guarded = neighbours.map((one) => ({
+    guards: one.wanted(guardKind).map(guardedOf),
+    isRecorded: one.isRecorded,
+  }));
+  restoreGuard(
+    node.nft(),
+    network,
+    guarded.flatMap(({ guards }) => guards),
+  );
+  for (const { guards, isRecorded } of guarded) {
+    if (guards.length > 0 && !isRecorded()) for (const one of guards) removeGuard(node.nft(), one);
+  }
+}
+
+function survey(node: Node, { network, dataDir, containerId, ifName }: Scope): Owned[] {
+  const owned = ownedGuards(node.nft(), network, dataDir).map(
+    ({ owner, remove }): Owned => ({
+      what: `the MAC guard of ${owner}`,
+      isOf: (attachment) => isSameOwner(owner, ownerText({ ...attachment, network, dataDir })),
+      remove,
+    }),
+  );
+  if (containerId === undefined || ifName === undefined) return owned;
+  const reference: Owned = {
+    what: `the MAC guard that the reference plugin made for ${containerId}`,
+    isOf: (attachment) => attachment.containerId === containerId && attachment.ifName === ifName,
+    remove: () => removeForeignGuard(node.nft(), { containerId, ifName }),
+  };
+  return [...owned, reference];
+}
+
+function stillThere({ port }: GuardWanted): Fault {
+  return new Fault('busy', `cannot remove the MAC guard of ${port}: the port is still there`, {
+    details: 'It goes with the port; DEL may be run again at any time.',
+  });
+}

@@ -1,0 +1,100 @@
+/** The port of an attachment: a veth pair, one end a port of the bridge, the other in the container. */
+
+import * as z from 'zod/mini';
+import { formatMac } from '../../address/mac.ts';
+import { list, mac, mtu, object, unsigned } from '../../schema/net.ts';
+import { findBridge } from '../bridge/bridge-link.ts';
+import { findLinks, linkNamed } from '../links.ts';
+import { type AttachmentKey, aliasOwner, containerMac, isOwnedBy, isSameOwner, ownerText } from '../names.ts';
+import { containerOf, type Node } from '../node.ts';
+import { off } from '../off.ts';
+import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
+import { takeBack } from '../take-back.ts';
+import { verifyPortVlans } from '../vlan/verify-vlan.ts';
+import { joinVlans, type VlanMembership } from '../vlan/vlan.ts';
+import { verifyContainerInterface, verifyHostVeth } from './verify-port.ts';
+import { createVethPair, removeHostVeth } from './veth.ts';
+
+export interface PortWanted extends AttachmentKey {
+  /** The name of the host veth. */
+  readonly name: string;
+  readonly bridge: string;
+  /** Of the container's interface; where it is absent, it follows from the attachment, and CHECK takes any. */
+  readonly mac?: Uint8Array | undefined;
+  /** Of both ends; the kernel's default where it is absent. */
+  readonly mtu?: number | undefined;
+  readonly hairpin: boolean;
+  readonly isolated: boolean;
+  /** The container's interface stays down. */
+  readonly keepDown: boolean;
+  /** Absent: the bridge's default VLAN. */
+  readonly vlans?: VlanMembership | undefined;
+}
+
+const text = z.string();
+const flag = z.boolean();
+const vlanRange = object({ first: unsigned(4094), last: unsigned(4094), pvid: flag, untagged: flag });
+
+export const portKind: Kind<PortWanted> = {
+  name: 'port',
+  schema: object(
+    {
+      ...{ network: text, containerId: text, ifName: text },
+      ...{ name: text, bridge: text, hairpin: flag, isolated: flag, keepDown: flag },
+    },
+    { mac, mtu, vlans: object({ vlans: list(vlanRange), keepDefault: flag }), dataDir: text },
+  ),
+  ensure(node, wanted) {
+    const container = containerOf(node);
+    const { name, ifName, hairpin, isolated, vlans } = wanted;
+    const pair = createVethPair(node, container, linkNamed(node, wanted.bridge), {
+      attachment: wanted,
+      name,
+      containerMac: wanted.mac ?? containerMac(wanted),
+      mtu: wanted.mtu,
+      port: { hairpin, isolated },
+    });
+    node.links.set(name, pair.host);
+    container.links.set(ifName, pair.container);
+    if (vlans === undefined) return;
+    try {
+      joinVlans(node.route, pair.host.index, vlans);
+    } catch (error) {
+      takeBack(node, `remove ${name}`, () => removeHostVeth(node.route, name));
+      throw error;
+    }
+  },
+  verify: (node, wanted) => findingOf(() => verifyPort(node, wanted)),
+  remove({ route, links }, { name }) {
+    removeHostVeth(route, name);
+    links.delete(name);
+  },
+  survey(node, scope) {
+    const links = findLinks(node.route).map(({ name, alias }) => ({ name, owner: aliasOwner(alias) }));
+    return links.flatMap(({ name, owner }) => (owner === undefined ? [] : ownedPort(node, scope, name, owner)));
+  },
+  able: () => undefined,
+};
+
+function ownedPort({ route }: Node, { network, dataDir }: Scope, name: string, owner: string): Owned[] {
+  if (!isOwnedBy(network, owner, dataDir)) return [];
+  return [
+    {
+      what: `the host veth ${name}`,
+      isOf: (attachment) => isSameOwner(owner, ownerText({ ...attachment, network, dataDir })),
+      remove: () => void removeHostVeth(route, name),
+    },
+  ];
+}
+
+/** @throws Fault `check` for the first thing that is off about either end */
+function verifyPort(node: Node, wanted: PortWanted): void {
+  const container = containerOf(node);
+  const { name, ifName, hairpin, isolated, mtu: size, vlans, keepDown } = wanted;
+  const bridge = findBridge(node.route, wanted.bridge);
+  if (bridge === undefined) throw off(`the bridge ${wanted.bridge} is missing`);
+  const host = verifyHostVeth(node.route, bridge, { name, hairpin, isolated, mtu: size });
+  if (vlans !== undefined) verifyPortVlans(node.route, host, vlans);
+  const expected = { name: ifName, up: !keepDown, mac: wanted.mac && formatMac(wanted.mac) };
+  container.links.set(ifName, verifyContainerInterface(container.route, host, expected));
+}

@@ -1,0 +1,72 @@
+/**
+ * The face that every kind of resource has. An attachment is a plan (`plan.ts`), an ordered list of resources, and the CNI verbs
+ * are walks over it: so undo, DEL and GC cannot disagree, and CHECK sees what ADD makes.
+ */
+
+import type * as z from 'zod/mini';
+import type { Fault } from '../fault.ts';
+import type { Attachment } from '../ipam/index.ts';
+import type { Node } from './node.ts';
+
+/** One kind of resource. `Wanted` says what one attachment wants of it: plain data, which the attachment's record keeps. */
+export interface Kind<Wanted> {
+  /** In plan, log and record: `port`, `masquerade`. */
+  readonly name: string;
+  /** Reads `Wanted` from the JSON of a record. */
+  readonly schema: z.ZodMiniType<Wanted>;
+  /** Makes it so; idempotent. On failure nothing is left of what this call made. @throws Fault, KernelError, SystemError */
+  ensure(node: Node, wanted: Wanted): void;
+  /** Only reads. @returns the first thing that is off, a Fault `check` with what to do; undefined where all is as wanted */
+  verify(node: Node, wanted: Wanted): Fault | undefined;
+  /**
+   * Removes what is the attachment's own; absence is no error. What attachments share goes with the last one. Needs neither
+   * the container nor the configuration. Absent for kinds that stay, or go with another. @throws Fault, KernelError, SystemError
+   */
+  remove?(node: Node, wanted: Wanted): void;
+  /** All of this kind that attachments of the scope have on the node, recorded or not. */
+  survey(node: Node, scope: Scope): readonly Owned[];
+  /**
+   * Whether `ensure` could succeed now. @returns undefined: yes; a Fault `limited`: yes, but what that says is amiss; any other
+   * Fault: no, for the reason that it says
+   */
+  able(node: Node, wanted: Wanted): Fault | undefined;
+}
+
+/** Where to look for what attachments own: one network of one data directory; or one attachment of it. */
+export interface Scope {
+  readonly network: string;
+  readonly dataDir: string;
+  readonly containerId?: string;
+  readonly ifName?: string;
+}
+
+/** Something on the node that belongs to an attachment. */
+export interface Owned {
+  /** What it is, for people: "the host veth vethab12". */
+  readonly what: string;
+  isOf(attachment: Omit<Attachment, 'network'>): boolean;
+  /** @throws Fault, KernelError, SystemError */
+  remove(): void;
+}
+
+/** For kinds that leave nothing that an attachment alone owns. */
+export const nothingOwned = (): readonly Owned[] => [];
+
+/** Calls `verify`, which throws the Fault that it finds. @returns a Fault `check`; others are thrown on */
+export function findingOf(verify: () => unknown, isFinding: (fault: Fault) => boolean = isCheck): Fault | undefined {
+  try {
+    verify();
+    return undefined;
+  } catch (error) {
+    if (isFault(error) && isFinding(error)) return error;
+    throw error;
+  }
+}
+
+function isCheck({ kind }: Fault): boolean {
+  return kind === 'check';
+}
+
+function isFault(error: unknown): error is Fault {
+  return error instanceof Error && error.name === 'Fault';
+}

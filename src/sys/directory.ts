@@ -64,11 +64,14 @@ export interface FileStatus {
   readonly names: number;
   readonly size: number;
   readonly mtimeMs: number;
+  /** When it was created; undefined where the file system does not record that. */
+  readonly birthMs: number | undefined;
 }
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
+const STATX_BTIME = 0x800;
 const S_IFMT = 0o170000;
 const S_MODE = 0o7777;
 const S_IFDIR = 0o040000;
@@ -76,13 +79,14 @@ const S_IFREG = 0o100000;
 /** struct statx (linux/stat.h): its size, and the offsets of the fields. */
 const STATX_SIZE = 256;
 const STATX = {
+  mask: 0,
   names: 16,
   owner: 20,
   mode: 28,
   inode: 32,
   size: 40,
+  birth: 80,
   mtime: 112,
-  mtimeNs: 120,
   major: 136,
   minor: 140,
 } as const;
@@ -104,11 +108,11 @@ export function statFile(fd: number): FileStatus {
 
 function statx(fd: number, path: string, flags: number): FileStatus {
   const bytes = new Uint8Array(STATX_SIZE);
-  libc('statx', fd, encodeUtf8(`${path}\0`), flags, STATX_BASIC_STATS, bytes);
+  libc('statx', fd, encodeUtf8(`${path}\0`), flags, STATX_BASIC_STATS | STATX_BTIME, bytes);
   const view = new DataView(bytes.buffer);
   const mode = view.getUint16(STATX.mode, true);
   const kind = mode & S_IFMT;
-  const seconds = Number(view.getBigInt64(STATX.mtime, true));
+  const hasBirth = (view.getUint32(STATX.mask, true) & STATX_BTIME) !== 0;
   return {
     device: deviceNumber(view.getUint32(STATX.major, true), view.getUint32(STATX.minor, true)),
     inode: Number(view.getBigUint64(STATX.inode, true)),
@@ -118,8 +122,14 @@ function statx(fd: number, path: string, flags: number): FileStatus {
     owner: view.getUint32(STATX.owner, true),
     names: view.getUint32(STATX.names, true),
     size: Number(view.getBigUint64(STATX.size, true)),
-    mtimeMs: seconds * 1000 + view.getUint32(STATX.mtimeNs, true) / 1e6,
+    mtimeMs: milliseconds(view, STATX.mtime),
+    birthMs: hasBirth ? milliseconds(view, STATX.birth) : undefined,
   };
+}
+
+/** struct statx_timestamp: seconds, nanoseconds. */
+function milliseconds(view: DataView, at: number): number {
+  return Number(view.getBigInt64(at, true)) * 1000 + view.getUint32(at + 8, true) / 1e6;
 }
 
 /** dev_t as glibc's gnu_dev_makedev makes it, for numbers below 2^32. */

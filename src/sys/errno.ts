@@ -5,13 +5,17 @@ export const ENOENT = 2;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EACCES = 13;
+export const ENXIO = 6;
 export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENODEV = 19;
 export const ENOTDIR = 20;
+export const EISDIR = 21;
 export const EINVAL = 22;
 export const EFBIG = 27;
 export const ENOSPC = 28;
+export const ENOSYS = 38;
+export const ELOOP = 40;
 export const ERESTART = 85;
 export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;
@@ -52,6 +56,7 @@ const ERRNO: Record<number, readonly [name: string, meaning: string]> = {
   32: ['EPIPE', 'broken pipe'],
   34: ['ERANGE', 'value out of range'],
   36: ['ENAMETOOLONG', 'name too long'],
+  38: ['ENOSYS', 'not implemented'],
   40: ['ELOOP', 'too many levels of links'],
   54: ['EXFULL', 'exchange full'],
   61: ['ENODATA', 'no data available'],

@@ -1,6 +1,7 @@
 /** Files, through the C library. Everything throws SystemError. */
 
 import { runtime } from '#runtime';
+import { ignoring, retrying } from '../attempt.ts';
 import { EFBIG, EINTR, EINVAL, ENOENT, ENOTDIR } from './errno.ts';
 import { libc, SystemError, scratch } from './libc.ts';
 import { decodePieces, decodeUtf8, encodeUtf8 } from './text.ts';
@@ -151,21 +152,10 @@ export function cPath(path: string): Uint8Array {
 
 /** Repeats a call that a signal interrupted (EINTR). */
 function again(call: () => number): number {
-  for (;;) {
-    try {
-      return call();
-    } catch (error) {
-      if (!(error instanceof SystemError) || error.errno !== EINTR) throw error;
-    }
-  }
+  return retrying([EINTR], Number.POSITIVE_INFINITY, call);
 }
 
 /** Runs `act`. @returns undefined where it fails because the file does not exist */
 export function unlessMissing<T>(act: () => T): T | undefined {
-  try {
-    return act();
-  } catch (error) {
-    if (error instanceof SystemError && (error.errno === ENOENT || error.errno === ENOTDIR)) return undefined;
-    throw error;
-  }
+  return ignoring([ENOENT, ENOTDIR], act);
 }

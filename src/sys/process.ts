@@ -1,9 +1,11 @@
 /** This process, other processes, and running a program to its end. */
 
 import { runtime } from '#runtime';
+import { collecting, hasErrno } from '../attempt.ts';
 import { statPath } from './directory.ts';
 import { ESRCH } from './errno.ts';
-import { libc, SystemError } from './libc.ts';
+import { readText } from './file.ts';
+import { libc } from './libc.ts';
 import type { Ended, ProgramCall } from './runtime.ts';
 
 export function processId(): number {
@@ -51,14 +53,26 @@ export type { Ended, ProgramCall };
 /** kill(2) by its number (asm/unistd.h). */
 const SYS_KILL: Readonly<Record<string, number>> = { x64: 62, arm64: 129 };
 
-/** Asks kill(2) with signal 0, since /proc may hide a process. Every answer but ESRCH means that the process exists. */
-export function isRunning(pid: number): boolean {
+/**
+ * Asks kill(2) with signal 0, since /proc may hide a process. Every answer but ESRCH means that the process exists. `start` is an
+ * earlier `startOf` of the process: where the start differs now, another process has its ID.
+ */
+export function isRunning(pid: number, start?: number): boolean {
   const number = SYS_KILL[runtime.arch];
   if (number === undefined) return true;
-  try {
-    libc('syscall', number, pid, 0, null, null, 0);
-    return true;
-  } catch (error) {
-    return !(error instanceof SystemError) || error.errno !== ESRCH;
-  }
+  const errors = collecting(() => libc('syscall', number, pid, 0, null, null, 0));
+  if (hasErrno(errors[0], [ESRCH])) return false;
+  const now = start === undefined ? undefined : startOf(pid);
+  return now === undefined || now === start;
+}
+
+/** When a process began, in clock ticks since the boot (field 22 in proc_pid_stat(5)); undefined where it cannot be read. */
+export function startOf(pid: number): number | undefined {
+  let text = '';
+  collecting(() => {
+    text = readText(`/proc/${pid}/stat`);
+  });
+  // The second field is the command's name in parentheses, and may hold any character.
+  const start = Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[19]);
+  return Number.isSafeInteger(start) ? start : undefined;
 }

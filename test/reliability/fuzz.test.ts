@@ -14,7 +14,7 @@ import { decodeResult } from '../../src/cni/result.ts';
 import * as ipam from '../../src/ipam/index.ts';
 import { decodeLease, encodeLease, holderText } from '../../src/ipam/lease.ts';
 import { createRecord, decodeRecord, encodeRecord } from '../../src/ipam/record.ts';
-import { parseResolvConf } from '../../src/ipam/resolvConf.ts';
+import { parseResolvConf } from '../../src/ipam/resolv-conf.ts';
 import { silentLog } from '../../src/log.ts';
 import { connect } from '../../src/netlink/connection.ts';
 import { decodeElements } from '../../src/netlink/nft/set.ts';

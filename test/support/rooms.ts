@@ -22,6 +22,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const LEAVES: Readonly<Record<string, readonly string[]>> = {
   fault: [],
   log: ['fault'],
+  attempt: ['fault', 'log'],
   address: ['fault'],
   schema: ['address', 'fault'],
 };

@@ -38,7 +38,7 @@ describe('an arrow', () => {
       'plugins/ipam must not use plugins/bridge; of other plugins it may use plugins/ipam',
     ],
     ['resources/port/veth.ts', '../../cni/result.ts', 'resources must not use cni; it may use netlink, ipam, sys'],
-    ['ipam/pick.ts', '../resources/port/veth.ts', 'ipam must not use resources; it may use sys'],
+    ['ipam/ranges.ts', '../resources/port/veth.ts', 'ipam must not use resources; it may use sys'],
     ['netlink/route/link.ts', '../../resources/port/veth.ts', 'netlink must not use resources; it may use sys'],
     ['sys/libc.ts', '../netlink/socket.ts', 'sys must not use netlink; it may use fault'],
     ['cli/x.ts', '../main.ts', 'cli must not use main; it may use plugins, cni'],

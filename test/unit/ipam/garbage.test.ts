@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { Fault } from '../../../src/fault.ts';
 import { withLock } from '../../../src/ipam/lock.ts';
-import { storeOf } from '../../../src/ipam/paths.ts';
+import { storeOf } from '../../../src/ipam/store.ts';
 import {
   type Host,
   leaseAddresses,

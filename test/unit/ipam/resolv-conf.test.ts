@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { writeFileSync } from 'node:fs';
-import { parseResolvConf, readResolvConf } from '../../../src/ipam/resolvConf.ts';
+import { parseResolvConf, readResolvConf } from '../../../src/ipam/resolv-conf.ts';
 import { faultOf, scratch } from './support.ts';
 
 const TEXT = `

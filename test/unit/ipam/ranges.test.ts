@@ -6,9 +6,8 @@ import { type Cidr, containsIp, firstValue, lastValue } from '../../../src/addre
 import { BITS, type Family, formatIp, type Ip } from '../../../src/address/ip.ts';
 import { Fault } from '../../../src/fault.ts';
 import type { RangeSection } from '../../../src/ipam/config.ts';
-import { countIn, pickNext, type Taken } from '../../../src/ipam/pick.ts';
-import { planIpam, type RangeSet } from '../../../src/ipam/plan.ts';
-import { sizeOf } from '../../../src/ipam/span.ts';
+import { planIpam } from '../../../src/ipam/plan.ts';
+import { countIn, pickNext, type RangeSet, sizeOf, type Taken } from '../../../src/ipam/ranges.ts';
 
 interface Case {
   readonly family: Family;

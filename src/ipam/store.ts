@@ -16,7 +16,7 @@ export interface Store {
   /** `<dataDir>/.trestle/<network>`: ours. No network's name starts with a dot. */
   readonly own: string;
   readonly lock: string;
-  /** Holds the ID of the boot in which leases of earlier boots were last removed. */
+  /** Says in which boot, and under which lock file, `maintain` last saw to the store. */
   readonly boot: string;
   /**
    * A file that is being written and has not got its name yet: one for all of them, since there is one writer at a time,

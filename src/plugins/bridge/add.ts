@@ -153,8 +153,8 @@ function ownerOf(request: MainRequest, node: Node): Owner {
 }
 
 /** What can be seen to stand in the way, before anything is changed. */
-function inspectPlace({ netns: path }: MainRequest, { bridge, vlans }: Settings, node: Node): void {
-  if (sameNetns(node.netns, containerOf(node).netns)) throw ownNetns(path);
+function inspectPlace({ netns: path, allowOwnNetns }: MainRequest, { bridge, vlans }: Settings, node: Node): void {
+  if (!allowOwnNetns && sameNetns(node.netns, containerOf(node).netns)) throw ownNetns(path);
   if (vlans !== undefined) verifyVlanFilterable(node.route);
   const found = findBridge(node.route, bridge);
   if (found !== undefined) node.links.set(bridge, found);

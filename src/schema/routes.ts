@@ -11,6 +11,7 @@ const IPV6_PRIORITY = 1024;
 
 /** The routes without those that say the same as an earlier one: the kernel answers EEXIST to the second. */
 export function distinctRoutes(routes: readonly Route[]): readonly Route[] {
+  if (routes.length < 2) return routes;
   const byKey = new Map<string, Route>();
   for (const route of routes) {
     const key = `${placeOf(route)} ${metricsOf(route)}`;

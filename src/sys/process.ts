@@ -54,8 +54,8 @@ export type { Ended, ProgramCall };
 const SYS_KILL: Readonly<Record<string, number>> = { x64: 62, arm64: 129 };
 
 /**
- * By asking to signal it with nothing: /proc may hide it, this cannot. Whatever is not "no such process" says that it is there.
- * `start` is what `startOf` said of it: where that differs, another process has its ID by now.
+ * Asks kill(2) with signal 0, since /proc may hide a process. Every answer but ESRCH means that the process exists. `start` is an
+ * earlier `startOf` of the process: where the start differs now, another process has its ID.
  */
 export function isRunning(pid: number, start?: number): boolean {
   const number = SYS_KILL[runtime.arch];
@@ -72,7 +72,7 @@ export function startOf(pid: number): number | undefined {
   collecting(() => {
     text = readText(`/proc/${pid}/stat`);
   });
-  // The second field is the command's name in parentheses, and may hold anything.
+  // The second field is the command's name in parentheses, and may hold any character.
   const start = Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[19]);
   return Number.isSafeInteger(start) ? start : undefined;
 }

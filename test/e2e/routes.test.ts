@@ -129,6 +129,17 @@ e2e('routes of the ipam section', (artifact) => {
     succeeded(pods.check(container));
   });
 
+  test('are made once where one names the gateway that the other implies', () => {
+    using node = createNode();
+    const container = node.container();
+    const same = [{ dst: '192.0.2.0/24' }, { dst: '192.0.2.0/24', gw: V4.gateway }];
+    const config = network(node, { isDefaultGateway: false, ipam: ipam(node, [V4.subnet], { routes: same }) });
+    const pods = runtime(node, artifact, config);
+    succeeded(pods.add(container));
+    expect(beyondSubnets(container.ns)).toMatchObject([{ dst: '192.0.2.0/24', gateway: V4.gateway }]);
+    succeeded(pods.check(container));
+  });
+
   test('to one destination may differ in gateway or priority, as the kernel allows', () => {
     using node = createNode();
     const container = node.container();

@@ -63,7 +63,7 @@ export function attachmentPlan(
     ...accepts(settings, vlanKey, allocation),
     ...(settings.guarded ? [resource(guardKind, { ...key, bridge, port: port.name, mac: macOf(request) })] : []),
     resource(portKind, { ...key, ...port, bridge, hairpin, isolated, keepDown, vlans: settings.vlans?.port }),
-    ...(keepDown ? [] : [resource(addressingKind, { ifName, addresses, routes, detectDuplicates })]),
+    ...(keepDown ? [] : [resource(addressingKind, { ifName, port: port.name, addresses, routes, detectDuplicates })]),
     ...(ipMasq && addresses.length > 0
       ? [resource(masqueradeKind, { ...key, addresses: addresses.map(({ address }) => address), backend })]
       : []),

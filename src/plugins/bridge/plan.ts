@@ -10,7 +10,7 @@ import { masqueradeKind } from '../../resources/masquerade/backend.ts';
 import { containerMac, hostVethName } from '../../resources/names.ts';
 import { type Plan, type Resource, resource } from '../../resources/plan.ts';
 import { portKind } from '../../resources/port/port.ts';
-import { vlanGatewayKind } from '../../resources/vlan/vlan-gateway-kind.ts';
+import { vlanGatewayKind } from '../../resources/vlan/vlan-gateway.ts';
 import type { Allocation } from '../allocation.ts';
 import { familiesOf, filteredFamilies, gatewaysOf } from './gateways.ts';
 import type { MainRequest } from './request.ts';

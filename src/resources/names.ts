@@ -2,7 +2,9 @@
 
 import { hashHex } from '../address/hash.ts';
 import { localMac } from '../address/mac.ts';
+import { bootId } from '../sys/boot.ts';
 import { readText } from '../sys/file.ts';
+import { statPath } from '../sys/stat.ts';
 
 /** What an attachment's names are made of: one `(container ID, interface name)` on one network. */
 export interface AttachmentKey {
@@ -19,6 +21,10 @@ export const ANCHOR = 'anchor';
 const ALIAS_PREFIX = 'trestle:';
 /** So that it fits an alias (IFALIASZ, 256 with prefix and NUL) and an element's user data (253 with its NUL). */
 const OWNER_MOST = 240;
+/** Of the bridges that this plugin makes. No attachment's: an owner has two `/`. */
+export const BRIDGE_ALIAS = `${ALIAS_PREFIX}bridge`;
+/** machine-id(5): 32 digits. Before the first boot is complete it may say `uninitialized`, or nothing. */
+const MACHINE_ID = /^[0-9a-f]{32}$/i;
 const MACHINE_ID_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id'];
 
 /** `veth` and 44 bits of the attachment's hash: 15 characters, the most that an interface name may have. */
@@ -34,7 +40,10 @@ export function containerMac({ network, containerId, ifName }: AttachmentKey): U
   return localMac(hashHex('container MAC', network, containerId, ifName));
 }
 
-/** The same on every boot of a machine, another on another machine. */
+/**
+ * The same on every boot of a machine, another on another machine. Where the machine has no ID: the same for as long as the
+ * network namespace is there, and so the bridge.
+ */
 export function bridgeMac(bridge: string, machine: string = machineId()): Uint8Array {
   return localMac(hashHex('bridge MAC', machine, bridge));
 }
@@ -74,10 +83,20 @@ export function aliasOwner(alias: string | undefined): string | undefined {
 function machineId(): string {
   for (const file of MACHINE_ID_FILES) {
     try {
-      return readText(file).trim();
+      const id = readText(file).trim();
+      if (MACHINE_ID.test(id)) return id;
     } catch {
-      // The next one, or none: a machine without an ID still gets a MAC that is the same each time.
+      // The next file, or none.
     }
   }
-  return '';
+  return netnsId();
+}
+
+/** Of the network namespace that the thread is in. Its inode number is unique in one boot of one kernel. */
+function netnsId(): string {
+  try {
+    return `${bootId()} ${statPath('/proc/thread-self/ns/net')?.inode}`;
+  } catch {
+    return String(Math.random());
+  }
 }

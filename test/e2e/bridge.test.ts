@@ -7,7 +7,7 @@ import { exec, ipBatch } from '../support/netns.ts';
 import { createNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { ping } from '../support/traffic.ts';
-import { withReadOnly } from './support/mounts.ts';
+import { withMachineId, withReadOnly } from './support/mounts.ts';
 import { e2e, FORWARDING, hostVeth, ipam, isUp, mustLink, network, stopForwarding, V4, V6 } from './support/network.ts';
 
 e2e('the bridge', (artifact) => {
@@ -44,6 +44,28 @@ e2e('the bridge', (artifact) => {
     });
     succeeded(runtime(node, artifact, other).add(node.container()));
     expect(mustLink(node.ns, 'cni1').address).not.toBe(mac(second) as string);
+  });
+
+  test('has a MAC of its own on each of two machines without an ID', () => {
+    using one = createNode();
+    using other = createNode();
+    const macs = [one, other].map((node) => {
+      const pods = runtime(node, withMachineId(node, artifact, ''), network(node));
+      for (let count = 0; count < 2; count++) succeeded(pods.add(node.container()));
+      return mustLink(node.ns, 'cni0').address;
+    });
+    expect(new Set(macs).size).toBe(2);
+  });
+
+  test('stays ours when the machine gets another ID: nobody uses it, so it follows a changed subnet', () => {
+    using node = createNode();
+    const gone = node.container();
+    const before = runtime(node, withMachineId(node, artifact, '1'.repeat(32)), network(node));
+    succeeded(before.add(gone));
+    succeeded(before.del(gone));
+    const config = network(node, { ipam: ipam(node, ['10.92.0.0/24']) });
+    succeeded(runtime(node, withMachineId(node, artifact, '2'.repeat(32)), config).add(node.container()));
+    expect(cidrs(node.ns, 'cni0')).toEqual(['10.92.0.1/24', `${V6.gateway}/64`]);
   });
 
   test('is called cni0 unless the configuration says otherwise', () => {

@@ -1,5 +1,6 @@
 /** The addresses, routes and DNS that an attachment gets from IPAM. */
 
+import type { Cidr } from '../address/cidr.ts';
 import {
   type Host,
   type IpamPlan,
@@ -17,6 +18,8 @@ export interface Allocation {
   readonly addresses: readonly ContainerAddress[];
   readonly routes: readonly Route[];
   readonly dns: Dns;
+  /** Of all ranges that the network's addresses come from, each with its subnet's length; absent where that is not known. */
+  readonly gateways?: readonly Cidr[];
 }
 
 /** @throws Fault `config`, `address` */
@@ -47,6 +50,9 @@ export function allocate(
     addresses,
     routes: plan.routes,
     dns: dnsOf(request, dns ?? {}),
+    gateways: plan.rangeSets.flatMap(({ ranges }) =>
+      ranges.map(({ subnet, gateway }) => ({ ip: gateway, prefix: subnet.prefix })),
+    ),
   });
   return allocationOf(leaseAddresses(plan, owner, host, (leases) => planFor(allocationOf(leases))));
 }

@@ -1,5 +1,6 @@
 /** The plan of an attachment: what its configuration and its addresses amount to, as resources. */
 
+import { sameCidr } from '../../address/cidr.ts';
 import { addressingKind } from '../../resources/addressing/addressing.ts';
 import { bridgeKind } from '../../resources/bridge/bridge.ts';
 import { forwardAcceptKind } from '../../resources/forward-accept/forward-accept.ts';
@@ -38,7 +39,7 @@ export function newPort(request: MainRequest, settings: Settings, uplinkMtu: num
 export function attachmentPlan(
   request: MainRequest,
   settings: Settings,
-  allocation: Pick<Allocation, 'addresses' | 'routes'>,
+  allocation: Pick<Allocation, 'addresses' | 'routes' | 'gateways'>,
   port: PortFacts,
 ): Plan {
   const { bridge, isGateway, ipMasq, backend, promiscuous, hairpin, isolated, keepDown, detectDuplicates } = settings;
@@ -46,6 +47,8 @@ export function attachmentPlan(
   const key = { network, containerId, ifName, dataDir };
   const { addresses, routes } = allocation;
   const gateways = isGateway ? gatewaysOf(allocation) : [];
+  const others = (allocation.gateways ?? []).filter((one) => !gateways.some((gateway) => sameCidr(one, gateway)));
+  const siblings = others.length > 0 ? others : undefined;
   const vlan = gateways.length > 0 ? gatewayVlan(settings.vlans) : undefined;
   const vlanKey = vlan === undefined ? {} : { vlan: vlan.vlan };
   const force = settings.forceAddress;
@@ -57,7 +60,7 @@ export function attachmentPlan(
     ...optional(vlan && resource(vlanGatewayKind, { bridge, ...vlan })),
     ...(gateways.length === 0
       ? []
-      : [resource(gatewayKind, { bridge, ...vlanKey, addresses: gateways, force, port: port.name })]),
+      : [resource(gatewayKind, { bridge, ...vlanKey, addresses: gateways, siblings, force, port: port.name })]),
     ...accepts(settings, vlanKey, allocation),
     ...(settings.guarded ? [resource(guardKind, { ...key, bridge, port: port.name, mac: macOf(request) })] : []),
     resource(portKind, { ...key, ...port, bridge, hairpin, isolated, keepDown, vlans: settings.vlans?.port }),

@@ -204,7 +204,10 @@ const UNDONE: [string, string][] = [
 describeNeeding(NEEDED, 'what is off with a VLAN’s gateway', () => {
   /** All that ADD makes of it. */
   const ensure = (kernel: Node) =>
-    ensureGateways(kernel.route, ensureVlanGateway(kernel, filteringBridge(kernel), RED), [GATEWAY], false);
+    ensureGateways(kernel.route, ensureVlanGateway(kernel, filteringBridge(kernel), RED), {
+      addresses: [GATEWAY],
+      force: false,
+    });
   /** What CHECK says of it. */
   const verify = (kernel: Node) =>
     vlanGatewayKind.verify(kernel, { ...RED, bridge: 'cni0' }) ??

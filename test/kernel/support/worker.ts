@@ -18,7 +18,10 @@ for await (const _ of console) break;
 const node = openNode('', silentLog);
 const settings = { name: 'cni0', mtu: 1400, promiscuous: false };
 const bridge = ensureBridge(node.route, findBridge(node.route, 'cni0'), settings);
-ensureGateways(node.route, bridge, [cidr('10.1.0.1/16'), cidr('fd00:1::1/64')], false);
+ensureGateways(node.route, bridge, {
+  addresses: [cidr('10.1.0.1/16'), cidr('fd00:1::1/64')],
+  force: false,
+});
 for (const address of addresses) {
   ensureMasquerade(node.nft(), { network: 'pods', address: cidr(address), owner: `pods/${address}/eth0` });
 }

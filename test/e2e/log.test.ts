@@ -59,14 +59,13 @@ e2e('with a log', (artifact) => {
     expect(stepsOf(lines, 'ADD')).toEqual([
       'look at the place',
       'take addresses',
-      'prepare the bridge',
-      'prepare the gateways',
-      'plug in',
-      'configure the interface',
-      'masquerade',
-      'forward',
-      'accept what is forwarded',
-      'look for drops',
+      'ensure bridge',
+      'ensure gateway',
+      'ensure forward-accept',
+      'ensure port',
+      'ensure addressing',
+      'ensure masquerade',
+      'ensure forwarding',
       'done',
     ]);
     for (const command of ['CHECK', 'STATUS', 'GC', 'DEL']) {

@@ -1,5 +1,6 @@
 /** ADD: addresses and record first, then what the plan says, in its order; an error takes all of it back. */
 
+import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
 import type { Result } from '../../cni/result.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../../ipam/index.ts';
@@ -17,7 +18,7 @@ import { sameNetns } from '../../sys/netns.ts';
 import { processId } from '../../sys/process.ts';
 import { type Allocation, allocate } from '../allocation.ts';
 import { addResult } from './add-result.ts';
-import { allocateElsewhere, interfaceDelegate, planOf } from './delegated.ts';
+import { allocateElsewhere, planOf } from './delegated.ts';
 import { withGateways } from './gateways.ts';
 import { addHost } from './host.ts';
 import { attachmentPlan, newPort, type PortFacts } from './plan.ts';
@@ -34,6 +35,8 @@ interface Call {
   readonly journal: Journal;
   /** What is there, in the order in which it was made. */
   readonly made: Resource[];
+  /** Another plugin was asked for addresses, and may have given some. */
+  askedElsewhere: boolean;
 }
 
 /** Attaches the container. On failure nothing is left. @throws Fault, KernelError, SystemError: the first error */
@@ -46,7 +49,7 @@ export function add(request: MainRequest, journal: Journal): Result {
       journal.step('look at the place', () => inspectPlace(request, settings, node));
       const host = addHost(node, ownerOf(request, node), request.dataDir);
       const port = newPort(request, settings, settings.mtu === undefined ? uplinkMtu(node.route) : undefined);
-      return attach({ request, settings, node, host, port, journal, made: [] }, ipam);
+      return attach({ request, settings, node, host, port, journal, made: [], askedElsewhere: false }, ipam);
     }),
   );
 }
@@ -55,8 +58,9 @@ function attach(call: Call, ipam: IpamPlan | undefined): Result {
   const { request, settings, journal, made } = call;
   const taken = journal.step('take addresses', () => takeAddresses(call, ipam));
   try {
-    const allocation =
-      request.delegation === undefined ? makeWith(call, taken) : makeAround(call, taken, request.delegation);
+    const { delegation } = request;
+    if (delegation === undefined) makeAll(call, taken.plan);
+    const allocation = delegation === undefined ? taken.allocation : makeAround(call, taken.plan, delegation);
     return addResult(call.node, request, settings, made, allocation);
   } catch (error) {
     journal.step('take everything back', () => takeBack(call));
@@ -64,21 +68,28 @@ function attach(call: Call, ipam: IpamPlan | undefined): Result {
   }
 }
 
-/** With the plan in its record, from before anything of it is made. */
-function takeAddresses({ request, settings, node, host, port }: Call, ipam: IpamPlan | undefined): Allocation {
-  const planFor = (allocation: Allocation) =>
-    encodePlan(attachmentPlan(request, settings, withGateways(allocation, settings), port));
-  return withGateways(allocate(request, ipam, ownerOf(request, node), host, planFor), settings);
+/** Addresses, and the plan with them, which is in the record before anything of it is made. */
+function takeAddresses({ request, settings, node, host, port }: Call, ipam: IpamPlan | undefined): Taken {
+  let taken: Taken | undefined;
+  allocate(request, ipam, ownerOf(request, node), host, (leased) => {
+    const allocation = withGateways(leased, settings);
+    taken = { allocation, plan: attachmentPlan(request, settings, allocation, port) };
+    return encodePlan(taken.plan);
+  });
+  return taken as Taken;
+}
+
+interface Taken {
+  readonly allocation: Allocation;
+  readonly plan: Plan;
 }
 
 /** Makes everything: what is shared on the bridge together with the port, under the lock. */
-function makeWith(call: Call, allocation: Allocation): Allocation {
-  const plan = attachmentPlan(call.request, call.settings, allocation, call.port);
+function makeAll(call: Call, plan: Plan): void {
   const at = plan.findIndex(({ kind }) => kind.name === 'port');
   ensure(call, plan.slice(0, 1));
   withBridgeLock(call.node, () => ensure(call, plan.slice(1, at + 1)));
   ensure(call, plan.slice(at + 1));
-  return allocation;
 }
 
 /** Kinds that need no address: the plugin that gives the addresses may need the interface for it, as dhcp does. */
@@ -87,12 +98,12 @@ const WITHOUT_ADDRESSES = ['bridge', 'guard', 'port'];
 const SHARED = ['vlan-gateway', 'gateway', 'forward-accept'];
 
 /** Has another plugin give the addresses, in between. */
-function makeAround(call: Call, taken: Allocation, delegation: NonNullable<MainRequest['delegation']>): Allocation {
+function makeAround(call: Call, first: Plan, delegation: Delegation): Allocation {
   const { request, settings, node, host, port, journal } = call;
   const isEarly = ({ kind }: Resource) => WITHOUT_ADDRESSES.includes(kind.name);
-  ensure(call, attachmentPlan(request, settings, taken, port).filter(isEarly));
+  ensure(call, first.filter(isEarly));
   refuseAdvertisements(containerOf(node), request.ifName);
-  call.made.push(interfaceDelegate(delegation));
+  call.askedElsewhere = true;
   const given = journal.step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));
   const allocation = withGateways(given, settings);
   const plan = attachmentPlan(request, settings, allocation, port);
@@ -112,7 +123,9 @@ function ensure({ node, made, journal }: Call, plan: Plan): void {
 }
 
 /** The addresses are released only when nothing can answer for them any more. */
-function takeBack({ request, node, made, host, journal: { log, step } }: Call): void {
+function takeBack({ request, node, made, host, askedElsewhere, journal: { log, step } }: Call): void {
+  const { delegation } = request;
+  if (delegation !== undefined && askedElsewhere) releaseElsewhere(delegation, log);
   const failures = removePlan(node, made, step);
   for (const failure of failures) log('error', `cannot take everything back: ${reasonOf(failure)}`);
   if (failures.length + node.leftovers.length > 0) return;
@@ -120,6 +133,15 @@ function takeBack({ request, node, made, host, journal: { log, step } }: Call): 
     releaseAddresses(request.dataDir, request, host);
   } catch (error) {
     log('error', `cannot release the addresses after a failure: ${reasonOf(error)}`);
+  }
+}
+
+/** Through the interface, if need be: so it comes first. */
+function releaseElsewhere(delegation: Delegation, log: Journal['log']): void {
+  try {
+    delegateCommand(delegation, 'DEL');
+  } catch (error) {
+    log('error', `cannot have ${delegation.type} release the addresses after a failure: ${reasonOf(error)}`);
   }
 }
 

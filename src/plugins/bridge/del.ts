@@ -7,7 +7,7 @@ import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
 import { reasonOf } from '../../fault.ts';
 import { findRecord, releaseAddresses } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
-import { recordedPlan } from '../../resources/attachment.ts';
+import { removablePlan } from '../../resources/attachment.ts';
 import { type Node, withNode } from '../../resources/node.ts';
 import { removePlan } from '../../resources/plan.ts';
 import { releasesThroughInterface } from './delegated.ts';
@@ -40,7 +40,7 @@ function detachContainer(request: MainRequest, node: Node, { log, step }: Journa
   const removed =
     record === undefined
       ? removeUnrecorded(node, request, step)
-      : removePlan(node, recordedPlan(request, record, dataDir, log), step);
+      : removePlan(node, removablePlan(request, record, dataDir, log), step);
   failures.push(...removed);
   // With anything still there, the address is still in use: it stays leased, and the runtime will call again.
   if (failures.length === 0 && !isEarly) releaseElsewhere();

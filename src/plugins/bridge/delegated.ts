@@ -1,9 +1,7 @@
 /** IPAM that another plugin does, as part of an attachment. */
 
-import { type Delegation, delegateAdd, delegateCommand } from '../../cni/delegate.ts';
+import { type Delegation, delegateAdd } from '../../cni/delegate.ts';
 import type { IpamPlan } from '../../ipam/index.ts';
-import type { Resource } from '../../resources/plan.ts';
-import { nothingOwned } from '../../resources/resource.ts';
 import { type Allocation, dnsOf, planFor } from '../allocation.ts';
 import type { BaseRequest, MainRequest } from './request.ts';
 
@@ -24,18 +22,4 @@ export function planOf(request: MainRequest): IpamPlan | undefined {
 export function allocateElsewhere(request: BaseRequest, delegation: Delegation): Allocation {
   const { ips, routes, dns } = delegateAdd(delegation);
   return { addresses: ips.map(({ address, gateway }) => ({ address, gateway })), routes, dns: dnsOf(request, dns) };
-}
-
-/** The addresses of another plugin among what an ADD has made, so that they are taken back in their turn. */
-export function interfaceDelegate(delegation: Delegation): Resource {
-  const kind: Resource['kind'] = {
-    name: `addresses of ${delegation.type}`,
-    schema: undefined as never,
-    ensure: () => undefined,
-    verify: () => undefined,
-    remove: () => delegateCommand(delegation, 'DEL'),
-    survey: nothingOwned,
-    able: () => undefined,
-  };
-  return { kind, wanted: undefined };
 }

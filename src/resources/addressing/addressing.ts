@@ -54,7 +54,6 @@ export const addressingKind: Kind<AddressingWanted> = {
     configureInterface(container, link, wanted);
   },
   verify: (node, wanted) => findingOf(() => verifyAddressing(containerOf(node), wanted)),
-  remove: () => undefined,
   survey: nothingOwned,
   able: () => undefined,
 };

@@ -58,7 +58,6 @@ export const gatewayKind: Kind<GatewayWanted> = {
     ensureGateways(route, gateway, wanted, users);
   },
   verify: (node, wanted) => findingOf(() => verifyGateways(node, wanted)),
-  remove: () => undefined,
   survey: nothingOwned,
   able: () => undefined,
 };

@@ -43,7 +43,6 @@ export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
     ensureHopUntracked(node, gateway, node.log);
   },
   verify: (node, wanted) => findingOf(() => verifyHopUntracked(node, verifyVlanGateway(node.route, wanted))),
-  remove: () => undefined,
   survey: nothingOwned,
   able: () => undefined,
 };

@@ -2,6 +2,7 @@
 
 import { formatMac } from '../../address/mac.ts';
 import { Fault } from '../../fault.ts';
+import { type Log, silentLog } from '../../log.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import { decodeLink, getLink, type Link, type LinkKey } from '../../netlink/route/link.ts';
@@ -9,8 +10,9 @@ import { createBridge, setLinkAlias, setLinkPromiscuous, setLinkUp } from '../..
 import { EEXIST, ENODEV } from '../../sys/errno.ts';
 import { findLink } from '../links.ts';
 import { BRIDGE_ALIAS, bridgeMac } from '../names.ts';
-import { ensureSysctl, preferSysctl } from '../sysctl.ts';
+import { preferSysctl } from '../sysctl.ts';
 import { ensureVlanFiltering } from '../vlan/vlan.ts';
+import { closeToAdvertisements } from './router-advertisements.ts';
 
 export interface BridgeSettings {
   readonly name: string;
@@ -26,9 +28,14 @@ export interface BridgeSettings {
  * the same time, or may have been killed after it did.
  * @throws Fault `conflict` when the name belongs to something that is no bridge, KernelError
  */
-export function ensureBridge(connection: Connection, found: Link | undefined, settings: BridgeSettings): Link {
+export function ensureBridge(
+  connection: Connection,
+  found: Link | undefined,
+  settings: BridgeSettings,
+  log: Log = silentLog,
+): Link {
   const bridge = withLabel(connection, found ?? create(connection, settings));
-  if (!bridge.up) bringUp(connection, bridge);
+  if (!bridge.up) bringUp(connection, bridge, log);
   if (settings.vlanFiltering) ensureVlanFiltering(connection, bridge);
   if (settings.promiscuous && !bridge.promiscuous) execute(connection, setLinkPromiscuous(bridge.index));
   return bridge;
@@ -88,14 +95,14 @@ function label(connection: Connection, key: LinkKey): Link | undefined {
 }
 
 /** One that is ours and up has been told what must be said before. Others' may have been set up otherwise on purpose. */
-function bringUp(connection: Connection, bridge: Link): void {
-  if (isOwnBridge(bridge)) prepareOwn(bridge);
+function bringUp(connection: Connection, bridge: Link, log: Log): void {
+  if (isOwnBridge(bridge)) prepareOwn(bridge.name, log);
   execute(connection, setLinkUp(bridge.index));
 }
 
-function prepareOwn({ name }: Link): void {
-  // Router advertisements of a container must not configure the node.
-  ensureSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+/** Parameters of an interface that is ours, a bridge or the gateway of a VLAN, from before it is up. */
+export function prepareOwn(name: string, log: Log): void {
+  closeToAdvertisements(name, log);
   // Its link-local address asks for the neighbours of whoever is routed to a container: it must not be tentative then.
   preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
 }

@@ -97,12 +97,16 @@ export function ensureGateways(
       verifyMayGo(bridge, contradicting[0] as Cidr, gateway, users());
     }
     for (const address of contradicting) remove(connection, bridge, address);
-    // Nodes may have IPv6 off for new links; the gateway is asked for explicitly.
-    if (gateway.ip.family === 6) ensureSysctl(`ipv6/conf/${bridge.name}/disable_ipv6`, '0');
+    if (gateway.ip.family === 6) enableIpv6(bridge);
     if (resized === undefined) add(connection, bridge, gateway);
     else resize(connection, bridge, resized, gateway, users);
     keepMac(connection, bridge);
   }
+}
+
+/** Nodes may have IPv6 off for new links; the gateway is asked for explicitly. */
+function enableIpv6({ name }: Link): void {
+  ensureSysctl(`ipv6/conf/${name}/disable_ipv6`, '0', undefined, 'ipv6/conf/default/disable_ipv6');
 }
 
 /**

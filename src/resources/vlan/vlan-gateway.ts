@@ -13,13 +13,12 @@ import { createVeth, setLinkUp, withoutLinkLocal } from '../../netlink/route/lin
 import { addPortVlans, removePortVlan } from '../../netlink/route/vlan.ts';
 import { object, unsigned } from '../../schema/net.ts';
 import { EAFNOSUPPORT, EEXIST } from '../../sys/errno.ts';
-import { findBridge } from '../bridge/bridge-link.ts';
+import { findBridge, prepareOwn } from '../bridge/bridge-link.ts';
 import { findLink, findLinks, linkNamed } from '../links.ts';
 import { bridgeMac, vlanPortMac, vlanPortName } from '../names.ts';
 import type { Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
-import { preferSysctl, setSysctl } from '../sysctl.ts';
 import { ensureHopUntracked, verifyHopUntracked } from './gateway-hop.ts';
 import { findVlanMembers, joinVlans, untagged, verifyPortVlans } from './vlan.ts';
 
@@ -107,8 +106,7 @@ function create(node: Node, bridge: Link, name: string, { vlan, keepDefault }: V
     if (!isKernelError(error, EEXIST)) throw error;
   }
   // As on a bridge: nothing of what containers advertise, and no wait for duplicates.
-  setSysctl(`ipv6/conf/${name}/accept_ra`, '0');
-  preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
+  prepareOwn(name, node.log);
   const made = findLink(node.route, port.name);
   const gateway = findLink(node.route, name);
   if (made === undefined || gateway === undefined) throw takenOrGone(node.route, port.name, name);

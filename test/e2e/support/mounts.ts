@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Artifact } from '../../support/artifacts.ts';
 import type { ScratchNode } from '../../support/node.ts';
 import { tool } from '../../support/process.ts';
+import { traced } from './strace.ts';
 
 /**
  * `mounts` are commands of a shell that has mkdir and mount; the plugin then runs with them in effect, and nobody else
@@ -43,4 +44,10 @@ export function withMachineId(node: ScratchNode, artifact: Artifact, id: string)
   const places = ['/etc/machine-id', '/var/lib/dbus/machine-id'].filter((path) => existsSync(path));
   const mounts = places.map((path) => `mount --bind ${file} ${path}`);
   return withMounts(node, artifact, mounts);
+}
+
+/** /proc/sys is read-only, and the kernel refuses to mount another proc. */
+export function withoutWritableProc(node: ScratchNode, artifact: Artifact): Artifact {
+  const refusing = traced(node, artifact, '-e trace=fsopen -e inject=fsopen:error=EPERM').artifact;
+  return withReadOnly(node, refusing, '/proc/sys');
 }

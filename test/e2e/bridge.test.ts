@@ -141,7 +141,7 @@ e2e('the bridge', (artifact) => {
     const pods = runtime(node, withoutWritableProc(node, artifact), network(node, { log: { file, level: 'warn' } }));
     succeeded(pods.add(container));
     for (const { gateway } of [V4, V6]) expect(ping(container.ns, gateway)).toBe(true);
-    expect(readFileSync(file, 'utf8')).toContain('router advertisements of containers may configure the node');
+    expect(readFileSync(file, 'utf8')).toContain('cannot keep router advertisements of containers from the node');
     succeeded(pods.check(container));
   });
 });

@@ -3,6 +3,7 @@
 import { sameCidr } from '../../address/cidr.ts';
 import { addressingKind } from '../../resources/addressing/addressing.ts';
 import { bridgeKind } from '../../resources/bridge/bridge.ts';
+import { fittingMtu, type Mtu } from '../../resources/bridge/mtu.ts';
 import { forwardAcceptKind } from '../../resources/forward-accept/forward-accept.ts';
 import { forwardingKind } from '../../resources/forwarding/forwarding.ts';
 import { gatewayKind } from '../../resources/gateway/gateway.ts';
@@ -24,12 +25,18 @@ export interface PortFacts {
   readonly name: string;
   /** Of the container's interface; undefined for CHECK where the result names none. */
   readonly mac: Uint8Array | undefined;
-  readonly mtu: number | undefined;
+  readonly mtu: Mtu;
 }
 
-/** The port as ADD makes it. `uplinkMtu` is the MTU where the configuration names none. */
-export function newPort(request: MainRequest, settings: Settings, uplinkMtu: number | undefined): PortFacts {
-  return { name: hostVethName(request), mac: macOf(request), mtu: settings.mtu ?? uplinkMtu };
+/** The port as ADD makes it. `inherit` finds the MTU where the configuration names none. */
+export function newPort(request: MainRequest, settings: Settings, inherit: () => Mtu): PortFacts {
+  const mtu = settings.mtu === undefined ? inherit() : configuredMtu(settings);
+  return { name: hostVethName(request), mac: macOf(request), mtu };
+}
+
+/** The MTU of the configuration; without one, any. */
+export function configuredMtu({ mtu }: Settings): Mtu {
+  return { value: mtu, from: 'configuration' };
 }
 
 /**
@@ -46,6 +53,7 @@ export function attachmentPlan(
   const { network, containerId, ifName, dataDir } = request;
   const key = { network, containerId, ifName, dataDir };
   const { addresses, routes } = allocation;
+  const mtu = fittingMtu(port.mtu, familiesOf(allocation));
   const gateways = isGateway ? gatewaysOf(allocation) : [];
   const others = (allocation.gateways ?? []).filter((one) => !gateways.some((gateway) => sameCidr(one, gateway)));
   const siblings = others.length > 0 ? others : undefined;
@@ -54,7 +62,7 @@ export function attachmentPlan(
   const force = settings.forceAddress;
   return [
     resource(bridgeKind, {
-      ...{ name: bridge, mtu: port.mtu, promiscuous, isGateway },
+      ...{ name: bridge, mtu, promiscuous, isGateway },
       vlanFiltering: settings.vlans !== undefined || undefined,
     }),
     ...optional(vlan && resource(vlanGatewayKind, { bridge, ...vlan })),
@@ -63,7 +71,7 @@ export function attachmentPlan(
       : [resource(gatewayKind, { bridge, ...vlanKey, addresses: gateways, siblings, force, port: port.name })]),
     ...accepts(settings, vlanKey, allocation),
     ...(settings.guarded ? [resource(guardKind, { ...key, bridge, port: port.name, mac: macOf(request) })] : []),
-    resource(portKind, { ...key, ...port, bridge, hairpin, isolated, keepDown, vlans: settings.vlans?.port }),
+    resource(portKind, { ...key, ...port, mtu, bridge, hairpin, isolated, keepDown, vlans: settings.vlans?.port }),
     ...(keepDown ? [] : [resource(addressingKind, { ifName, addresses, routes, detectDuplicates })]),
     ...(ipMasq && addresses.length > 0
       ? [resource(masqueradeKind, { ...key, addresses: addresses.map(({ address }) => address), backend })]

@@ -21,7 +21,7 @@ export const ACCEPT_RA = (name: string) => `ipv6/conf/${name}/accept_ra`;
  */
 export function closeToAdvertisements(name: string, log: Log): void {
   const reason = preferSysctl(ACCEPT_RA(name), '0');
-  if (reason !== undefined) log('warn', `router advertisements of containers may configure the node: ${reason}`);
+  if (reason !== undefined) log('warn', `cannot keep router advertisements of containers from the node: ${reason}`);
 }
 
 /**

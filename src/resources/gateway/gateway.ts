@@ -14,6 +14,7 @@ import { cidr, list, object, unsigned } from '../../schema/net.ts';
 import { EADDRNOTAVAIL, EEXIST } from '../../sys/errno.ts';
 import { verifyAddress } from '../addressing/verify-address.ts';
 import { isOwnBridge } from '../bridge/bridge-link.ts';
+import { allowsIpv6, bridgeTooSmall } from '../bridge/mtu.ts';
 import { findAddresses, findLink, findLinks, linkNamed } from '../links.ts';
 import { bridgeMac } from '../names.ts';
 import type { Node } from '../node.ts';
@@ -104,9 +105,10 @@ export function ensureGateways(
   }
 }
 
-/** Nodes may have IPv6 off for new links; the gateway is asked for explicitly. */
-function enableIpv6({ name }: Link): void {
-  ensureSysctl(`ipv6/conf/${name}/disable_ipv6`, '0', undefined, 'ipv6/conf/default/disable_ipv6');
+/** Nodes may have IPv6 off for new links; the gateway is asked for explicitly. @throws Fault `conflict`, `io` */
+function enableIpv6(bridge: Link): void {
+  if (!allowsIpv6(bridge)) throw bridgeTooSmall(bridge);
+  ensureSysctl(`ipv6/conf/${bridge.name}/disable_ipv6`, '0', undefined, 'ipv6/conf/default/disable_ipv6');
 }
 
 /**

@@ -137,6 +137,13 @@ export function listAttributes(bytes: Uint8Array): { readonly type: number; read
   return found;
 }
 
+/** Whether one of the payloads satisfies the test; those behind it are not looked at. @throws Truncated likewise */
+export function somePayload(bytes: Uint8Array, satisfies: (payload: Uint8Array) => boolean): boolean {
+  for (let at = 0; at + HEADER <= bytes.length; at += paddedLengthAt(bytes, at))
+    if (satisfies(payloadAt(bytes, at))) return true;
+  return false;
+}
+
 function paddedLengthAt(bytes: Uint8Array, at: number): number {
   const length = lengthAt(bytes, at);
   if (length < HEADER || at + length > bytes.length) throw new Truncated(`attribute of ${length} bytes at ${at}`);

@@ -1,9 +1,13 @@
 /** The addresses, routes and DNS that an attachment gets from IPAM. */
 
 import type { Cidr } from '../address/cidr.ts';
+
+import type { BaseRequest } from '../cni/request.ts';
+
 import {
   type Host,
   type IpamPlan,
+  type IpamSection,
   leaseAddresses,
   type Owner,
   planIpam,
@@ -12,7 +16,6 @@ import {
 } from '../ipam/index.ts';
 import type { ContainerAddress } from '../resources/addressing/addressing.ts';
 import type { Dns, Route } from '../schema/net.ts';
-import type { BaseRequest, MainRequest } from './bridge/request.ts';
 
 export interface Allocation {
   readonly addresses: readonly ContainerAddress[];
@@ -23,7 +26,7 @@ export interface Allocation {
 }
 
 /** @throws Fault `config`, `address` */
-export function planFor(request: BaseRequest & { readonly ipam: NonNullable<MainRequest['ipam']> }): IpamPlan {
+export function planFor(request: BaseRequest & { readonly ipam: IpamSection }): IpamPlan {
   const { network, cniVersion, ipam: section, ipRanges, requestedIps: requested } = request;
   return planIpam({ network, cniVersion, section, ipRanges, requested });
 }

@@ -1,9 +1,10 @@
 /** IPAM that another plugin does, as part of an attachment. */
 
 import { type Delegation, delegateAdd } from '../../cni/delegate.ts';
+import type { BaseRequest } from '../../cni/request.ts';
 import type { IpamPlan } from '../../ipam/index.ts';
 import { type Allocation, dnsOf, planFor } from '../allocation.ts';
-import type { BaseRequest, MainRequest } from './request.ts';
+import type { MainRequest } from './request.ts';
 
 /** IPAM plugins that give an address back through the container's interface. */
 const THROUGH_INTERFACE = ['dhcp'];

@@ -1,12 +1,12 @@
 /** What the main plugin's keys mean, with defaults filled in and contradictions refused. */
 
 import { verifyInterfaceName } from '../../cni/environment.ts';
+import { type Strictness, strictnessOf } from '../../cni/strictness.ts';
 import { Fault } from '../../fault.ts';
 import type { ForwardMode } from '../../resources/forward-accept/chain.ts';
 import type { Backend } from '../../resources/masquerade/backend.ts';
 import type { MainConfig } from './config.ts';
 import { forwardMode, masqueradeBackend, verifyForward } from './packet-filter.ts';
-import { type Strictness, strictnessOf } from './strictness.ts';
 import { readVlans, type VlanSettings, verifyVlanGatewayName } from './vlan-settings.ts';
 
 export interface Settings {

@@ -2,6 +2,7 @@
 
 import { firstValue } from '../../address/cidr.ts';
 import { delegateCommand } from '../../cni/delegate.ts';
+import { limited } from '../../cni/strictness.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import { type IpamPlan, statusOf } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
@@ -13,7 +14,6 @@ import { mainHost } from './host.ts';
 import { attachmentPlan, configuredMtu, newPort } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { limited } from './strictness.ts';
 
 /** @throws Fault `unavailable` with the reason, `config` where no ADD can ever succeed; see `limited` for the rest */
 export function status(request: MainRequest, { log, step }: Journal): void {

@@ -1,7 +1,8 @@
 /** What a record tells of the process that makes the attachment. */
 
 import { expect, test } from 'bun:test';
-import { type AttachmentRecord, createRecord } from '../../../src/ipam/record.ts';
+import type { AttachmentRecord } from '../../../src/ipam/attachment.ts';
+import { createRecord } from '../../../src/ipam/record.ts';
 import { isBeingMade } from '../../../src/resources/attachment.ts';
 
 function madeBy(process?: number): AttachmentRecord {

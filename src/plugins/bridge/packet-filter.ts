@@ -1,14 +1,18 @@
 /** The keys that are about packet filters: which one masquerades, and what of forwarding is accepted. */
 
 import { Fault } from '../../fault.ts';
-import type { ForwardMode } from '../../resources/forward-accept/chain.ts';
+import type { ForwardAcceptWanted } from '../../resources/forward-accept/forward-accept.ts';
 import type { Backend } from '../../resources/masquerade/backend.ts';
 import { describe } from '../../schema/explain.ts';
 import type { MainConfig } from './config.ts';
 
-/** What is accepted of forwarding where something drops it; undefined for nothing, and for a value that is not known. */
-export function forwardMode({ forward, isGateway, isDefaultGateway }: MainConfig): ForwardMode | undefined {
-  if (!forward) return isGateway || isDefaultGateway ? 'auto' : undefined;
+/**
+ * What is accepted of forwarding where something drops it. Without a gateway nothing is, unless the key asks for it, and a drop of
+ * bridged frames is looked for. Undefined for "off", and for a value that is not known.
+ */
+export function forwardMode(config: MainConfig): ForwardAcceptWanted['mode'] | undefined {
+  const { forward, isGateway, isDefaultGateway } = config;
+  if (!forward) return isGateway || isDefaultGateway ? 'auto' : 'look';
   return forward === 'auto' || forward === 'open' ? forward : undefined;
 }
 

@@ -2,7 +2,7 @@
 
 import { verifyInterfaceName } from '../../cni/environment.ts';
 import { Fault } from '../../fault.ts';
-import type { ForwardMode } from '../../resources/forward-accept/chain.ts';
+import type { ForwardAcceptWanted } from '../../resources/forward-accept/forward-accept.ts';
 import type { Backend } from '../../resources/masquerade/backend.ts';
 import type { MainConfig } from './config.ts';
 import { forwardMode, masqueradeBackend, verifyForward } from './packet-filter.ts';
@@ -15,8 +15,8 @@ export interface Settings {
   readonly isDefaultGateway: boolean;
   readonly ipMasq: boolean;
   readonly backend: Backend;
-  /** What of that which the bridge forwards is accepted where something drops it; undefined for nothing. */
-  readonly forward: ForwardMode | undefined;
+  /** What of that which the bridge forwards is accepted where something drops it; undefined for nothing, and for no warning. */
+  readonly forward: ForwardAcceptWanted['mode'] | undefined;
   /** Undefined: as the interface of the node's default route. */
   readonly mtu: number | undefined;
   readonly hairpin: boolean;

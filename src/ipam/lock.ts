@@ -3,12 +3,11 @@
 import { ignoring } from '../attempt.ts';
 import { Fault } from '../fault.ts';
 import { monotonicMs, sleepMs } from '../sys/clock.ts';
+import { type FileStatus, statFile, statPath } from '../sys/directory.ts';
 import { ENOENT } from '../sys/errno.ts';
 import { closeFile, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openFile } from '../sys/file.ts';
-import { tryFlock } from '../sys/flock.ts';
-import { lockHolder } from '../sys/lockHolder.ts';
+import { lockHolder, tryFlock } from '../sys/flock.ts';
 import { effectiveUser } from '../sys/process.ts';
-import { type FileStatus, statFile, statPath } from '../sys/stat.ts';
 import { doing, ensureDirectory } from './files.ts';
 import type { Host } from './host.ts';
 import type { Store } from './store.ts';
@@ -17,7 +16,7 @@ const DEFAULT_DEADLINE_MS = 10_000;
 const SHORTEST_SLEEP_MS = 0.3;
 const LONGEST_SLEEP_MS = 5;
 
-/** A store whose lock this process holds: what changes the store takes one. Only `withLock` makes it. */
+/** A store whose lock this process holds. Functions that change the store take one; only `withLock` makes it. */
 export interface LockedStore extends Store {
   /** The file that is locked. */
   readonly lockFile: FileStatus;
@@ -107,7 +106,7 @@ function verifyDirectory(path: string): void {
 const WRITABLE_BY_ALL = 0o002;
 
 function objectionTo({ isDirectory, owner, mode }: FileStatus): string | undefined {
-  if (!isDirectory) return undefined; // which is told by whoever opens it
+  if (!isDirectory) return undefined; // opening the lock below it fails, and says why
   if (mode & WRITABLE_BY_ALL)
     return `everybody may write to it (mode ${mode.toString(8)}), and so hand out its addresses`;
   if (owner === 0 || owner === effectiveUser()) return undefined;

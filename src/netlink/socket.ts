@@ -2,8 +2,7 @@
 
 import { EINTR, ENOBUFS } from '../sys/errno.ts';
 import { closeFile } from '../sys/file.ts';
-import { libc, SystemError } from '../sys/libc.ts';
-import { scratch } from '../sys/scratch.ts';
+import { libc, SystemError, scratch } from '../sys/libc.ts';
 import { pack } from './bytes.ts';
 
 const AF_NETLINK = 16;

@@ -12,9 +12,9 @@ import {
 } from '../ipam/index.ts';
 import type { Log } from '../log.ts';
 import { isObject } from '../schema/json.ts';
+import { type FileStatus, statPath } from '../sys/directory.ts';
 import { EACCES, EPERM } from '../sys/errno.ts';
 import { SystemError } from '../sys/libc.ts';
-import { type FileStatus, statPath } from '../sys/stat.ts';
 import { forwardAcceptKind } from './forward-accept/forward-accept.ts';
 import { guardKind } from './guard/guard-kind.ts';
 import { KINDS } from './kinds.ts';

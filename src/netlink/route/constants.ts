@@ -83,6 +83,8 @@ export const NETCONFA_IFINDEX_ALL = -1;
 export const IFA_ADDRESS = 1;
 export const IFA_LOCAL = 2;
 export const IFA_BROADCAST = 4;
+/** The network namespace that is meant, by the number that the socket's own has for it. */
+export const IFA_TARGET_NETNSID = 10;
 export const IFA_FLAGS = 8;
 export const IFA_F_NODAD = 0x02;
 export const IFA_F_DADFAILED = 0x08;

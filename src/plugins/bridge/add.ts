@@ -16,12 +16,10 @@ import { encodePlan, ensurePlan, type Plan, type Resource, removePlan } from '..
 import { verifyVlanFilterable } from '../../resources/vlan/vlan.ts';
 import { sameNetns } from '../../sys/netns.ts';
 import { processId } from '../../sys/process.ts';
-import { type Allocation, allocate } from '../allocation.ts';
+import { type Allocation, allocate, allocateElsewhere, planOf } from '../allocation.ts';
 import { addResult } from './add-result.ts';
-import { allocateElsewhere, planOf } from './delegated.ts';
-import { withGateways } from './gateways.ts';
 import { addHost } from './host.ts';
-import { attachmentPlan, newPort, type PortFacts } from './plan.ts';
+import { attachmentPlan, newPort, type PortFacts, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -153,8 +151,8 @@ function ownerOf(request: MainRequest, node: Node): Owner {
 }
 
 /** What can be seen to stand in the way, before anything is changed. */
-function inspectPlace({ netns: path }: MainRequest, { bridge, vlans }: Settings, node: Node): void {
-  if (sameNetns(node.netns, containerOf(node).netns)) throw ownNetns(path);
+function inspectPlace({ netns: path, allowOwnNetns }: MainRequest, { bridge, vlans }: Settings, node: Node): void {
+  if (!allowOwnNetns && sameNetns(node.netns, containerOf(node).netns)) throw ownNetns(path);
   if (vlans !== undefined) verifyVlanFilterable(node.route);
   const found = findBridge(node.route, bridge);
   if (found !== undefined) node.links.set(bridge, found);
@@ -165,7 +163,8 @@ function ownNetns(path: string): Fault {
     'environment',
     `cannot attach ${path} (CNI_NETNS): it is the network namespace that the plugin itself runs in`,
     {
-      details: 'CNI_NETNS must be the netns of the container. Containers on the host network need no CNI call.',
+      details:
+        'CNI_NETNS must be the netns of the container. Containers on the host network need no CNI call. CNI_NETNS_OVERRIDE=1 allows it.',
     },
   );
 }

@@ -12,6 +12,7 @@ import { setArpNotify, setLinkUp } from '../../netlink/route/link-change.ts';
 import { addRoute, type LinkRoute } from '../../netlink/route/route.ts';
 import type { Route } from '../../schema/net.ts';
 import { cidr, ip, list, object, route } from '../../schema/net.ts';
+import { distinctRoutes } from '../../schema/routes.ts';
 import { EHOSTUNREACH, ENETUNREACH } from '../../sys/errno.ts';
 import { type Proc, withPrivateProc } from '../../sys/proc.ts';
 import { findLink } from '../links.ts';
@@ -95,11 +96,8 @@ function ensureNoAdvertisements(name: string, proc: Proc): void {
 
 /** The routes as the interface gets them: one without a gateway goes through the gateway of its family. */
 export function linkRoutes(index: number, { addresses, routes }: Addressing): LinkRoute[] {
-  return routes.map(({ gw, ...route }) => ({
-    ...route,
-    index,
-    gateway: gw ?? gatewayOf(addresses, route.dst.ip.family),
-  }));
+  const complete = routes.map((route) => ({ ...route, gw: route.gw ?? gatewayOf(addresses, route.dst.ip.family) }));
+  return distinctRoutes(complete).map(({ gw: gateway, ...route }) => ({ ...route, index, gateway }));
 }
 
 function gatewayOf(addresses: readonly ContainerAddress[], family: Family): Ip | undefined {

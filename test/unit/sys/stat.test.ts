@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { type FileStatus, statFile, statLink, statPath } from '../../../src/sys/stat.ts';
+import { type FileStatus, statFile, statLink, statPath } from '../../../src/sys/directory.ts';
 import { run } from '../../support/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { parseLockHolder } from '../../../src/sys/lockHolder.ts';
+import { parseLockHolder } from '../../../src/sys/flock.ts';
 
 // /proc/locks of Linux 6.18: a FLOCK that is held, one that waits for it, a POSIX lock on the same inode.
 const LOCKS = `1: FLOCK  ADVISORY  WRITE 1234 fe:00:98765 0 EOF

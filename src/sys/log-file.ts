@@ -1,21 +1,21 @@
-/** A log that many processes write to at the same time. */
+/** A log file that many processes append to at the same time. */
 
+import { type FileStatus, statFile, statLink } from './directory.ts';
 import { ENOSPC } from './errno.ts';
 import { closeFile, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, openFile, writeSome } from './file.ts';
 import { SystemError } from './libc.ts';
-import { type FileStatus, statFile, statLink } from './stat.ts';
 import { encodeUtf8 } from './text.ts';
 
-/** Many programs that collect logs run as a group of their own; nobody else has a business with it. */
+/** The group may read, since programs that collect logs often run in a group of their own. */
 const MODE = 0o640;
 
 /**
- * Opens the file at `path`, which is created if need be. It is said by whoever may write the configuration, but its
- * directory may be anybody's: so nothing but an ordinary file is opened, and nothing that could hold us up.
+ * Opens the file at `path` for appending, and creates it if it is missing. Other users may be able to write to its directory, so only a
+ * regular file with one name is opened, and opening does not block.
  * @throws Error with the reason
  */
 export function openLogFile(path: string): number {
-  // Looked at first, since opening a device may do something. Looked at again, since it may have been exchanged.
+  // Verified before opening, since opening a device may have an effect; and again after it, since the file may have been exchanged.
   verifyFile(statLink(path));
   const fd = openFile(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, MODE);
   try {
@@ -33,9 +33,9 @@ export function appendLine(fd: number, line: string): void {
   if (writeSome(fd, bytes) < bytes.length) throw new SystemError('write', ENOSPC);
 }
 
-/** Where links to the files of others may be made, a second name may be what somebody else's file was given. */
+/** A hard link may be another user's second name for a file that only root may write to. */
 function verifyFile(found: FileStatus | undefined): void {
   if (found === undefined) return;
-  if (!found.isFile) throw new Error('it is not an ordinary file');
-  if (found.names > 1) throw new Error("it has another name as well (a hard link), so it may be somebody else's file");
+  if (!found.isFile) throw new Error('it is not a regular file');
+  if (found.names > 1) throw new Error('it has a second name (a hard link), so it may be the file of another user');
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { statSync } from 'node:fs';
 import { uptime } from 'node:os';
-import { bootedAtMs } from '../../../src/sys/bootTime.ts';
+import { bootedAtMs } from '../../../src/sys/clock.ts';
 
 test('the boot was before everything that was stamped in it, and not after now minus uptime', () => {
   const bound = bootedAtMs();

@@ -4,7 +4,7 @@ import { expect, test } from 'bun:test';
 import { linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { closeFile, O_RDONLY, openFile } from '../../../src/sys/file.ts';
-import { appendLine, openLogFile } from '../../../src/sys/logFile.ts';
+import { appendLine, openLogFile } from '../../../src/sys/log-file.ts';
 import { run } from '../../support/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 
@@ -40,17 +40,17 @@ test('keeps what is there, also what another process appends meanwhile', () => {
 });
 
 test.each<[string, (path: string, directory: string) => void, string]>([
-  ['a directory', (path) => mkdirSync(path), 'not an ordinary file'],
-  ['a pipe that nobody reads', (path) => run(['mkfifo', path]), 'not an ordinary file'],
-  ['a link to a file', linkToFile, 'not an ordinary file'],
-  ['a link to nothing', (path) => symlinkSync('/nonexistent/x', path), 'not an ordinary file'],
+  ['a directory', (path) => mkdirSync(path), 'not a regular file'],
+  ['a pipe that nobody reads', (path) => run(['mkfifo', path]), 'not a regular file'],
+  ['a link to a file', linkToFile, 'not a regular file'],
+  ['a link to nothing', (path) => symlinkSync('/nonexistent/x', path), 'not a regular file'],
 ])('%s is refused at once', (_, make, reason) => {
   const path = inDirectory('trestle.log', make);
   expect(() => openLogFile(path)).toThrow(reason);
 });
 
 test('a device is refused, without being opened', () => {
-  expect(() => openLogFile('/dev/null')).toThrow('not an ordinary file');
+  expect(() => openLogFile('/dev/null')).toThrow('not a regular file');
 });
 
 test('what a link leads to is not touched', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
-import { Fault } from '../../../../src/fault.ts';
-import { limited, type Strictness, strictnessOf } from '../../../../src/plugins/bridge/strictness.ts';
-import { faultOf } from '../../../support/fault.ts';
+import { limited, type Strictness, strictnessOf } from '../../../src/cni/strictness.ts';
+import { Fault } from '../../../src/fault.ts';
+import { faultOf } from '../../support/fault.ts';
 
 test.each<[string | undefined, Strictness]>([
   [undefined, 'lenient'],

@@ -4,9 +4,9 @@
  * then taint it, and its running pods are evicted), so that is a warning unless the key `status` says "strict".
  */
 
-import { Fault, type FaultKind } from '../../fault.ts';
-import type { Log } from '../../log.ts';
-import { describe } from '../../schema/explain.ts';
+import { Fault, type FaultKind } from '../fault.ts';
+import type { Log } from '../log.ts';
+import { describe } from '../schema/explain.ts';
 
 export type Strictness = 'lenient' | 'strict';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findProgram, type ProgramCall, runProgram } from '../../../src/sys/program.ts';
+import { findProgram, isRunning, type ProgramCall, runProgram, startOf } from '../../../src/sys/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 
 function script(text: string, changes: Partial<ProgramCall> = {}) {
@@ -66,4 +66,34 @@ test('the first directory that has the file is taken; other things of that name 
   expect(findProgram('tool', [empty, first, second])).toBe(join(first, 'tool'));
   expect(findProgram('null', ['/dev'])).toBeUndefined();
   expect(findProgram('tool', [])).toBeUndefined();
+});
+
+test('a process runs until it has ended', async () => {
+  const child = Bun.spawn(['sleep', '60']);
+  expect(isRunning(child.pid)).toBe(true);
+  child.kill();
+  await child.exited;
+  expect(isRunning(child.pid)).toBe(false);
+});
+
+test('one that may not be signalled is there', () => {
+  expect([isRunning(process.pid), isRunning(1)]).toEqual([true, true]);
+});
+
+test('a process that has the ID of an earlier one is not that one', async () => {
+  const child = Bun.spawn(['sleep', '60']);
+  const start = startOf(child.pid) as number;
+  expect(start).toBeGreaterThan(startOf(1) as number);
+  expect([isRunning(child.pid, start), isRunning(child.pid, start - 1)]).toEqual([true, false]);
+  child.kill();
+  await child.exited;
+  expect([isRunning(child.pid, start), startOf(child.pid)]).toEqual([false, undefined]);
+});
+
+test('the start of a process is found whatever its name is', async () => {
+  const path = `${scratchDirectory()}/a) R 1 (b`;
+  copyFileSync('/bin/sleep', path);
+  const [first, second] = [Bun.spawn(['sleep', '60']), Bun.spawn([path, '60'])];
+  expect((startOf(second.pid) as number) - (startOf(first.pid) as number)).toBeWithin(0, 500);
+  for (const child of [first, second]) child.kill();
 });

@@ -1,6 +1,6 @@
 /** The plan of an attachment: what its configuration and its addresses amount to, as resources. */
 
-import { type Cidr, firstValue, formatCidr, sameCidr } from '../../address/cidr.ts';
+import { type Cidr, firstValue, formatCidr, networkOf, sameCidr } from '../../address/cidr.ts';
 import type { Family, Ip } from '../../address/ip.ts';
 import { addressingKind, type ContainerAddress } from '../../resources/addressing/addressing.ts';
 import { bridgeKind } from '../../resources/bridge/bridge.ts';
@@ -94,10 +94,9 @@ function accepts(
 ): Resource[] {
   if (mode === undefined) return [];
   const families = [...filteredFamilies(allocation)];
-  const own = resource(forwardAcceptKind, { bridge, mode, families });
-  return vlanKey.vlan === undefined
-    ? [own]
-    : [own, resource(forwardAcceptKind, { bridge, ...vlanKey, mode, families })];
+  const wanted = { bridge, mode, families, subnets: allocation.addresses.map(({ address }) => networkOf(address)) };
+  const own = resource(forwardAcceptKind, wanted);
+  return vlanKey.vlan === undefined ? [own] : [own, resource(forwardAcceptKind, { ...wanted, ...vlanKey })];
 }
 
 function optional<T>(value: T | undefined): T[] {

@@ -4,22 +4,24 @@ import { runCommandLine } from './cli/command-line.ts';
 import type { Variables } from './cni/environment.ts';
 import { outOfMemory } from './cni/error.ts';
 import { readInput } from './cni/input.ts';
-import { writeAll, writeIfPossible } from './cni/output.ts';
+import { writeAll, writeIfPossible, writeToReader } from './cni/output.ts';
 import { type Plugin, runPlugin } from './cni/plugin.ts';
 import { LATEST_VERSION } from './cni/versions.ts';
 import { isOutOfMemory } from './fault.ts';
 import { runBridgeCommand } from './plugins/bridge/bridge-plugin.ts';
-import { runIpamCommand } from './plugins/ipam/ipam-plugin.ts';
+import { withIpamHost } from './plugins/bridge/host.ts';
+import { ipamPlugin } from './plugins/ipam/ipam-plugin.ts';
+import { OWN_IPAM } from './plugins/ipam/section.ts';
 import { writeSome } from './sys/file.ts';
 import { commandLine, environment, startWith } from './sys/process.ts';
 import { encodeUtf8 } from './sys/text.ts';
 
-const IPAM_NAMES = ['trestle-ipam', 'host-local'];
+const runIpamCommand = ipamPlugin(withIpamHost);
 
-/** The name it was started under says which plugin it is to be. */
+/** The plugin of the name that the program was started under. */
 function pluginNamed(started: string): Plugin {
   const name = started.slice(started.lastIndexOf('/') + 1);
-  return IPAM_NAMES.includes(name.endsWith('.cjs') ? name.slice(0, -4) : name) ? runIpamCommand : runBridgeCommand;
+  return OWN_IPAM.includes(name.endsWith('.cjs') ? name.slice(0, -4) : name) ? runIpamCommand : runBridgeCommand;
 }
 
 /** A runtime that forgot CNI_COMMAND set the other variables: it shall get an error object, not a help text. */
@@ -43,10 +45,10 @@ function main(): number {
 function run(variables: Variables): number {
   // Errors are told by their message; collecting stacks for those that are only caught would cost time.
   Error.stackTraceLimit = variables.TRESTLE_STACK ? 10 : 0;
-  const write = (text: string) => writeAll(1, text);
   const writeError = (text: string) => writeIfPossible(2, text);
   const { name, args } = commandLine();
-  if (!isCalledByRuntime(variables)) return runCommandLine(args, write, writeError);
+  if (!isCalledByRuntime(variables)) return runCommandLine(args, (text) => writeToReader(1, text), writeError);
+  const write = (text: string) => writeAll(1, text);
   return runPlugin({ plugin: pluginNamed(name), variables, readInput: () => readInput(0), write, writeError });
 }
 

@@ -6,7 +6,7 @@
 import { Fault } from '../fault.ts';
 import { describe } from '../schema/explain.ts';
 import { isObject, parseJson } from '../schema/json.ts';
-import { findProgram, runProgram } from '../sys/program.ts';
+import { findProgram, runProgram } from '../sys/process.ts';
 import type { Variables } from './environment.ts';
 import { writeIfPossible } from './output.ts';
 import { decodeResult, type Result } from './result.ts';
@@ -42,7 +42,15 @@ export function delegateAdd(delegation: Delegation): Result {
   const output = runDelegate(delegation, 'ADD');
   const result = decodeResult(parseAnswer(delegation, 'ADD', output), `the result of ${delegation.type}`);
   if (result.ips.length > 0) return result;
-  throw unusable(delegation, 'ADD', 'it succeeded without giving an address');
+  throw unusable(delegation, 'ADD', 'it succeeded without giving an address', missingAddresses(delegation));
+}
+
+/** `static` gives what it is configured with, and takes a configuration without addresses; others may be like it. */
+function missingAddresses({ type }: Delegation): string {
+  if (type !== 'static')
+    return `Its section "ipam" must say which addresses it gives; see the documentation of ${type}.`;
+  const example = '"addresses": [{ "address": "192.0.2.10/24", "gateway": "192.0.2.1" }]';
+  return `Set ipam.addresses, as in ${example}, or request an address: CNI_ARGS IP, args.cni.ips, runtimeConfig.ips.`;
 }
 
 /** Has the plugin do another command. @throws DelegateError, Fault `delegate` */
@@ -110,8 +118,9 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function unusable({ type }: Delegation, command: string, reason: string): Fault {
-  return new Fault('delegate', `cannot have the IPAM plugin ${type} do ${command}: ${reason}`, {
-    details: `Its messages are in the runtime's log. Try it by hand, or use "trestle-ipam".`,
-  });
+const SEE_LOG =
+  'Its messages are in the log of the runtime. Call the plugin by hand, or set ipam.type to "trestle-ipam".';
+
+function unusable({ type }: Delegation, command: string, reason: string, details = SEE_LOG): Fault {
+  return new Fault('delegate', `cannot have the IPAM plugin ${type} do ${command}: ${reason}`, { details });
 }

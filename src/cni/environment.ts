@@ -14,6 +14,8 @@ export interface Environment {
   readonly netns: string;
   readonly ifName: string;
   readonly args: string;
+  /** CNI_NETNS_OVERRIDE: the container's netns may be the one that the plugin runs in. */
+  readonly allowOwnNetns: boolean;
   /** Where other plugins are looked up. */
   readonly path: readonly string[];
   /** All variables as they came, for plugins that we run. */
@@ -46,7 +48,13 @@ export function readEnvironment(variables: Variables): Environment {
   if (NEEDED[command].includes('CNI_CONTAINERID')) verifyIdentifier('CNI_CONTAINERID', containerId, 'environment');
   if (NEEDED[command].includes('CNI_IFNAME')) verifyInterfaceName('CNI_IFNAME', ifName, 'environment');
   const path = (variables.CNI_PATH ?? '').split(':').filter((directory) => directory !== '');
-  return { command, containerId, netns, ifName, args: variables.CNI_ARGS ?? '', path, variables };
+  const allowOwnNetns = isOverride(variables.CNI_NETNS_OVERRIDE ?? '');
+  return { command, containerId, netns, ifName, args: variables.CNI_ARGS ?? '', allowOwnNetns, path, variables };
+}
+
+/** The values that pkg/skel of containernetworking/cni accepts: 1, and TRUE in any case. */
+function isOverride(value: string): boolean {
+  return value === '1' || value.toUpperCase() === 'TRUE';
 }
 
 /** Network names and container IDs become file names, so the specification's pattern is not negotiable. @throws Fault */

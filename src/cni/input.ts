@@ -3,9 +3,10 @@
 import { errorCode, Fault, isOutOfMemory, reasonOf } from '../fault.ts';
 import { describe } from '../schema/explain.ts';
 import { isObject, parseJson } from '../schema/json.ts';
+import { describeJsonFlaw } from '../schema/json-flaw.ts';
 import { sleepMs } from '../sys/clock.ts';
 import { readInto } from '../sys/file.ts';
-import { scratch } from '../sys/scratch.ts';
+import { scratch } from '../sys/libc.ts';
 import { decodePieces } from '../sys/text.ts';
 
 /** What stood on stdin: as text, and as the object it is. */
@@ -40,9 +41,8 @@ export function parseInput(text: string): Record<string, unknown> {
     value = parseJson(text);
   } catch (cause) {
     if (isOutOfMemory(cause)) throw cause;
-    throw new Fault('decode', `cannot read the configuration: stdin is not JSON: ${shortened(reasonOf(cause))}`, {
-      cause,
-    });
+    const reason = describeJsonFlaw(text) ?? shortened(reasonOf(cause));
+    throw new Fault('decode', `cannot read the configuration: stdin is not JSON: ${reason}`, { cause });
   }
   if (isObject(value)) return value;
   throw new Fault(
@@ -65,7 +65,7 @@ function readChunk(fd: number, buffer: Uint8Array): number {
   }
 }
 
-/** Some engines quote the whole text in the reason. */
+/** What the engine says of JSON that it cannot hold, nested too deep for one; some engines quote the whole text. */
 function shortened(reason: string): string {
   return reason.length > 200 ? `${reason.slice(0, 199)}…` : reason;
 }

@@ -2,15 +2,27 @@
 
 import * as z from 'zod/mini';
 import { reasonOf } from '../fault.ts';
-import { isAtLeast, type Journal, type Log, type LogLevel, plainJournal, type Step } from '../log.ts';
+import { isAtLeast, type Journal, LOG_LEVELS, type Log, type LogLevel, plainJournal, type Step } from '../log.ts';
+import type { Parsed } from '../schema/explain.ts';
+import { options, textOrNothing } from '../schema/net.ts';
 import { monotonicMs } from '../sys/clock.ts';
-import { appendLine, openLogFile } from '../sys/logFile.ts';
+import { appendLine, openLogFile } from '../sys/log-file.ts';
 import { processId } from '../sys/process.ts';
 import { podName } from './args.ts';
 import type { Environment } from './environment.ts';
 import type { CniError } from './error.ts';
 import { tidyKeys } from './keys.ts';
-import { type LogSection, logSchema } from './log-config.ts';
+
+const absolutePath = textOrNothing('an absolute path', (path) => (path.startsWith('/') ? path : undefined));
+
+const level = textOrNothing(`a level; levels are ${LOG_LEVELS.join(', ')}`, (name) =>
+  LOG_LEVELS.find((known) => known === name),
+);
+
+/** Without a file there is no log. */
+export const logSchema = options({ file: absolutePath, level });
+
+type LogSection = Parsed<typeof logSchema>;
 
 export interface CallJournal extends Journal {
   /** The end of the call: what it printed. */

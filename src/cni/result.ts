@@ -3,14 +3,20 @@
 import * as z from 'zod/mini';
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { type Family, formatIp, type Ip } from '../address/ip.ts';
+import { Fault } from '../fault.ts';
 import { parseWith } from '../schema/explain.ts';
+import { isObject } from '../schema/json.ts';
 import { cidr, type Dns, dns, ip, list, object, options, type Route, route, unsigned } from '../schema/net.ts';
-import { type CniVersion, isAtLeast } from './versions.ts';
+import { distinctRoutes } from '../schema/routes.ts';
+import { type CniVersion, isAtLeast, parseVersion } from './versions.ts';
 
 export interface ResultInterface {
   readonly name: string;
   readonly mac?: string | undefined;
   readonly mtu?: number | undefined;
+  /** Of other plugins (vhost-user, SR-IOV). */
+  readonly socketPath?: string | undefined;
+  readonly pciID?: string | undefined;
   /** Path of the netns that it is in; undefined for the node's own. */
   readonly sandbox?: string | undefined;
 }
@@ -34,8 +40,8 @@ type Json = Record<string, unknown>;
 /** The JSON object of that version. Before 0.3.0 there is room for one address a family. `dns` is there until 1.0.0, even if it is {}. */
 export function encodeResult(result: Result, version: CniVersion): Json {
   if (!isAtLeast(version, '0.3.0')) return encodeOldResult(result, version);
-  const encodeInterface = ({ name, mac, mtu, sandbox }: ResultInterface): Json =>
-    present({ name, mac, mtu: isAtLeast(version, '1.1.0') ? mtu : undefined, sandbox });
+  const encodeInterface = ({ name, mac, sandbox, ...later }: ResultInterface): Json =>
+    present({ name, mac, ...(isAtLeast(version, '1.1.0') && later), sandbox });
   const encodeIp = (ip: ResultIp): Json =>
     present({
       version: isAtLeast(version, '1.0.0') ? undefined : String(ip.address.ip.family),
@@ -77,7 +83,7 @@ const place = unsigned(0xffff_ffff);
 const routes = list(route);
 const oldIp = object({ ip: cidr }, { gateway: ip, routes });
 const resultSchema = options({
-  interfaces: list(object({ name: text }, { mac: text, mtu: place, sandbox: text })),
+  interfaces: list(object({ name: text }, { mac: text, mtu: place, sandbox: text, socketPath: text, pciID: text })),
   ips: list(object({ address: cidr }, { gateway: ip, interface: place })),
   routes,
   dns,
@@ -92,9 +98,68 @@ export function decodeResult(json: unknown, what: string): Result {
   return {
     interfaces: interfaces.map((link) => ({ ...link, sandbox: link.sandbox || undefined })),
     ips: [...ips, ...old.map(({ ip, gateway }) => ({ address: ip, gateway }))],
-    routes: [...routes, ...old.flatMap((entry) => entry.routes ?? [])],
+    routes: distinctRoutes([...routes, ...old.flatMap((entry) => entry.routes ?? [])]),
     dns,
   };
+}
+
+/**
+ * The result of a plugin that is not the first in its list: the previous plugin's, with its own appended (CNI spec 1.1, sections 4 and
+ * 5). The places that our addresses name in `interfaces` shift by the number of previous interfaces.
+ *
+ * Of the reference's plugins, those that change an attachment (tuning, bandwidth) append to prevResult or print it as it is,
+ * and so does loopback; its main plugins (bridge, ptp, macvlan) print their own result alone, so that the runtime loses what came before.
+ */
+export function mergeResult(previous: Result | undefined, own: Result): Result {
+  if (previous === undefined) return own;
+  const shift = previous.interfaces.length;
+  const shifted = own.ips.map((ip) => (ip.interface === undefined ? ip : { ...ip, interface: ip.interface + shift }));
+  return {
+    interfaces: [...previous.interfaces, ...own.interfaces],
+    ips: [...previous.ips, ...shifted],
+    routes: [...previous.routes, ...own.routes],
+    dns: mergeDns(previous.dns, own.dns),
+  };
+}
+
+/** The lists without what is in them twice, the previous plugin's entries first. There is one domain: ours, if we have one. */
+function mergeDns(previous: Dns, own: Dns): Dns {
+  const joined = (key: 'nameservers' | 'search' | 'options') => {
+    const lists = [previous[key], own[key]].filter((list) => list !== undefined);
+    return lists.length === 0 ? undefined : [...new Set(lists.flat())];
+  };
+  const domain = own.domain || previous.domain;
+  return { nameservers: joined('nameservers'), domain, search: joined('search'), options: joined('options') };
+}
+
+/**
+ * The result that the previous plugin of the list hands to an ADD of ours; undefined where ours is the first. Before 0.3.0 there
+ * are no lists, and a result has room for one address a family, so the key is ignored there.
+ * @throws Fault `version` where the result is of a version that is not known, `decode` where it is malformed
+ */
+export function readPreviousResult(prevResult: unknown, version: CniVersion): Result | undefined {
+  if (prevResult === undefined || !isAtLeast(version, '0.3.0')) return undefined;
+  if (isObject(prevResult)) parseVersion(prevResult.cniVersion, 'prevResult');
+  const previous = decodeResult(prevResult, 'prevResult');
+  verifyPlaces(previous);
+  return previous;
+}
+
+/** The addresses of the interface `ifName` of the container: other plugins of the list may have added some of their own. */
+export function ipsOf({ interfaces, ips }: Result, ifName: string): readonly ResultIp[] {
+  return ips.filter(({ interface: place }) => {
+    const found = place === undefined ? undefined : interfaces[place];
+    return found === undefined || (found.name === ifName && found.sandbox !== undefined);
+  });
+}
+
+/** An address that names no interface would name one of ours in the merged result. */
+function verifyPlaces({ interfaces, ips }: Result): void {
+  for (const [at, { interface: place }] of ips.entries()) {
+    if (place === undefined || place < interfaces.length) continue;
+    const reason = `ips[${at}].interface is ${place}, and there are ${interfaces.length} interfaces`;
+    throw new Fault('decode', `cannot use prevResult: ${reason}`);
+  }
 }
 
 /** The object, which nobody else has yet, without the keys that say nothing. */

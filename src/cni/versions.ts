@@ -9,13 +9,13 @@ export type CniVersion = (typeof VERSIONS)[number];
 export const IMPLIED_VERSION: CniVersion = '0.1.0';
 export const LATEST_VERSION: CniVersion = '1.1.0';
 
-/** @throws Fault `version` when it is none of ours */
-export function parseVersion(value: unknown): CniVersion {
+/** The cniVersion of the configuration, or of `what`. @throws Fault `version` when it is none of ours */
+export function parseVersion(value: unknown, what = 'the configuration'): CniVersion {
   if (value === undefined || value === '') return IMPLIED_VERSION;
   const version = VERSIONS.find((known) => known === value);
   if (version !== undefined) return version;
-  throw new Fault('version', `cannot speak cniVersion ${JSON.stringify(value)}`, {
-    details: `Set it to one of ${VERSIONS.join(', ')}.`,
+  throw new Fault('version', `cannot use ${what}: cniVersion ${JSON.stringify(value)} is not supported`, {
+    details: `Supported are ${VERSIONS.join(', ')}.`,
   });
 }
 
@@ -23,14 +23,17 @@ export function isAtLeast(version: CniVersion, least: CniVersion): boolean {
   return VERSIONS.indexOf(version) >= VERSIONS.indexOf(least);
 }
 
-/** The first version that has the command, for those that came later than ADD and DEL. */
+/** The first version that has the command, for those that are younger than ADD and DEL. */
 const SINCE: Readonly<Record<string, CniVersion>> = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' };
 
-/** @throws Fault `version` when the configuration's version does not have the command */
+/**
+ * @throws Fault `version` when the configuration's version does not have the command, in the words of the reference
+ * (pkg/skel of containernetworking/cni), which runtimes and their tests compare
+ */
 export function verifyCommandVersion(command: string, version: CniVersion): void {
   const since = SINCE[command];
   if (since === undefined || isAtLeast(version, since)) return;
-  throw new Fault('version', `cannot do ${command} for a configuration of cniVersion ${version}`, {
-    details: `${command} came with cniVersion ${since}.`,
+  throw new Fault('version', `config version does not allow ${command}`, {
+    details: `The configuration's cniVersion is ${version}; ${command} needs ${since} or later.`,
   });
 }

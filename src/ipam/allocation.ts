@@ -2,26 +2,22 @@
 
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
+import { tolerating } from '../attempt.ts';
 import { Fault } from '../fault.ts';
-import { removeAborted } from './aborted.ts';
-import { type Attachment, attachmentText, type Owner } from './attachment.ts';
-import { sweepAfterBoot } from './boot.ts';
-import { readCursor, writeCursor } from './cursor.ts';
-import { tolerate } from './failures.ts';
+import { type Attachment, type AttachmentRecord, attachmentText, type Owner } from './attachment.ts';
 import { isThere, namesIn } from './files.ts';
+import { reclaimDead } from './garbage.ts';
 import type { Host } from './host.ts';
-import { isHeldBy } from './lease.ts';
-import { createLeases, leaseState, leasesHeldBy, readLease } from './leases.ts';
+import { createLeases, isHeldBy, leaseState, leasesHeldBy, readCursor, readLease, writeCursor } from './lease.ts';
 import type { Life } from './life.ts';
-import { withLock } from './lock.ts';
-import { recordPath, type Store, storeOf } from './paths.ts';
-import { type Pick as Picked, pickNext, rangeOf } from './pick.ts';
-import type { IpamPlan, RangeSet } from './plan.ts';
-import { reclaimDead } from './reclaim.ts';
-import { type AttachmentRecord, createRecord, recordedIps } from './record.ts';
-import { readRecord, removeRecord, replaceRecord } from './records.ts';
-import { removeAttachment, removeDead } from './removal.ts';
-import { exhausted, requestedTaken } from './shortage.ts';
+import { type LockedStore, withLock } from './lock.ts';
+import type { IpamPlan } from './plan.ts';
+import { type Pick as Picked, pickNext, type RangeSet, rangeOf } from './ranges.ts';
+import { createRecord, readRecord, recordedIps, removeRecord, replaceRecord } from './record.ts';
+import { removeAborted, removeAttachment, removeDead } from './removal.ts';
+import { exhausted, requestedTaken } from './status.ts';
+import { recordPath, type Store, storeOf } from './store.ts';
+import { maintain } from './upkeep.ts';
 
 export interface Lease {
   /** With the subnet's prefix length. */
@@ -39,10 +35,11 @@ export interface Lease {
 export function leaseAddresses(
   plan: IpamPlan,
   owner: Owner,
-  host: Host,
+  machine: Host,
   planFor: PlanFor = () => undefined,
 ): readonly Lease[] {
   const store = storeOf(plan.dataDir, plan.network);
+  const host = hostOfAdd(machine, owner);
   const first = tryLease(plan, store, owner, host, planFor);
   if (first.missing === undefined) return first.leases;
   const kept = reclaimDead(store, host);
@@ -55,12 +52,12 @@ export function leaseAddresses(
 }
 
 /** Writes the record of an attachment that gets no address from here. @throws Fault `conflict`, `busy`, `io` */
-export function recordAttachment(dataDir: string, owner: Owner, host: Host): void {
-  const store = storeOf(dataDir, owner.network);
-  withLock(store, host, () => {
-    sweepAfterBoot(store, host);
+export function recordAttachment(dataDir: string, owner: Owner, machine: Host): void {
+  const host = hostOfAdd(machine, owner);
+  withLock(storeOf(dataDir, owner.network), host, (store) => {
+    maintain(store, host);
     giveWay(store, owner, host);
-    replaceRecord(store, createRecord(owner, [], host.bootId, host.nowMs()));
+    replaceRecord(store, createRecord(withStart(owner, host), [], host.bootId, host.nowMs()));
   });
 }
 
@@ -71,11 +68,21 @@ export function amendRecord(
   change: Pick<Owner, 'plan' | 'notes'>,
   host: Host,
 ): void {
-  const store = storeOf(dataDir, attachment.network);
-  withLock(store, host, () => {
+  withLock(storeOf(dataDir, attachment.network), host, (store) => {
     const record = readRecord(store, attachment, host);
     if (record !== undefined) replaceRecord(store, { ...record, ...change });
   });
+}
+
+/** Every record that the ADD meets is judged with regard to the attachment that it makes. */
+function hostOfAdd(machine: Host, owner: Owner): Host {
+  return { ...machine, judge: (record) => machine.judge(record, owner) };
+}
+
+/** Adds the start of the process that makes it: a later process may have the same ID. */
+function withStart(owner: Owner, { startOf }: Host): Owner {
+  const { process, processStart } = owner;
+  return process === undefined || processStart !== undefined ? owner : { ...owner, processStart: startOf?.(process) };
 }
 
 type Outcome = { readonly leases: readonly Lease[]; readonly missing?: undefined } | { readonly missing: RangeSet };
@@ -83,9 +90,9 @@ type Outcome = { readonly leases: readonly Lease[]; readonly missing?: undefined
 /** The plan of the attachment that gets these leases, for its record. */
 export type PlanFor = (leases: readonly Lease[]) => Owner['plan'];
 
-function tryLease(plan: IpamPlan, store: Store, owner: Owner, host: Host, planFor: PlanFor): Outcome {
-  return withLock(store, host, () => {
-    sweepAfterBoot(store, host);
+function tryLease(plan: IpamPlan, there: Store, owner: Owner, host: Host, planFor: PlanFor): Outcome {
+  return withLock(there, host, (store) => {
+    maintain(store, host);
     giveWay(store, owner, host);
     const picks: Picked[] = [];
     for (const set of plan.rangeSets) {
@@ -99,8 +106,8 @@ function tryLease(plan: IpamPlan, store: Store, owner: Owner, host: Host, planFo
   });
 }
 
-/** The attachment may be there already: dead, or half made by an ADD that was killed; else it must stay. */
-function giveWay(store: Store, owner: Owner, host: Host): void {
+/** The attachment may be there already. It is replaced where it is dead, or where a killed ADD has not finished it. */
+function giveWay(store: LockedStore, owner: Owner, host: Host): void {
   const record = readRecord(store, owner, host);
   if (record === undefined) {
     verifyNoLease(store, owner);
@@ -114,7 +121,7 @@ function giveWay(store: Store, owner: Owner, host: Host): void {
   host.log('info', `replaced ${attachmentText(record)} on ${store.network}, ${why}`);
 }
 
-/** Only where a broken record stands is it worth reading all leases: it may have been that of a living attachment. */
+/** A broken record may have been that of a living attachment, so all leases are read. Without any record, that is not worth it. */
 function verifyNoLease(store: Store, owner: Owner): void {
   const [held] = isThere(recordPath(store, owner)) ? leasesHeldBy(store, owner) : [];
   if (held !== undefined) throw holdsAlready(held, store, owner);
@@ -140,7 +147,13 @@ function requestedOf(plan: IpamPlan, set: RangeSet): Ip | undefined {
   return plan.requested.find(({ rangeSet }) => rangeSet === set.index)?.ip;
 }
 
-function pickFor(set: RangeSet, requested: Ip | undefined, store: Store, owner: Owner, host: Host): Picked | undefined {
+function pickFor(
+  set: RangeSet,
+  requested: Ip | undefined,
+  store: LockedStore,
+  owner: Owner,
+  host: Host,
+): Picked | undefined {
   if (requested !== undefined) return pickRequested(set, requested, store, owner, host);
   return pickNext(set, readCursor(store, set.index, host), {
     has: (ip) => isTaken(store, ip, host),
@@ -148,7 +161,7 @@ function pickFor(set: RangeSet, requested: Ip | undefined, store: Store, owner: 
   });
 }
 
-function pickRequested(set: RangeSet, ip: Ip, store: Store, owner: Owner, host: Host): Picked | undefined {
+function pickRequested(set: RangeSet, ip: Ip, store: LockedStore, owner: Owner, host: Host): Picked | undefined {
   const range = rangeOf(set, ip);
   if (range === undefined) return undefined;
   if (!isTaken(store, ip, host)) return { ip, range };
@@ -161,7 +174,7 @@ function holdsAlready(ip: Ip, store: Store, owner: Owner): Fault {
   return new Fault('conflict', message, { details: 'Run DEL for this container and interface first, then ADD again.' });
 }
 
-function isTaken(store: Store, ip: Ip, host: Host): boolean {
+function isTaken(store: LockedStore, ip: Ip, host: Host): boolean {
   const state = leaseState(store, ip);
   return state === 'taken' || (state === 'empty' && removeAborted(store, [ip], host).length === 0);
 }
@@ -171,17 +184,17 @@ function leaseOf({ ip, range }: Picked, set: RangeSet): Lease {
 }
 
 /** The record goes first: whatever instant the process is killed at, no lease is without one. */
-function commit(store: Store, owner: Owner, leases: readonly Lease[], host: Host): void {
+function commit(store: LockedStore, owner: Owner, leases: readonly Lease[], host: Host): void {
   const addresses = leases.map(({ address }) => formatCidr(address));
   const ips = leases.map(({ address }) => address.ip);
   const createdAtMs = host.nowMs();
-  const record = createRecord(owner, addresses, host.bootId, createdAtMs);
+  const record = createRecord(withStart(owner, host), addresses, host.bootId, createdAtMs);
   replaceRecord(store, record);
   try {
     const taken = createLeases(store, ips, owner, createdAtMs);
     if (taken !== undefined) throw takenMeanwhile(taken, store);
   } catch (error) {
-    tolerate(host, () => removeAttachment(store, record));
+    tolerating(host.log, () => removeAttachment(store, record));
     throw error;
   }
   for (const { rangeSet, address } of leases) writeCursor(store, rangeSet, address.ip, host);

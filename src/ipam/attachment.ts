@@ -30,10 +30,21 @@ export interface Owner extends Attachment {
   readonly pod?: Pod | undefined;
   /** The process that makes the attachment. */
   readonly process?: number | undefined;
+  /** When that process began, since process IDs are reused: clock ticks since the boot. The store fills it in. */
+  readonly processStart?: number | undefined;
   /** What the attachment has on the node and in the container beside its leases, as its plugin encodes it; kept verbatim. */
   readonly plan?: readonly Json[] | undefined;
   /** What 0.1.0 wrote in place of `plan`. */
   readonly notes?: { readonly [key: string]: Json } | undefined;
+}
+
+export interface AttachmentRecord extends Owner {
+  readonly version: number;
+  /** What was leased, with the subnet's length; empty where another IPAM plugin leases, or there is none. */
+  readonly addresses: readonly string[];
+  readonly bootId: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
 }
 
 /** "container abc interface eth0", or the pod's name where it is known. */

@@ -1,10 +1,11 @@
-/** Files of the store: reading what may be missing, writing what must not be seen half-written. */
+/** Files of the store: reading what may be missing, writing what no process may see half-written. */
 
-import { errorCode, Fault } from '../fault.ts';
-import { listDirectory } from '../sys/directory.ts';
+import { collecting, hasErrno, ignoring } from '../attempt.ts';
+import { errorCode, Fault, reasonOf } from '../fault.ts';
+import { listDirectory, statFile, statLink, statPath } from '../sys/directory.ts';
+import { EAGAIN, EEXIST, EFBIG, EISDIR, ELOOP, ENODEV, ENOENT, ENOTDIR, ENXIO, errnoText } from '../sys/errno.ts';
 import * as file from '../sys/file.ts';
-import { statFile, statLink, statPath } from '../sys/stat.ts';
-import { doing, ioFault } from './io-fault.ts';
+import { SystemError } from '../sys/libc.ts';
 
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
@@ -17,18 +18,18 @@ export function readIfThere(path: string): string | undefined {
   return absentWhenMissing('read', path, () => file.readAtMost(path, MOST_BYTES, file.O_NOFOLLOW));
 }
 
-/** The text of a file that somebody named, which may be a link; undefined where there is none. @throws Fault `io` */
+/** The text of a file that the configuration names, which may be a link; undefined where there is none. @throws Fault `io` */
 export function readNamed(path: string): string | undefined {
   return absentWhenMissing('read', path, () => file.readAtMost(path, MOST_BYTES));
 }
 
 /** Whether reading failed because there is something else than a file of ours in its place. */
 export function isNoFile(error: unknown): boolean {
-  return error instanceof Fault && NO_FILE.includes(errorCode(error.cause) ?? '');
+  return error instanceof Fault && hasErrno(error.cause, NO_FILE);
 }
 
-/** A directory, a link, a socket, a FIFO that somebody holds open, a device, a file that was never ours. */
-const NO_FILE = ['EISDIR', 'ELOOP', 'ENXIO', 'EAGAIN', 'ENODEV', 'EFBIG'];
+/** A directory, a link, a socket, a FIFO that a process holds open, a device, a file that was never ours. */
+const NO_FILE = [EISDIR, ELOOP, ENXIO, EAGAIN, ENODEV, EFBIG];
 
 /** The names in a directory, in no order; none where it is missing. @throws Fault `io` */
 export function namesIn(path: string): readonly string[] {
@@ -42,11 +43,7 @@ export function removeFile(path: string): boolean {
 
 /** Removes a temporary file, if it can be removed: the next one of that name takes its place in any case. */
 export function discardFile(path: string): void {
-  try {
-    file.unlinkFile(path);
-  } catch {
-    // what matters is what came before
-  }
+  collecting(() => file.unlinkFile(path));
 }
 
 /** Whether something stands under that name. @throws Fault `io` */
@@ -65,10 +62,10 @@ function createMissing(path: string): void {
     file.createDirectory(path, DIRECTORY_MODE);
   } catch (error) {
     const parent = path.slice(0, path.lastIndexOf('/'));
-    if (errorCode(error) === 'ENOENT' && parent !== '') {
+    if (hasErrno(error, [ENOENT]) && parent !== '') {
       createMissing(parent);
       createMissing(path);
-    } else if (errorCode(error) !== 'EEXIST' || statPath(path)?.isDirectory !== true) throw error;
+    } else if (!hasErrno(error, [EEXIST]) || statPath(path)?.isDirectory !== true) throw error;
   }
 }
 
@@ -94,20 +91,15 @@ function writeInPlace(path: string, text: string): boolean {
   });
 }
 
-/** @returns undefined for a link (ELOOP), and for a FIFO that nobody reads or a socket (ENXIO) */
+/** @returns undefined for a link (ELOOP), and for a FIFO without a reader or a socket (ENXIO) */
 function openPlain(path: string): number | undefined {
   const flags = file.O_WRONLY | file.O_CREAT | file.O_NOFOLLOW | file.O_NONBLOCK;
-  try {
-    return file.openFile(path, flags, FILE_MODE);
-  } catch (error) {
-    if (errorCode(error) === 'ELOOP' || errorCode(error) === 'ENXIO') return undefined;
-    throw error;
-  }
+  return ignoring([ELOOP, ENXIO], () => file.openFile(path, flags, FILE_MODE));
 }
 
-/** Puts a text in place at once: whoever looks sees the old file or the new one. @throws Fault `io` */
-export function replaceFile(path: string, text: string, temporary: string): void {
-  createFile(temporary, text);
+/** Puts a text in place at once: every process sees the old file or the new one. @throws Fault `io` */
+export function replaceFile(path: string, text: string, temporary: string, mtimeMs?: number): void {
+  createFile(temporary, text, mtimeMs);
   try {
     doing('write', path, () => file.renameFile(temporary, path));
   } catch (error) {
@@ -117,7 +109,7 @@ export function replaceFile(path: string, text: string, temporary: string): void
 }
 
 /**
- * Creates a file that nobody else looks at (the caller holds the lock), in place of one that a killed process left.
+ * Creates a file that no other process looks at, in place of one that a killed process left.
  * That one is removed rather than truncated, for it may be a second name of a lease. `mtimeMs` is its time of
  * modification, if given.
  * @throws Fault `io`, and then nothing is left
@@ -137,6 +129,15 @@ export function createFile(path: string, text: string, mtimeMs?: number): void {
   });
 }
 
+/** Creates an empty file. @returns whether there was none of that name. @throws Fault `io` */
+export function createEmpty(path: string): boolean {
+  const open = () => file.openFile(path, file.O_WRONLY | file.O_CREAT | file.O_EXCL, FILE_MODE);
+  const fd = doing('create', path, () => ignoring([EEXIST], open));
+  if (fd === undefined) return false;
+  file.closeFile(fd);
+  return true;
+}
+
 function writeAndClose<T>(fd: number, write: () => T): T {
   const result = closingOnFailure(fd, write);
   file.closeWritten(fd);
@@ -154,21 +155,62 @@ function closingOnFailure<T>(fd: number, write: () => T): T {
 
 function openExclusively(path: string): number {
   const flags = file.O_WRONLY | file.O_CREAT | file.O_EXCL;
-  try {
-    return file.openFile(path, flags, FILE_MODE);
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
-    file.unlinkFile(path);
-    return file.openFile(path, flags, FILE_MODE);
-  }
+  const open = () => file.openFile(path, flags, FILE_MODE);
+  const fd = ignoring([EEXIST], open);
+  if (fd !== undefined) return fd;
+  file.unlinkFile(path);
+  return open();
 }
 
 function absentWhenMissing<T>(operation: string, path: string, act: () => T): T | undefined {
+  return doing(operation, path, () => ignoring([ENOENT, ENOTDIR], act));
+}
+
+/** Runs `act`; what it throws becomes a Fault `io` that names operation and path. */
+export function doing<T>(operation: string, path: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw ioFault(operation, path, error);
   }
 }
+
+/** What a failed file operation throws. */
+export function ioFault(operation: string, path: string, cause: unknown): Fault {
+  if (cause instanceof Fault) return cause;
+  const code = errorCode(cause) ?? '';
+  const [reason, details] = REASONS[code] ?? [plainReason(cause), 'See whether the file system is in order.'];
+  return new Fault('io', `cannot ${operation} ${path}: ${reason}`, { cause, details });
+}
+
+/** Ours are "call: reason (CODE)", node:fs's are "CODE: reason, call 'path'". */
+function plainReason(cause: unknown): string {
+  if (cause instanceof SystemError) return errnoText(cause.errno);
+  const [, code, reason] = /^(E[A-Z0-9]+): ([^,]+)/.exec(reasonOf(cause)) ?? [];
+  return reason === undefined ? reasonOf(cause) : `${reason} (${code})`;
+}
+
+const REASONS: Record<string, readonly [reason: string, details: string]> = {
+  ENOSPC: [
+    'no space left on device (ENOSPC)',
+    'Free space or inodes on its file system; nothing needs repair after that.',
+  ],
+  EDQUOT: ['disk quota exceeded (EDQUOT)', 'Free space or raise the quota; nothing needs repair after that.'],
+  EROFS: ['read-only file system (EROFS)', 'Mount it writable, or let ipam.dataDir point to a file system that is.'],
+  EACCES: ['permission denied (EACCES)', 'The plugin must run as root, and root must be allowed to write there.'],
+  EPERM: ['operation not permitted (EPERM)', 'The plugin must run as root; see also whether chattr made it immutable.'],
+  EINVAL: [
+    'invalid argument (EINVAL)',
+    'A file system that allows no colon in a name (FAT) cannot hold the data directory: let ipam.dataDir point to another one.',
+  ],
+  EISDIR: ['it is a directory (EISDIR)', 'A file belongs there: move the directory away.'],
+  ENOTDIR: [
+    'a part of the path is not a directory (ENOTDIR)',
+    'Move the file that is in the way, or correct ipam.dataDir.',
+  ],
+  ENAMETOOLONG: ['the name is too long (ENAMETOOLONG)', 'Shorten ipam.dataDir or the name of the network.'],
+  EXDEV: ['the data directory spans two file systems (EXDEV)', 'Mount a file system at ipam.dataDir, not below it.'],
+  ELOOP: ['a symbolic link is in its place (ELOOP)', 'Find out who put it there, and remove it.'],
+  EFBIG: ['it is too large to be one of ours (EFBIG)', 'Find out who put it there, and remove it.'],
+  EEXIST: ['something else is in its place (EEXIST)', 'Move it away, or correct ipam.dataDir.'],
+};

@@ -1,23 +1,18 @@
-/**
- * GC's part: which attachments are to go, and their release with all that they have.
- */
+/** Attachments that go without a DEL: GC finds them invalid, or a range is exhausted and they are dead. */
 
 import { formatIp, type Ip } from '../address/ip.ts';
+import { asFault, collecting, tolerating } from '../attempt.ts';
 import type { Fault } from '../fault.ts';
-import { removeAborted } from './aborted.ts';
-import type { Attachment } from './attachment.ts';
-import { leasesBefore, sweepAfterBoot } from './boot.ts';
-import { doubtText } from './doubts.ts';
-import { failuresOf } from './failures.ts';
+import type { Attachment, AttachmentRecord } from './attachment.ts';
 import { namesIn, removeFile } from './files.ts';
 import type { Host } from './host.ts';
-import { decodeLease } from './lease.ts';
-import { isWrittenBefore, leasedIps, readLease, removeLease } from './leases.ts';
-import { withLock } from './lock.ts';
-import { leasePath, type Store, storeOf } from './paths.ts';
-import { type AttachmentRecord, encodeRecord, recordedIps } from './record.ts';
-import { readRecord, readRecords, removeBrokenRecords, removeRecord } from './records.ts';
-import { detach, removeDead } from './removal.ts';
+import { decodeLease, isWrittenBefore, leasedIps, readLease, removeLease } from './lease.ts';
+import { doubtText } from './life.ts';
+import { type LockedStore, withLock } from './lock.ts';
+import { encodeRecord, readRecord, readRecords, recordedIps, removeBrokenRecords, removeRecord } from './record.ts';
+import { detach, removeAborted, removeDead } from './removal.ts';
+import { leasePath, type Store, storeOf } from './store.ts';
+import { leasesBefore, maintain } from './upkeep.ts';
 
 /** An attachment that is to go. Its interface name is empty where a very old lease does not say it. */
 export interface Doomed {
@@ -58,18 +53,18 @@ export function planGarbage(
  * Where there is no data directory, there is nothing to do.
  */
 export function releaseGarbage(dataDir: string, network: string, doomed: readonly Doomed[], host: Host): Garbage {
-  const store = storeOf(dataDir, network);
+  const there = storeOf(dataDir, network);
   const released: Doomed[] = [];
   const failures: Fault[] = [];
-  const step = (act: () => unknown) => failures.push(...failuresOf(act));
+  const step = (act: () => unknown) => failures.push(...collecting(act).map(asFault));
   step(() => {
-    if (namesIn(store.leases).length === 0 && namesIn(store.own).length === 0) return;
+    if (namesIn(there.leases).length === 0 && namesIn(there.own).length === 0) return;
     // One after the other: removing what an attachment has on the node takes its time, and others wait for the lock.
     for (const one of doomed) {
-      withLock(store, host, () => step(() => release(store, one, host) && released.push(one)));
+      withLock(there, host, (store) => step(() => release(store, one, host) && released.push(one)));
     }
-    withLock(store, host, () => {
-      step(() => sweepAfterBoot(store, host));
+    withLock(there, host, (store) => {
+      step(() => maintain(store, host));
       step(() => removeFile(store.temporary));
       step(() => removeBrokenRecords(store));
       step(() => removeAborted(store, leasedIps(store), host));
@@ -78,13 +73,13 @@ export function releaseGarbage(dataDir: string, network: string, doomed: readonl
   return { released, failures };
 }
 
-/** What is provably dead, by what the host knows. `tell` gets a sentence about those that could not be judged, if any. */
-export function findDead(store: Store, host: Host, tell?: (doubts: string) => void): Doomed[] {
+/** Finds what is provably dead. `warn` gets a sentence about those whose life is unknown, if there are any. */
+function findDead(store: Store, host: Host, warn?: (doubts: string) => void): Doomed[] {
   const records = readRecords(store, host);
   const lives = records.map((record) => host.judge(record));
   const dead = records.filter((_, at) => lives[at]?.state === 'dead');
   const doubts = doubtText('attachments', lives);
-  if (doubts !== '') tell?.(doubts);
+  if (doubts !== '') warn?.(doubts);
   const unrecorded = groupByHolder(store, leasesBefore(store, host.bootedAtMs(), records), host);
   return [
     ...dead.map((record) => doomRecord(record, recordedIps(record), 'dead')),
@@ -104,14 +99,14 @@ function findInvalid(store: Store, valid: ValidAttachments, host: Host): Doomed[
 
 type Held = Pick<Doomed, 'attachment' | 'addresses'>;
 
-/** Leases by who holds them; those that cannot be read are nobody's, and stay. */
+/** Groups leases by their holder. A lease that cannot be read has none, and stays. */
 function groupByHolder(store: Store, ips: readonly Ip[], host: Host): Map<string, Held> {
   const groups = new Map<string, { attachment: Attachment; addresses: Ip[] }>();
   for (const ip of ips) {
     const text = readLease(store, ip) ?? '';
     const holder = decodeLease(text);
     if (holder === undefined) {
-      if (text !== '') host.log('warn', `${leasePath(store, ip)} does not say whose lease it is: left alone`);
+      if (text !== '') host.log('warn', `${leasePath(store, ip)} names no holder: left alone`);
       continue;
     }
     const attachment = { network: store.network, containerId: holder.containerId, ifName: holder.ifName ?? '' };
@@ -133,10 +128,10 @@ function doomRecord(record: AttachmentRecord, leased: readonly Ip[], reason: Doo
 }
 
 /**
- * Removes what it has on the node, then its leases. The caller holds the lock. An attachment that was made anew since the plan
+ * Removes what it has on the node, then its leases. An attachment that was made anew since the plan
  * stays. @returns whether anything went. @throws Fault, and then its leases stay
  */
-export function release(store: Store, { attachment, record, addresses, reason }: Doomed, host: Host): boolean {
+function release(store: LockedStore, { attachment, record, addresses, reason }: Doomed, host: Host): boolean {
   const now = attachment.ifName === '' ? undefined : readRecord(store, attachment, host);
   if (textOf(now) !== textOf(record)) return false;
   if (now !== undefined && reason === 'dead') {
@@ -152,4 +147,23 @@ export function release(store: Store, { attachment, record, addresses, reason }:
 
 function textOf(record: AttachmentRecord | undefined): string {
   return record === undefined ? '' : encodeRecord(record);
+}
+
+/**
+ * Reclaims the dead of a network, with all that they have on the node. Each holds the lock for itself, so that others need
+ * not wait for all of them. @returns why others stay leased, a Fault each, which are logged, too. @throws Fault `busy`, `io`
+ */
+export function reclaimDead(there: Store, host: Host): readonly Fault[] {
+  const failures: Fault[] = [];
+  for (const one of findDead(there, host)) {
+    const act = (store: LockedStore) => release(store, one, host) && logReclaimed(store, one, host);
+    failures.push(...withLock(there, host, (store) => collecting(() => act(store)).map(asFault)));
+  }
+  withLock(there, host, (store) => tolerating(host.log, () => removeAborted(store, leasedIps(store), host)));
+  for (const { message } of failures) host.log('warn', message);
+  return failures;
+}
+
+function logReclaimed({ network }: Store, { addresses }: Doomed, host: Host): void {
+  host.log('info', `reclaimed ${addresses.map(formatIp).join(' and ')} on ${network}: the holder is dead`);
 }

@@ -1,11 +1,19 @@
 /** What the store must know of the machine it is on. A parameter everywhere, so that tests can reboot it. */
 
+import type { Cidr } from '../address/cidr.ts';
 import type { Log } from '../log.ts';
-import { bootId } from '../sys/boot.ts';
-import { bootedAtMs } from '../sys/bootTime.ts';
-import type { Attachment, Netns } from './attachment.ts';
-import { createNetnsJudge, dead, type Life } from './life.ts';
-import type { AttachmentRecord } from './record.ts';
+import { bootedAtMs, bootId } from '../sys/clock.ts';
+import { statPath } from '../sys/directory.ts';
+import { findNetnsInUse, type NetnsUse } from '../sys/netns.ts';
+import { isRunning, startOf } from '../sys/process.ts';
+import type { Attachment, AttachmentRecord, Netns, Owner } from './attachment.ts';
+import { judgeLife, judgeNetns, type Life, mayBeInPlace, type Probes } from './life.ts';
+
+/** An attachment that the node itself shows to be alive, for example by its host veth. No record is needed to see that. */
+export interface Survivor extends Owner {
+  /** Those that the store leased, with the subnet's prefix length. */
+  readonly addresses: readonly Cidr[];
+}
 
 export interface Host {
   /** The kernel's ID of this boot. */
@@ -13,33 +21,61 @@ export interface Host {
   /** No file of this boot has an earlier mtime; milliseconds since 1970. */
   bootedAtMs(): number;
   nowMs(): number;
-  /** Whether the attachment is alive. A main plugin adds what it knows: whether the host veth is there. Never throws. */
-  judge(record: AttachmentRecord): Life;
+  /** Whether the attachment is alive, as `judgeLife` says. `adding` is the attachment that an ADD makes. Never throws. */
+  judge(record: AttachmentRecord, adding?: Owner): Life;
+  /** When a process began. A later process with the same ID has another start. */
+  startOf?(pid: number): number | undefined;
   /**
    * Removes all that an attachment has on the node beside its leases. It is called while the lock is held and the leases
    * are still there, so that nothing of it can be taken for a newcomer's; what it throws keeps the leases where they are.
    */
   detach?(attachment: Attachment, record: AttachmentRecord | undefined): void;
+  /**
+   * Lists the attachments of a network, with leases in this data directory, that the node itself shows to be alive. The store asks
+   * where it has no records: on a new network, and where its files were removed while containers run. An error fails the ADD.
+   */
+  survivors?(network: string, dataDir: string): Iterable<Survivor>;
   readonly log: Log;
   /** How long to wait for the lock; 10,000 unless given. */
   readonly lockDeadlineMs?: number | undefined;
 }
 
-/** A machine that tells of a network namespace alone, too. */
+/** A machine that can also judge a network namespace without a record. */
 export interface Machine extends Host {
   judgeNetns(netns: Netns | undefined): Life;
 }
 
-/** The machine as it is. @throws Error where /proc is not mounted */
-export function readHost(log: Log): Machine {
-  const boot = bootId();
-  const judgeNetns = createNetnsJudge();
+/**
+ * The machine as it is. A caller that can look at network interfaces gives the probe `hostVeth`.
+ * @throws Error where /proc is not mounted
+ */
+export function readHost(log: Log, { hostVeth }: Pick<Probes, 'hostVeth'> = {}): Machine {
+  let inUse: NetnsUse | undefined;
+  const netnsInUse = () => {
+    inUse ??= findNetnsInUse();
+    return inUse;
+  };
+  const id = bootId();
+  const probes: Probes = {
+    bootId: id,
+    bootedAtMs,
+    fileAt: statPath,
+    netnsInUse,
+    isRunning,
+    ...(hostVeth && { hostVeth }),
+  };
   return {
-    bootId: boot,
+    bootId: id,
     bootedAtMs,
     nowMs: () => Date.now(),
-    judge: (record) => (record.bootId === boot ? judgeNetns(record.netns) : dead('it is of an earlier boot')),
-    judgeNetns,
+    judge: (record, adding) => judgeLife(record, probes, adding),
+    judgeNetns: (netns) => judgeNetns(netns, probes),
+    startOf,
     log,
   };
+}
+
+/** Whether the path may still lead to this netns; so it may where that cannot be known. */
+export function isInPlace(netns: Netns | undefined): boolean {
+  return mayBeInPlace(netns, { fileAt: statPath });
 }

@@ -1,6 +1,27 @@
-/** What a lease file says: who holds the address that the file is named by. The format is host-local's. */
+/** The leases: one file an address, named by it. Names and format are host-local's. */
 
+import { formatIp, type Ip, parseIp } from '../address/ip.ts';
+import { ignoring } from '../attempt.ts';
+import { reasonOf } from '../fault.ts';
+import { statLink } from '../sys/directory.ts';
+import { EEXIST, ENOSYS, EOPNOTSUPP, EPERM } from '../sys/errno.ts';
+import { closeFile, linkFile, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openFile, setFileTime } from '../sys/file.ts';
 import { type Attachment, attachmentText } from './attachment.ts';
+import {
+  createEmpty,
+  createFile,
+  discardFile,
+  doing,
+  isNoFile,
+  namesIn,
+  overwriteFile,
+  readIfThere,
+  removeFile,
+  replaceFile,
+} from './files.ts';
+import type { Host } from './host.ts';
+import type { LockedStore } from './lock.ts';
+import { cursorPath, leasePath, type Store } from './store.ts';
 
 /** What a lease file says. Very old host-local versions left the interface out. */
 export interface LeaseHolder {
@@ -30,4 +51,161 @@ export function holderText(text: string): string {
   const holder = decodeLease(text);
   if (holder === undefined) return text.trim() === '' ? 'an empty lease file' : 'an unreadable lease file';
   return attachmentText({ network: '', containerId: holder.containerId, ifName: holder.ifName ?? '' });
+}
+
+export type LeaseState = 'free' | 'taken' | 'empty';
+
+/** Looks at an address without opening anything. Whatever stands under its name takes it. @throws Fault `io` */
+export function leaseState(store: Store, ip: Ip): LeaseState {
+  const path = leasePath(store, ip);
+  const found = doing('look at', path, () => statLink(path));
+  if (found === undefined) return 'free';
+  return found.isFile && found.size === 0 ? 'empty' : 'taken';
+}
+
+/** The text of a lease; undefined where there is none, empty where something else is in its place. @throws Fault `io` */
+export function readLease(store: Store, ip: Ip): string | undefined {
+  try {
+    return readIfThere(leasePath(store, ip));
+  } catch (error) {
+    if (isNoFile(error)) return '';
+    throw error;
+  }
+}
+
+/**
+ * Takes addresses; each file is complete before it has its name, and its mtime is the record's `createdAtMs`. The
+ * caller takes back what was made when this fails.
+ * @returns the first address that another process has taken in the meantime, or undefined. @throws Fault `io`
+ */
+export function createLeases(
+  store: LockedStore,
+  ips: readonly Ip[],
+  owner: Attachment,
+  createdAtMs: number,
+): Ip | undefined {
+  const text = encodeLease(owner);
+  createFile(store.temporary, text, createdAtMs);
+  let hasLinks = true;
+  const take = (path: string) => {
+    const outcome = hasLinks ? linkLease(store.temporary, path) : 'no hard links';
+    hasLinks = outcome !== 'no hard links';
+    return outcome === 'no hard links' ? claimLease(store, path, text, createdAtMs) : outcome;
+  };
+  try {
+    return ips.find((ip) => take(leasePath(store, ip)) === 'taken');
+  } finally {
+    discardFile(store.temporary);
+  }
+}
+
+type Outcome = 'made' | 'taken';
+
+/** What link(2) says on file systems without hard links: most EPERM, others that they do not know the call. */
+const NO_HARD_LINKS = [EPERM, EOPNOTSUPP, ENOSYS];
+
+function linkLease(temporary: string, path: string): Outcome | 'no hard links' {
+  const link = () => ignoring(NO_HARD_LINKS, (): Outcome => linkFile(temporary, path) ?? 'made') ?? 'no hard links';
+  return doing('create the lease', path, () => ignoring([EEXIST], link)) ?? 'taken';
+}
+
+/**
+ * An empty file takes the name, and the complete one then replaces it at once. A kill in between leaves the empty file, which
+ * both programs know as an aborted write.
+ */
+function claimLease(store: LockedStore, path: string, text: string, createdAtMs: number): Outcome {
+  if (!createEmpty(path)) return 'taken';
+  try {
+    replaceFile(path, text, store.temporary, createdAtMs);
+  } catch (error) {
+    discardFile(path);
+    throw error;
+  }
+  return 'made';
+}
+
+/** Gives an address back if it is the attachment's own. @throws Fault `io` */
+export function removeLease(store: LockedStore, ip: Ip, attachment: Attachment): boolean {
+  const text = readLease(store, ip);
+  return text !== undefined && isHeldBy(text, attachment) && removeFile(leasePath(store, ip));
+}
+
+/**
+ * Whether this file is the one that was made together with a record of `createdAtMs`: the same attachment may have got
+ * the same address again meanwhile, from host-local, which knows nothing of records.
+ */
+export function isWrittenAt(store: Store, ip: Ip, createdAtMs: number): boolean {
+  const writtenAt = writtenAtMs(store, ip);
+  return writtenAt !== undefined && Math.abs(writtenAt - createdAtMs) < COARSEST_MTIME_MS;
+}
+
+const COARSEST_MTIME_MS = 2_000; // FAT; every other file system is finer
+
+/** Marks a lease as made together with a record of `createdAtMs`. @throws Fault `io` */
+export function stampLease(store: LockedStore, ip: Ip, createdAtMs: number): void {
+  const path = leasePath(store, ip);
+  doing('set the time of', path, () => {
+    const fd = openFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      setFileTime(fd, createdAtMs);
+    } finally {
+      closeFile(fd);
+    }
+  });
+}
+
+/** Whether the lease file was last written before an instant; where there is none, or something else, it was not. */
+export function isWrittenBefore(store: Store, ip: Ip, timeMs: number): boolean {
+  const writtenAt = writtenAtMs(store, ip);
+  return writtenAt !== undefined && writtenAt < timeMs;
+}
+
+function writtenAtMs(store: Store, ip: Ip): number | undefined {
+  const found = statLink(leasePath(store, ip));
+  return found?.isFile ? found.mtimeMs : undefined;
+}
+
+/** The addresses that have a lease file, in no order; other files are not leases. @throws Fault `io` */
+export function leasedIps(store: Store): Ip[] {
+  return namesIn(store.leases).flatMap((name) => parseLeaseName(name) ?? []);
+}
+
+/**
+ * The leases of an attachment, found by reading every lease, where there is no record. Those without interface (very old
+ * host-local) count only where none has it, as in host-local. @throws Fault `io`
+ */
+export function leasesHeldBy(store: Store, attachment: Attachment): Ip[] {
+  const own = leasedIps(store).flatMap((ip) => {
+    const text = readLease(store, ip) ?? '';
+    return isHeldBy(text, attachment) ? [{ ip, isExact: decodeLease(text)?.ifName !== undefined }] : [];
+  });
+  const exact = own.filter(({ isExact }) => isExact);
+  return (exact.length > 0 ? exact : own).map(({ ip }) => ip);
+}
+
+/** Only the canonical form names a lease: any other file is no lease. */
+function parseLeaseName(name: string): Ip | undefined {
+  if (name.startsWith('l')) return undefined; // `lock`, `last_reserved_ip.<n>`
+  const ip = parseIp(name);
+  return ip !== undefined && formatIp(ip) === name ? ip : undefined;
+}
+
+/** The address that was leased last; undefined where nothing readable says so. */
+export function readCursor(store: Store, rangeSet: number, host: Host): Ip | undefined {
+  return asHint(host, () => parseIp(readIfThere(cursorPath(store, rangeSet))?.trim() ?? ''));
+}
+
+/** Only logs a failure: the address is leased in any case. */
+export function writeCursor(store: LockedStore, rangeSet: number, ip: Ip, host: Host): void {
+  const path = cursorPath(store, rangeSet);
+  asHint(host, () => overwriteFile(path, formatIp(ip)));
+}
+
+function asHint<T>(host: Host, act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    host.log('warn', `${reasonOf(error)}; round robin starts over`);
+    return undefined;
+  }
 }

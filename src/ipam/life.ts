@@ -1,16 +1,16 @@
 /**
- * Whether an attachment is alive, dead or unknown. Where anything cannot be known it does not count as dead: an address
- * handed out twice is worse than one lost.
+ * Whether an attachment is alive, dead or unknown: all the rules, for every caller. Pure; what is there is found out by probes.
+ *
+ * What cannot be known does not count as dead: an address that is handed out twice is worse than one that is lost.
  */
 
 import { reasonOf } from '../fault.ts';
-import { findNetnsInUse, type NetnsUse } from '../sys/netnsInUse.ts';
-import { statPath } from '../sys/stat.ts';
-import type { Netns } from './attachment.ts';
+import type { NetnsUse } from '../sys/netns.ts';
+import type { Attachment, AttachmentRecord, Netns, Owner } from './attachment.ts';
 
 export interface Life {
   readonly state: 'alive' | 'dead' | 'unknown';
-  /** What says so, to stand behind a colon or "since". */
+  /** The reason, as a clause that can follow a colon. */
   readonly evidence: string;
 }
 
@@ -18,41 +18,149 @@ export const alive = (evidence: string): Life => ({ state: 'alive', evidence });
 export const dead = (evidence: string): Life => ({ state: 'dead', evidence });
 export const unknown = (evidence: string): Life => ({ state: 'unknown', evidence });
 
-/** What makes the unknown known, for an error's details. */
-export const HOW_TO_KNOW =
-  'Run the plugin with CAP_SYS_PTRACE, where it sees /run/netns and all processes in /proc; or release what is gone with DEL or GC.';
+/** A veth goes with the netns at its other end; `peer dying`: the kernel is just taking that netns away, and the veth with it. */
+export type HostVeth = 'there' | 'peer dying' | 'absent';
+
+/** How things stand on the machine. A probe that throws says that this cannot be known. Each is asked only where it matters. */
+export interface Probes {
+  /** The kernel's ID of this boot. */
+  readonly bootId: string;
+  /** No file of this boot has an earlier mtime; milliseconds since 1970. */
+  bootedAtMs(): number;
+  /** Left out where network interfaces cannot be looked at. */
+  hostVeth?(name: string): HostVeth;
+  /** The file that a path leads to. */
+  fileAt(path: string): { readonly device: number; readonly inode: number } | undefined;
+  /** The network namespaces that processes live in. */
+  netnsInUse(): NetnsUse;
+  /** Whether a process runs. `start` is its time of start as `startOf` gives it, where it is recorded: process IDs are reused. */
+  isRunning(pid: number, start: number | undefined): boolean;
+}
 
 /**
- * Makes the check of a network namespace. It is dead when it is no longer found at its path, and no thread lives in it. /proc
- * is read once, when it is first wanted.
+ * Judges an attachment by its record.
+ *
+ * - A host veth that is there proves it alive, unless the kernel is just taking away the netns at its other end.
+ * - Else its netns decides: alive where the netns is in place (path, device and inode) or a process lives in it.
+ * - A differing boot ID alone proves nothing (CRIU, a container with a boot ID of its own): the record must also be older than
+ *   this boot. Then the inode of a process's netns proves nothing, since each boot gives the same numbers again.
+ *
+ * `adding` is the attachment that an ADD makes, which found the record. Its own record is also void when its netns is not in use, whatever
+ * keeps the veth (a connection that is being closed, for one); and when it has no host veth, and the process that was to make
+ * it has ended. The record of another attachment without host veth is void where its netns is gone and the kernel has given the
+ * inode number to the netns of this ADD.
  */
-export function createNetnsJudge(): (netns: Netns | undefined) => Life {
-  let inUse: NetnsUse | undefined;
-  return (netns) => {
-    if (netns === undefined) return unknown('no record tells of its network namespace');
-    const found = lookAt(netns);
-    if (found !== 'gone') return found;
-    inUse ??= findNetnsInUse();
-    if (inUse.inodes.has(netns.inode)) return alive('a process lives in its network namespace');
-    const what = `its network namespace is no longer at ${netns.path}`;
-    if (inUse.gap === undefined) return dead(`${what}, and no process lives in it`);
-    return unknown(`${what}, and what lives in it cannot be known: ${inUse.gap}`);
-  };
-}
-
-/** Whether the path still leads to this netns; so it does where that cannot be known. */
-export function isInPlace(netns: Netns | undefined): boolean {
-  return netns === undefined || lookAt(netns) !== 'gone';
-}
-
-/** All network namespaces are files of one device (nsfs). Any other file is where a mount was, or is out of our sight. */
-function lookAt({ path, device, inode }: Netns): Life | 'gone' {
+export function judgeLife(record: AttachmentRecord, probes: Probes, adding?: Owner): Life {
   try {
-    const found = statPath(path);
-    if (found === undefined || (found.device === device && found.inode !== inode)) return 'gone';
-    if (found.device === device) return alive(`its network namespace is at ${path}`);
-    return unknown(`${path} is there, but no network namespace is seen at it`);
+    return judge(record, probes, adding);
+  } catch (error) {
+    return unknown(reasonOf(error));
+  }
+}
+
+function judge(record: AttachmentRecord, probes: Probes, adding: Owner | undefined): Life {
+  const isSame = adding !== undefined && isSameAttachment(record, adding);
+  const byVeth = judgeByVeth(record, probes);
+  if (byVeth !== undefined) return isSame && byVeth.state !== 'dead' ? strictly(byVeth, record, probes) : byVeth;
+  const life = judgeByNetns(record, probes);
+  if (adding === undefined || life.state === 'dead') return life;
+  if (isSame && isOfEarlierBoot(record, probes)) return dead(OF_EARLIER_BOOT);
+  if (record.hostVeth === undefined || probes.hostVeth === undefined) return life;
+  if (hasPassedOn(record.netns, adding.netns, probes))
+    return dead('the kernel has given the inode number of its network namespace to another one');
+  if (isSame && !isBeingMade(record, probes)) return dead('its ADD was not finished, and its host veth is not there');
+  return life;
+}
+
+/** A network namespace that was seen in this boot. Where none is recorded, nothing is known. */
+export function judgeNetns(netns: Netns | undefined, probes: Pick<Probes, 'fileAt' | 'netnsInUse'>): Life {
+  if (netns === undefined) return unknown('no record tells of its network namespace');
+  const place = placeOf(netns, probes);
+  if (place === 'another file') return unknown(`${netns.path} is there, but no network namespace is seen at it`);
+  if (place !== 'gone') return place;
+  const inUse = probes.netnsInUse();
+  if (inUse.inodes.has(netns.inode)) return alive('a process lives in its network namespace');
+  const what = `its network namespace is no longer at ${netns.path}`;
+  if (inUse.gap === undefined) return dead(`${what}, and no process lives in it`);
+  return unknown(`${what}, and what lives in it cannot be known: ${inUse.gap}`);
+}
+
+/** Whether the path may still lead to this netns; so it may where that cannot be known. */
+export function mayBeInPlace(netns: Netns | undefined, probes: Pick<Probes, 'fileAt'>): boolean {
+  return netns === undefined || placeOf(netns, probes) !== 'gone';
+}
+
+/** What makes the unknown known, for an error's details. */
+const HOW_TO_KNOW =
+  'Run the plugin with CAP_SYS_PTRACE, where it sees /run/netns and all processes in /proc; or release what is gone with DEL or GC.';
+
+/** How many of the lives are unknown, why and what to do, as a sentence; empty where all are known. */
+export function doubtText(what: 'leases' | 'attachments', lives: readonly Life[]): string {
+  const doubts = lives.filter(({ state }) => state === 'unknown');
+  const [first] = doubts;
+  if (first === undefined) return '';
+  return `${doubts.length} ${what} could not be judged alive or dead and are kept: ${first.evidence}. ${HOW_TO_KNOW}`;
+}
+
+/** Undefined where the record names no host veth, it is absent, or interfaces cannot be looked at. */
+function judgeByVeth({ hostVeth, netns }: AttachmentRecord, probes: Probes): Life | undefined {
+  if (hostVeth === undefined || probes.hostVeth === undefined) return undefined;
+  try {
+    const found = probes.hostVeth(hostVeth);
+    if (found === 'absent') return undefined;
+    if (found === 'there' || mayBeInPlace(netns, probes)) return alive(`its host veth ${hostVeth} is there`);
+    return dead('the kernel is taking its network namespace away');
+  } catch (error) {
+    return unknown(reasonOf(error));
+  }
+}
+
+/** For the attachment that is being added again, a veth alone is not enough: something must use its netns. */
+function strictly(byVeth: Life, record: AttachmentRecord, probes: Probes): Life {
+  const life = judgeByNetns(record, probes);
+  return life.state === 'alive' ? byVeth : life;
+}
+
+const OF_EARLIER_BOOT = 'it is of an earlier boot';
+
+function judgeByNetns(record: AttachmentRecord, probes: Probes): Life {
+  const { netns } = record;
+  if (!isOfEarlierBoot(record, probes)) return judgeNetns(netns, probes);
+  if (netns === undefined) return dead(OF_EARLIER_BOOT);
+  const place = placeOf(netns, probes);
+  const isGone = place === 'gone' || place === 'another file';
+  return isGone ? dead(`${OF_EARLIER_BOOT}, and its network namespace is not at ${netns.path}`) : place;
+}
+
+function isOfEarlierBoot({ bootId, createdAt }: AttachmentRecord, probes: Probes): boolean {
+  return bootId !== probes.bootId && Date.parse(createdAt) < probes.bootedAtMs();
+}
+
+/** All network namespaces are files of one device (nsfs). Any other file is the mount point of a mount that is gone, or that is not in this mount namespace. */
+function placeOf({ path, device, inode }: Netns, { fileAt }: Pick<Probes, 'fileAt'>): Life | 'gone' | 'another file' {
+  try {
+    const found = fileAt(path);
+    if (found === undefined) return 'gone';
+    if (found.device !== device) return 'another file';
+    return found.inode === inode ? alive(`its network namespace is at ${path}`) : 'gone';
   } catch (error) {
     return unknown(`${path} may not be looked at: ${reasonOf(error)}`);
   }
+}
+
+function isSameAttachment(one: Attachment, other: Attachment): boolean {
+  return one.containerId === other.containerId && one.ifName === other.ifName;
+}
+
+/** The kernel gives the number of a netns that is gone to the next one: a process in that proves nothing of the first. */
+function hasPassedOn(recorded: Netns | undefined, own: Netns | undefined, probes: Probes): boolean {
+  if (recorded === undefined || own === undefined) return false;
+  if (recorded.inode !== own.inode || recorded.device !== own.device) return false;
+  return recorded.path !== own.path && !mayBeInPlace(recorded, probes);
+}
+
+/** 0.1.0 recorded the process in the notes, and without its time of start. */
+function isBeingMade({ process, processStart, notes }: AttachmentRecord, probes: Probes): boolean {
+  const pid = process ?? notes?.process;
+  return typeof pid === 'number' && probes.isRunning(pid, processStart);
 }

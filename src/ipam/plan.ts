@@ -1,20 +1,21 @@
 /** What the configuration asks of IPAM, checked and filled in: the range sets, and which address goes to which. */
 
 import { type Cidr, firstValue, lastValue } from '../address/cidr.ts';
-import { type Family, formatIp, type Ip, sameIp } from '../address/ip.ts';
+import { formatIp, type Ip, sameIp } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import type { Route } from '../schema/net.ts';
 import { dataDirOf, type IpamSection, type RangeSection } from './config.ts';
-import { planRange, type Range, rangeText, refuseRanges } from './range.ts';
-import { type Span, withoutSpan } from './span.ts';
-
-/** One address is leased from each range set; its ranges are pools, tried in order. */
-export interface RangeSet {
-  /** Its place in the whole list: host-local's `last_reserved_ip.<index>`. */
-  readonly index: number;
-  readonly family: Family;
-  readonly ranges: readonly Range[];
-}
+import {
+  isBetween,
+  isIn,
+  planRange,
+  type Range,
+  type RangeSet,
+  rangeText,
+  refuseRanges,
+  type Span,
+  withoutSpan,
+} from './ranges.ts';
 
 export interface IpamInputs {
   readonly network: string;
@@ -151,7 +152,7 @@ function usableSpans(range: Range, all: readonly Range[], exclude: readonly Cidr
 function assign(requested: readonly Ip[], sets: readonly RangeSet[]): { ip: Ip; rangeSet: number }[] {
   const given = new Map<number, Ip>();
   for (const ip of requested) {
-    const set = sets.find(({ ranges }) => ranges.some((range) => covers(range, ip)));
+    const set = sets.find(({ ranges }) => ranges.some((range) => isBetween(range, ip)));
     if (set === undefined) throw refused(ip, 'no range of the network holds it', sets);
     const other = given.get(set.index);
     if (other !== undefined && !sameIp(other, ip)) {
@@ -164,16 +165,12 @@ function assign(requested: readonly Ip[], sets: readonly RangeSet[]): { ip: Ip; 
     if (sets.some(({ ranges }) => ranges.some((range) => sameIp(range.gateway, ip)))) {
       throw refused(ip, 'it is the gateway', sets);
     }
-    if (!set.ranges.some((range) => range.spans.some((span) => ip.value >= span.first && ip.value <= span.last))) {
+    if (!set.ranges.some((range) => range.spans.some((span) => isIn(span, ip.value)))) {
       throw refused(ip, 'it is excluded, or the network or broadcast address', sets);
     }
     given.set(set.index, ip);
   }
   return [...given].map(([rangeSet, ip]) => ({ ip, rangeSet }));
-}
-
-function covers(range: Range, ip: Ip): boolean {
-  return range.family === ip.family && ip.value >= range.first && ip.value <= range.last;
 }
 
 function refused(ip: Ip, reason: string, sets: readonly RangeSet[]): Fault {

@@ -1,20 +1,98 @@
-/** The record of one attachment: everything that DEL, GC and the operator must know, found by its name alone. */
+/** The records: one an attachment, found by its name alone, with all that DEL, GC and the operator must know. */
 
 import * as z from 'zod/mini';
 import { type Cidr, parseCidr } from '../address/cidr.ts';
 import type { Ip } from '../address/ip.ts';
+import { hasErrno } from '../attempt.ts';
 import { Fault, reasonOf } from '../fault.ts';
 import { parseWith } from '../schema/explain.ts';
 import { list, object, options, parsed } from '../schema/net.ts';
-import type { Json, Owner } from './attachment.ts';
+import { EISDIR } from '../sys/errno.ts';
+import type { Attachment, AttachmentRecord, Json, Owner } from './attachment.ts';
+import { isNoFile, namesIn, readIfThere, removeFile, replaceFile } from './files.ts';
+import type { Host } from './host.ts';
+import type { LockedStore } from './lock.ts';
+import { ownRoot, recordPath, type Store, storeOf } from './store.ts';
 
-export interface AttachmentRecord extends Owner {
-  readonly version: number;
-  /** What was leased, with the subnet's length; empty where IPAM is somebody else's, or there is none. */
-  readonly addresses: readonly string[];
-  readonly bootId: string;
-  /** ISO 8601. */
-  readonly createdAt: string;
+/** The record of an attachment, found by name; undefined where there is none. Takes no lock. @throws Fault `io` */
+export function findRecord(dataDir: string, attachment: Attachment, host: Host): AttachmentRecord | undefined {
+  return readRecord(storeOf(dataDir, attachment.network), attachment, host);
+}
+
+/** All records of a network. Takes no lock: one that goes meanwhile is left out. @throws Fault `io` */
+export function listRecords(dataDir: string, network: string, host: Host): AttachmentRecord[] {
+  return readRecords(storeOf(dataDir, network), host);
+}
+
+/** The networks that this program has leased addresses on. @throws Fault `io` */
+export function listNetworks(dataDir: string): string[] {
+  return namesIn(ownRoot(dataDir))
+    .filter((name) => !name.startsWith('.'))
+    .sort();
+}
+
+export function readRecord(store: Store, attachment: Attachment, host: Host): AttachmentRecord | undefined {
+  return warned(loadRecord(store, recordPath(store, attachment)), host);
+}
+
+export function readRecords(store: Store, host: Host): AttachmentRecord[] {
+  return recordPaths(store).flatMap((path) => warned(loadRecord(store, path), host) ?? []);
+}
+
+/** Writes it, in place of one that is there. @throws Fault `io` */
+export function replaceRecord(store: LockedStore, record: AttachmentRecord): void {
+  replaceFile(recordPath(store, record), encodeRecord(record), store.temporary);
+}
+
+/** @throws Fault `io` */
+export function removeRecord(store: LockedStore, attachment: Attachment): boolean {
+  return removeFile(recordPath(store, attachment));
+}
+
+/** Removes the record files that are none. @throws Fault `io` */
+export function removeBrokenRecords(store: LockedStore): void {
+  for (const path of recordPaths(store)) {
+    if (loadRecord(store, path)?.isBroken === true) removeFile(path);
+  }
+}
+
+/** Only a record's name has a colon: the boot marker and temporary files have none. */
+function recordPaths(store: Store): readonly string[] {
+  const names = namesIn(store.own).filter((name) => name.includes(':'));
+  return names.map((name) => `${store.own}/${name}`);
+}
+
+interface Loaded {
+  readonly record?: AttachmentRecord;
+  readonly complaint?: string;
+  /** A file that holds no record. */
+  readonly isBroken: boolean;
+}
+
+function loadRecord(store: Store, path: string): Loaded | undefined {
+  try {
+    const text = readIfThere(path);
+    if (text === undefined) return undefined;
+    const record = decodeRecord(text, `the record ${path}`);
+    if (record.network === store.network && recordPath(store, record) === path) return { record, isBroken: false };
+    return { complaint: `cannot use the record ${path}: it is of another attachment`, isBroken: true };
+  } catch (error) {
+    const complaint = reasonOf(error);
+    if (error instanceof Fault && error.kind === 'decode') return { complaint, isBroken: true };
+    if (isNoFile(error)) return { complaint, isBroken: !isDirectory(error) };
+    throw error;
+  }
+}
+
+/** A directory cannot be removed as a file can, and no version of this program makes one, so it stays. */
+function isDirectory(error: unknown): boolean {
+  return error instanceof Fault && hasErrno(error.cause, [EISDIR]);
+}
+
+/** The record, if there is a usable one; a broken one is logged. */
+function warned(loaded: Loaded | undefined, host: Host): AttachmentRecord | undefined {
+  if (loaded?.complaint !== undefined) host.log('warn', `${loaded.complaint}; it counts as absent`);
+  return loaded?.record;
 }
 
 const VERSION = 1;
@@ -23,7 +101,7 @@ export function encodeRecord(record: AttachmentRecord): string {
   return `${JSON.stringify(record)}\n`;
 }
 
-/** @throws Fault `decode` where the text is no record; `what` says whose */
+/** @throws Fault `decode` where the text is no record; `what` names it in the message */
 export function decodeRecord(text: string, what: string): AttachmentRecord {
   return parseWith(recordSchema, parseJson(text, what), what, 'decode');
 }
@@ -35,10 +113,10 @@ export function createRecord(
   bootId: string,
   nowMs: number,
 ): AttachmentRecord {
-  const { network, containerId, ifName, netns, hostVeth, pod, process, plan, notes } = owner;
+  const { network, containerId, ifName, netns, hostVeth, pod, process, processStart, plan, notes } = owner;
   const createdAt = new Date(nowMs).toISOString();
   const head = { version: VERSION, network, containerId, ifName, addresses, bootId, createdAt };
-  return { ...head, netns, hostVeth, pod, process, plan, notes };
+  return { ...head, netns, hostVeth, pod, process, processStart, plan, notes };
 }
 
 /** The leased addresses with their lengths, as values. */
@@ -80,6 +158,7 @@ const recordSchema = object(
     hostVeth: text,
     pod: options({ namespace: text, name: text, uid: text, infraContainerId: text }),
     process: number,
+    processStart: number,
     plan: list(z.unknown() as z.ZodMiniType<Json>),
     notes: z.record(text, z.unknown() as z.ZodMiniType<Json>),
   },

@@ -1,16 +1,16 @@
 /** DEL's part: the addresses go back, and the record goes last. */
 
 import type { Ip } from '../address/ip.ts';
+import { tolerating } from '../attempt.ts';
 import type { Attachment } from './attachment.ts';
-import { sweepAfterBoot } from './boot.ts';
-import { tolerate } from './failures.ts';
 import { isThere, removeFile } from './files.ts';
 import type { Host } from './host.ts';
-import { leasesHeldBy, removeLease } from './leases.ts';
-import { withLock } from './lock.ts';
-import { recordPath, type Store, storeOf } from './paths.ts';
-import { readRecord, removeRecord } from './records.ts';
+import { leasesHeldBy, removeLease } from './lease.ts';
+import { type LockedStore, withLock } from './lock.ts';
+import { readRecord, removeRecord } from './record.ts';
 import { removeAttachment } from './removal.ts';
+import { recordPath, storeOf } from './store.ts';
+import { maintain } from './upkeep.ts';
 
 /**
  * Releases what the attachment holds; nothing is no error. Only leases that are still its own are removed. Where it has
@@ -19,25 +19,25 @@ import { removeAttachment } from './removal.ts';
  * @returns the addresses that were released. @throws Fault `busy`, `io`
  */
 export function releaseAddresses(dataDir: string, attachment: Attachment, host: Host): readonly Ip[] {
-  const store = storeOf(dataDir, attachment.network);
-  const isRecorded = readRecord(store, attachment, host) !== undefined;
-  const found = isRecorded ? [] : leasesHeldBy(store, attachment);
-  if (found.length === 0 && !isThere(recordPath(store, attachment)) && !isThere(store.temporary)) return [];
-  return withLock(store, host, () => {
+  const there = storeOf(dataDir, attachment.network);
+  const isRecorded = readRecord(there, attachment, host) !== undefined;
+  const found = isRecorded ? [] : leasesHeldBy(there, attachment);
+  if (found.length === 0 && !isThere(recordPath(there, attachment)) && !isThere(there.temporary)) return [];
+  return withLock(there, host, (store) => {
     const released = isRecorded ? releaseRecorded(store, attachment, host) : releaseFound(store, attachment, found);
-    tolerate(host, () => removeFile(store.temporary));
-    if (isThere(store.own)) tolerate(host, () => sweepAfterBoot(store, host));
+    tolerating(host.log, () => removeFile(store.temporary));
+    if (isThere(store.own)) tolerating(host.log, () => maintain(store, host));
     return released;
   });
 }
 
 /** Reads the record again, now alone: another DEL may have come first. */
-function releaseRecorded(store: Store, attachment: Attachment, host: Host): Ip[] {
+function releaseRecorded(store: LockedStore, attachment: Attachment, host: Host): Ip[] {
   const record = readRecord(store, attachment, host);
   return record === undefined ? [] : removeAttachment(store, record);
 }
 
-function releaseFound(store: Store, attachment: Attachment, found: readonly Ip[]): Ip[] {
+function releaseFound(store: LockedStore, attachment: Attachment, found: readonly Ip[]): Ip[] {
   const released = found.filter((ip) => removeLease(store, ip, attachment));
   removeRecord(store, attachment); // a broken one
   return released;

@@ -2,14 +2,12 @@
 
 import { formatIp, type Ip, sameIp } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
-import { type Attachment, attachmentText } from './attachment.ts';
+import { type Attachment, type AttachmentRecord, attachmentText } from './attachment.ts';
 import type { Host } from './host.ts';
-import { isHeldBy } from './lease.ts';
-import { readLease } from './leases.ts';
-import { leasePath, type Store, storeOf } from './paths.ts';
-import { type AttachmentRecord, recordedIps } from './record.ts';
-import { readRecord } from './records.ts';
-import { holderOf } from './shortage.ts';
+import { isHeldBy, readLease } from './lease.ts';
+import { readRecord, recordedIps } from './record.ts';
+import { holderOf } from './status.ts';
+import { leasePath, type Store, storeOf } from './store.ts';
 
 /**
  * Verifies the leases of `expected`, the container's addresses in prevResult. Reads their files and the record, no

@@ -72,6 +72,28 @@ export function closeConnection(connection: Connection): void {
  * @throws KernelError for the first request that was refused
  */
 export function execute(connection: Connection, ...requests: readonly Request[]): Message[][] {
+  const answers = persist(connection, requests);
+  const refused = answers.find(isRefused);
+  if (refused !== undefined) throw refusal(refused);
+  return answers.map((answer) => answer.replies);
+}
+
+/**
+ * The same for questions of which each may be about something that is not there.
+ * @returns undefined for what was refused with one of these errnos. @throws KernelError for any other refusal
+ */
+export function executeUnlessRefused(
+  connection: Connection,
+  errnos: readonly number[],
+  ...requests: readonly Request[]
+): (Message[] | undefined)[] {
+  const answers = persist(connection, requests);
+  const refused = answers.find((answer) => isRefused(answer) && !errnos.includes(errnoOf(answer)));
+  if (refused !== undefined) throw refusal(refused);
+  return answers.map((answer) => (isRefused(answer) ? undefined : answer.replies));
+}
+
+function persist(connection: Connection, requests: readonly Request[]): Answer[] {
   const answers = exchange(connection, requests);
   for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
     const first = answers.find(isRefused);
@@ -79,9 +101,7 @@ export function execute(connection: Connection, ...requests: readonly Request[])
     sleepMs(attempt);
     repeatRefused(connection, answers);
   }
-  const refused = answers.find(isRefused);
-  if (refused !== undefined) throw refusal(refused);
-  return answers.map((answer) => answer.replies);
+  return answers;
 }
 
 /**

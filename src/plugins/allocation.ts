@@ -1,8 +1,11 @@
 /** The addresses, routes and DNS that an attachment gets from IPAM. */
 
+import { type Delegation, delegateAdd } from '../cni/delegate.ts';
+import type { BaseRequest } from '../cni/request.ts';
 import {
   type Host,
   type IpamPlan,
+  type IpamSection,
   leaseAddresses,
   type Owner,
   planIpam,
@@ -11,7 +14,6 @@ import {
 } from '../ipam/index.ts';
 import type { ContainerAddress } from '../resources/addressing/addressing.ts';
 import type { Dns, Route } from '../schema/net.ts';
-import type { BaseRequest, MainRequest } from './bridge/request.ts';
 
 export interface Allocation {
   readonly addresses: readonly ContainerAddress[];
@@ -20,7 +22,7 @@ export interface Allocation {
 }
 
 /** @throws Fault `config`, `address` */
-export function planFor(request: BaseRequest & { readonly ipam: NonNullable<MainRequest['ipam']> }): IpamPlan {
+export function planFor(request: BaseRequest & { readonly ipam: IpamSection }): IpamPlan {
   const { network, cniVersion, ipam: section, ipRanges, requestedIps: requested } = request;
   return planIpam({ network, cniVersion, section, ipRanges, requested });
 }
@@ -55,4 +57,23 @@ export function allocate(
 export function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
   const { domain = '', ...lists } = dns;
   return domain !== '' || Object.values(lists).some((list) => list !== undefined) ? dns : given;
+}
+
+/** IPAM plugins that give an address back through the container's interface. */
+const THROUGH_INTERFACE = ['dhcp'];
+
+/** Whether the plugin must release the address before the interface goes. */
+export function releasesThroughInterface(delegation: Delegation | undefined): boolean {
+  return THROUGH_INTERFACE.includes(delegation?.type ?? '');
+}
+
+/** The plan of a request whose IPAM is done here; undefined for layer 2 only. @throws Fault `config`, `address` */
+export function planOf(request: BaseRequest & { readonly ipam: IpamSection | undefined }): IpamPlan | undefined {
+  return request.ipam && planFor({ ...request, ipam: request.ipam });
+}
+
+/** Has another plugin give the addresses. @throws what `delegateAdd` throws */
+export function allocateElsewhere(request: BaseRequest, delegation: Delegation): Allocation {
+  const { ips, routes, dns } = delegateAdd(delegation);
+  return { addresses: ips.map(({ address, gateway }) => ({ address, gateway })), routes, dns: dnsOf(request, dns) };
 }

@@ -12,9 +12,9 @@ import {
 } from '../ipam/index.ts';
 import type { Log } from '../log.ts';
 import { isObject } from '../schema/json.ts';
+import { type FileStatus, statPath } from '../sys/directory.ts';
 import { EACCES, EPERM } from '../sys/errno.ts';
 import { SystemError } from '../sys/libc.ts';
-import { type FileStatus, statPath } from '../sys/stat.ts';
 import { forwardAcceptKind } from './forward-accept/forward-accept.ts';
 import { guardKind } from './guard/guard-kind.ts';
 import { KINDS } from './kinds.ts';
@@ -24,6 +24,7 @@ import { type AttachmentKey, hostVethName } from './names.ts';
 import type { Neighbour, Node } from './node.ts';
 import { decodePlan, type Plan, type Resource, removePlan, resource, wantedOf } from './plan.ts';
 import { portKind } from './port/port.ts';
+import type { Kind } from './resource.ts';
 
 /** The plan that a record keeps, or that 0.1.0's notes amount to; without a record there is the host veth, by its name. */
 export function recordedPlan(
@@ -31,8 +32,9 @@ export function recordedPlan(
   record: AttachmentRecord | undefined,
   dataDir: string,
   log: Log,
+  kinds: readonly Kind<unknown>[] = KINDS,
 ): Plan {
-  if (record?.plan !== undefined) return decodePlan(record.plan, KINDS, log);
+  if (record?.plan !== undefined) return decodePlan(record.plan, kinds, log);
   const { network, containerId, ifName } = attachment;
   return planOfNotes({ network, containerId, ifName, dataDir }, record);
 }
@@ -46,9 +48,21 @@ export function detach(
   record: AttachmentRecord | undefined,
   dataDir: string,
 ): void {
-  const [failure] = removePlan(node, recordedPlan(attachment, record, dataDir, node.log), (_, act) => act());
+  const [failure] = removePlan(node, removablePlan(attachment, record, dataDir, node.log), (_, act) => act());
   if (failure !== undefined) throw failure;
 }
+
+/** What of a recorded plan is to be removed. */
+export function removablePlan(
+  attachment: Attachment,
+  record: AttachmentRecord | undefined,
+  dataDir: string,
+  log: Log,
+): Plan {
+  return recordedPlan(attachment, record, dataDir, log, REMOVABLE);
+}
+
+const REMOVABLE = KINDS.filter(({ remove }) => remove !== undefined);
 
 /** The other recorded attachments of the network whose host veths are there: a veth dies with its network namespace. @throws Fault `io`, KernelError */
 export function neighboursOf(node: Node, own: Attachment, dataDir: string, host: Host): Neighbour[] {
@@ -57,7 +71,7 @@ export function neighboursOf(node: Node, own: Attachment, dataDir: string, host:
   const records = listRecords(dataDir, own.network, host);
   const live = records.filter(({ hostVeth = '' }) => hostVeth !== ownVeth && links.has(hostVeth));
   return live.map((record) => ({
-    wanted: (kind) => wantedOf(recordedPlan(record, record, dataDir, node.log), kind),
+    wanted: (kind) => wantedOf(recordedPlan(record, record, dataDir, node.log, [kind as Kind<unknown>]), kind),
     isRecorded: () => findRecord(dataDir, record, host) !== undefined,
     isBeingMade: () => isBeingMade(record),
   }));

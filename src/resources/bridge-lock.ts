@@ -6,8 +6,7 @@
 
 import { Fault } from '../fault.ts';
 import { monotonicMs, sleepMs } from '../sys/clock.ts';
-import { tryFlock, unlockFlock } from '../sys/flock.ts';
-import { lockHolder } from '../sys/lockHolder.ts';
+import { lockHolder, tryFlock, unlockFlock } from '../sys/flock.ts';
 import type { Netns } from '../sys/netns.ts';
 
 const DEADLINE_MS = 10_000;

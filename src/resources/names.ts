@@ -2,14 +2,16 @@
 
 import { hashHex } from '../address/hash.ts';
 import { localMac } from '../address/mac.ts';
+import { DEFAULT_DATA_DIR } from '../ipam/index.ts';
 import { readText } from '../sys/file.ts';
+import { encodeUtf8 } from '../sys/text.ts';
 
 /** What an attachment's names are made of: one `(container ID, interface name)` on one network. */
 export interface AttachmentKey {
   readonly network: string;
   readonly containerId: string;
   readonly ifName: string;
-  /** Where its leases are; absent for the default directory. */
+  /** Where its leases are, which the mark of its owner says; absent for the default directory. */
   readonly dataDir?: string | undefined;
 }
 
@@ -17,8 +19,15 @@ export interface AttachmentKey {
 export const ANCHOR = 'anchor';
 
 const ALIAS_PREFIX = 'trestle:';
-/** So that it fits an alias (IFALIASZ, 256 with prefix and NUL) and an element's user data (253 with its NUL). */
-const OWNER_MOST = 240;
+/** IFALIASZ without its NUL, in bytes. */
+const ALIAS_MOST = 255;
+/** NFTNL_UDATA_COMMENT_MAXLEN, in bytes: nft reads back no longer comment. */
+export const COMMENT_MOST = 128;
+/** `/#` and a hash: what stands for container and interface where both do not fit. */
+const HASHED = 18;
+/** Of a network name that would not fit: its beginning, `#` and a hash, which leave room for `@` and 8 digits of a directory. */
+const NETWORK_MOST = COMMENT_MOST - HASHED - 9;
+const NETWORK_KEPT = NETWORK_MOST - 17;
 const MACHINE_ID_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id'];
 
 /** `veth` and 44 bits of the attachment's hash: 15 characters, the most that an interface name may have. */
@@ -49,26 +58,100 @@ export function vlanPortMac(gateway: string): Uint8Array {
 }
 
 /**
- * Who a link or a set element belongs to. Network names and container IDs contain no `/`, and no `#`, which begins the
- * hash that stands for what would be too long.
+ * Who a link, a set element or a rule belongs to, in at most 128 bytes: `pods/CONTAINER/eth0`. With a data directory other than
+ * the default it is `pods@HASH/CONTAINER/eth0`: another runtime may have a network of that name. `#` begins a hash that
+ * stands for what would be too long, or has a quotation mark. Network names and container IDs contain none of `/`, `@`, `#` (the specification's pattern).
  */
-export function ownerText({ network, containerId, ifName }: AttachmentKey): string {
-  const text = `${network}/${containerId}/${ifName}`;
-  return text.length <= OWNER_MOST ? text : `${network}/#${hashHex('owner', containerId, ifName)}`;
+export function ownerText(attachment: AttachmentKey): string {
+  const { containerId, ifName } = attachment;
+  return textOf(networkMark(attachment.network, attachment.dataDir), containerId, ifName);
 }
 
-/** Whether an owner is an attachment of this network. */
-export function isOwnedBy(network: string, owner: string | undefined): boolean {
-  return owner?.startsWith(`${network}/`) === true;
+/** Whether an owner is an attachment of this network and data directory. */
+export function isOwnedBy(network: string, owner: string | undefined, dataDir?: string): boolean {
+  return owner !== undefined && currentOwner(owner).startsWith(`${networkMark(network, dataDir)}/`);
 }
 
+/** The same for any data directory. */
+export function isOfNetwork(network: string, owner: string | undefined): boolean {
+  return owner !== undefined && markOf(currentOwner(owner)).replace(DIRECTORY, '') === networkMark(network);
+}
+
+/** An owner as it is written today: 0.1.0 wrote up to 240 characters, quotation marks too, and whole network names. */
+export function currentOwner(owner: string): string {
+  if (owner.length <= NETWORK_MOST && !owner.includes('"')) return owner;
+  const [network = '', container = '', ifName] = owner.split('/');
+  if (/[@#]/.test(network)) return owner;
+  const mark = networkMark(network);
+  return ifName === undefined ? `${mark}/${container}` : textOf(mark, container, ifName);
+}
+
+/**
+ * Whether what `found` names is the attachment that `wanted` names. 0.1.0 did not say the directory; that an attachment is
+ * meant in any directory is certain enough, for container IDs are unique.
+ */
+export function isSameOwner(found: string, wanted: string): boolean {
+  if (found === wanted) return true;
+  const mark = markOf(wanted);
+  const unmarked = mark.replace(DIRECTORY, '');
+  const current = currentOwner(found);
+  if (current === wanted) return true;
+  return mark !== unmarked && markOf(current) === unmarked && hashOf(current) === hashOf(wanted);
+}
+
+/** The alias of a host veth; behind the owner, for people, the data directory if it is not the default. */
 export function hostVethAlias(attachment: AttachmentKey): string {
-  return `${ALIAS_PREFIX}${ownerText(attachment)}`;
+  const { dataDir } = attachment;
+  const alias = `${ALIAS_PREFIX}${ownerText(attachment)}`;
+  if (dataDir === undefined || isDefault(dataDir)) return alias;
+  const whole = `${alias} ${dataDir}`;
+  return encodeUtf8(whole).length <= ALIAS_MOST ? whole : alias;
 }
 
 /** The owner that an alias names. @returns undefined for a link that is not ours */
 export function aliasOwner(alias: string | undefined): string | undefined {
-  return alias?.startsWith(ALIAS_PREFIX) ? alias.slice(ALIAS_PREFIX.length) : undefined;
+  if (alias?.startsWith(ALIAS_PREFIX) !== true) return undefined;
+  const [owner = ''] = alias.slice(ALIAS_PREFIX.length).split(' ', 1);
+  return currentOwner(owner);
+}
+
+const DIRECTORY = /@[0-9a-f]{8}$/;
+
+/** What an owner begins with. */
+function networkMark(network: string, dataDir?: string): string {
+  const name =
+    network.length <= NETWORK_MOST ? network : `${network.slice(0, NETWORK_KEPT)}#${hashHex('network', network)}`;
+  if (dataDir === undefined || isDefault(dataDir)) return name;
+  return `${name}@${hashHex('data directory', plain(dataDir)).slice(0, 8)}`;
+}
+
+function textOf(mark: string, containerId: string, ifName: string): string {
+  const text = `${mark}/${containerId}/${ifName}`;
+  return fitsComment(text) ? text : `${mark}/#${hashHex('owner', containerId, ifName)}`;
+}
+
+/** nft has no way to write a quotation mark, which an interface's name may contain. */
+function fitsComment(text: string): boolean {
+  return text.length <= COMMENT_MOST && encodeUtf8(text).length <= COMMENT_MOST && !text.includes('"');
+}
+
+function markOf(owner: string): string {
+  return owner.slice(0, Math.max(owner.indexOf('/'), 0));
+}
+
+/** The hash of container and interface, which an owner says or amounts to. */
+function hashOf(owner: string): string {
+  const [, container = '', ifName] = owner.split('/');
+  return ifName === undefined ? container.slice(1) : hashHex('owner', container, ifName);
+}
+
+function isDefault(dataDir: string): boolean {
+  return dataDir === DEFAULT_DATA_DIR || plain(dataDir) === DEFAULT_DATA_DIR;
+}
+
+/** A path without doubled slashes and without one at its end. */
+function plain(path: string): string {
+  return path.replace(/\/+/g, '/').replace(/(.)\/$/, '$1');
 }
 
 function machineId(): string {

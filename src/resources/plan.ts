@@ -1,10 +1,10 @@
 /** The plan of an attachment: the resources that it needs, in the order in which they are made; and the walks over it. */
 
 import type * as z from 'zod/mini';
-import { formatCidr } from '../address/cidr.ts';
-import { formatIp } from '../address/ip.ts';
+import { type Cidr, formatCidr } from '../address/cidr.ts';
+import { formatIp, type Ip } from '../address/ip.ts';
 import { formatMac } from '../address/mac.ts';
-import { Fault, reasonOf } from '../fault.ts';
+import { type Fault, reasonOf } from '../fault.ts';
 import type { Attachment, Json } from '../ipam/index.ts';
 import type { Step } from '../log.ts';
 import { parseWith } from '../schema/explain.ts';
@@ -56,8 +56,9 @@ export function verifyPlan(node: Node, plan: Plan, step: Step): void {
 export function removePlan(node: Node, plan: Plan, step: Step): unknown[] {
   const failures: unknown[] = [];
   for (const { kind, wanted } of [...plan].reverse()) {
+    if (kind.remove === undefined) continue;
     try {
-      step(`remove ${kind.name}`, () => kind.remove(node, wanted));
+      step(`remove ${kind.name}`, () => kind.remove?.(node, wanted));
     } catch (error) {
       failures.push(error);
     }
@@ -102,16 +103,18 @@ export function isOwnedByAny(owned: Owned, attachments: readonly Omit<Attachment
 
 /** The plan as JSON, for the record: each resource is its wanted values, and its kind by name. */
 export function encodePlan(plan: Plan): Json[] {
-  return plan.map(({ kind, wanted }) => ({ kind: kind.name, ...(encode(wanted) as Record<string, Json>) }));
+  return plan.map(({ kind, wanted }) => encodeInto({ kind: kind.name }, wanted as object));
 }
 
-/** Reads a plan of a record; a resource of a kind that is not known here, or with other values, is left out and told to the log. */
+/**
+ * Reads the resources of these kinds from the plan of a record. One with values that its kind does not know is left out, and the
+ * log says so.
+ */
 export function decodePlan(json: readonly Json[], kinds: readonly Kind<unknown>[], log: Node['log']): Plan {
   return json.flatMap((one) => {
-    const name = isObject(one) ? one.kind : undefined;
-    const kind = kinds.find((known) => known.name === name);
+    const kind = isObject(one) ? kinds.find(({ name }) => name === one.kind) : undefined;
+    if (kind === undefined) return [];
     try {
-      if (kind === undefined) throw new Fault('decode', `${JSON.stringify(name)} is no kind of resource`);
       return [{ kind, wanted: parseWith(kind.schema, one, `the ${kind.name} of a record`, 'decode') }];
     } catch (error) {
       log('warn', `cannot read a resource of a record: ${reasonOf(error)}`);
@@ -122,20 +125,17 @@ export function decodePlan(json: readonly Json[], kinds: readonly Kind<unknown>[
 
 /** Addresses, MACs and prefixes become the text that people write. */
 function encode(value: unknown): Json {
-  if (value instanceof Uint8Array) return formatMac(value);
+  if (typeof value !== 'object' || value === null) return value as Json;
   if (Array.isArray(value)) return value.map(encode);
-  if (!isObject(value)) return value as Json;
-  if (isCidr(value)) return formatCidr(value);
-  if (isIp(value)) return formatIp(value);
-  const json: Record<string, Json> = {};
-  for (const key of Object.keys(value)) if (value[key] !== undefined) json[key] = encode(value[key]);
+  if ('prefix' in value) return formatCidr(value as Cidr);
+  if ('family' in value) return formatIp(value as Ip);
+  return value instanceof Uint8Array ? formatMac(value) : encodeInto({}, value);
+}
+
+function encodeInto(json: Record<string, Json>, value: object): Record<string, Json> {
+  for (const key in value) {
+    const entry = value[key as keyof typeof value] as unknown;
+    if (entry !== undefined) json[key] = encode(entry);
+  }
   return json;
-}
-
-function isIp(value: object): value is Parameters<typeof formatIp>[0] {
-  return 'family' in value && 'value' in value;
-}
-
-function isCidr(value: object): value is Parameters<typeof formatCidr>[0] {
-  return 'ip' in value && 'prefix' in value;
 }

@@ -20,9 +20,9 @@ export interface Kind<Wanted> {
   verify(node: Node, wanted: Wanted): Fault | undefined;
   /**
    * Removes what is the attachment's own; absence is no error. What attachments share goes with the last one. Needs neither
-   * the container nor the configuration. @throws Fault, KernelError, SystemError
+   * the container nor the configuration. Absent for kinds that stay, or go with another. @throws Fault, KernelError, SystemError
    */
-  remove(node: Node, wanted: Wanted): void;
+  remove?(node: Node, wanted: Wanted): void;
   /** All of this kind that attachments of the scope have on the node, recorded or not. */
   survey(node: Node, scope: Scope): readonly Owned[];
   /**

@@ -1,13 +1,12 @@
-/** The engine of dist/trestle (engine/src/host.rs), which has everything that is wanted of a runtime, or nearly. */
+/** The adapter of the engine in dist/trestle (engine/src/host.rs), whose host object is nearly a `Runtime` already. */
 
-import { EINVAL, errnoName } from './errno.ts';
+import { EINVAL, errnoName, signalName } from './errno.ts';
 import type { Ended, ProgramCall, Runtime } from './runtime.ts';
-import { signalName } from './signal.ts';
 
 interface Host extends Omit<Runtime, 'args' | 'programName' | 'run'> {
-  /** The name that the program was started under is the first. */
+  /** argv: the first is the name that the program was started under. */
   args(): readonly [string, ...string[]];
-  /** All bytes: the path, the arguments and the variables as C strings, one after the other. */
+  /** All in bytes: path, arguments and variables are C strings, one after the other. */
   run(
     file: Uint8Array,
     args: Uint8Array,

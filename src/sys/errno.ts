@@ -1,17 +1,21 @@
-/** errno values by number, name and meaning (Linux, asm-generic/errno*.h): those that our calls can give. */
+/** errno values that our calls can give, and signals, by number and name (Linux, asm-generic/errno*.h and signal.h). */
 
 export const EPERM = 1;
 export const ENOENT = 2;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EACCES = 13;
+export const ENXIO = 6;
 export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENODEV = 19;
 export const ENOTDIR = 20;
+export const EISDIR = 21;
 export const EINVAL = 22;
 export const EFBIG = 27;
 export const ENOSPC = 28;
+export const ENOSYS = 38;
+export const ELOOP = 40;
 export const ERESTART = 85;
 export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;
@@ -49,10 +53,12 @@ const ERRNO: Record<number, readonly [name: string, meaning: string]> = {
   28: ['ENOSPC', 'no space left on device'],
   30: ['EROFS', 'read-only file system'],
   31: ['EMLINK', 'too many links'],
-  32: ['EPIPE', 'nobody reads any more'],
+  32: ['EPIPE', 'broken pipe'],
   34: ['ERANGE', 'value out of range'],
   36: ['ENAMETOOLONG', 'name too long'],
+  38: ['ENOSYS', 'not implemented'],
   40: ['ELOOP', 'too many levels of links'],
+  54: ['EXFULL', 'exchange full'],
   61: ['ENODATA', 'no data available'],
   85: ['ERESTART', 'interrupted, should be restarted'],
   90: ['EMSGSIZE', 'message too long'],
@@ -80,4 +86,16 @@ export function errnoName(errno: number): string {
 export function errnoText(errno: number): string {
   const entry = ERRNO[errno];
   return entry === undefined ? `errno ${errno}` : `${entry[1]} (${entry[0]})`;
+}
+
+/** From signal 1 on; the same on both processors. */
+const SIGNALS =
+  'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS'.split(
+    ' ',
+  );
+
+/** `SIGKILL` for 9; `signal 64` for one without a name. */
+export function signalName(signal: number): string {
+  const name = SIGNALS[signal - 1];
+  return name === undefined ? `signal ${signal}` : `SIG${name}`;
 }

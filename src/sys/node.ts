@@ -1,25 +1,25 @@
-/** Node, for dist/trestle.cjs: koffi calls the C library, execa runs programs. */
+/** The adapter of Node, for dist/trestle.cjs: koffi calls the C library, execa runs programs. */
 
 import { Fault, reasonOf } from '../fault.ts';
 import type { CFunction, Ended, ProgramCall, Runtime } from './runtime.ts';
-import { type CType, SYMBOLS, type SymbolName } from './symbols.ts';
+import { type CType, SYMBOLS, type SymbolName } from './runtime.ts';
 
 const SONAME = 'libc.so.6';
 const TYPE_NAMES: Record<CType, string> = { i32: 'int32', u32: 'uint32', i64: 'int64', u64: 'uint64', ptr: 'void *' };
 
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder();
-const nobody = new Int32Array(new SharedArrayBuffer(4));
+const neverNotified = new Int32Array(new SharedArrayBuffer(4));
 let functions: Runtime['c'] | undefined;
 
-/** All but the C functions. */
+/** Everything but the C functions, which the adapter for Bun in the tests has its own way to call. */
 export const node: Omit<Runtime, 'c'> = {
   arch: process.arch,
   encode: (text) => utf8Encoder.encode(text),
   decode: (bytes) => utf8Decoder.decode(bytes),
   latin1: ({ buffer, byteOffset, length }) => Buffer.from(buffer, byteOffset, length).toString('latin1'),
   monotonicMs: () => performance.now(),
-  sleepMs: (duration) => void Atomics.wait(nobody, 0, 0, duration),
+  sleepMs: (duration) => void Atomics.wait(neverNotified, 0, 0, duration),
   pid: () => process.pid,
   effectiveUser: () => process.geteuid?.() ?? 0,
   environment: () => process.env,
@@ -31,7 +31,7 @@ export const node: Omit<Runtime, 'c'> = {
 
 export const runtime: Runtime = {
   ...node,
-  /** Linked at the first call: what needs none, such as `--version`, runs without koffi. */
+  /** Linked at the first use, so that `--version` runs without koffi. */
   get c() {
     functions ??= openWithKoffi();
     return functions;
@@ -63,7 +63,7 @@ function openWithKoffi(): Runtime['c'] {
 }
 
 function run({ file, args, env, input, deadlineMs }: ProgramCall, mostBytes: number): Ended {
-  // Loaded here, since it takes 15 ms of start-up that a call without another program does not need.
+  // Loaded at the first use: loading takes 15 ms, and most calls run no program.
   const { execaSync } = require('execa') as typeof import('execa');
   const ran = execaSync(file, args, {
     env,

@@ -1,9 +1,7 @@
 /**
- * What Trestle wants of the JavaScript runtime it is on. `#runtime` in package.json says which one that is: the engine
- * (engine.ts) in dist/trestle, Node (node.ts) in dist/trestle.cjs; tests bring one of their own.
+ * The interface of the JavaScript runtime. `#runtime` in package.json selects the adapter: the engine's (engine.ts) in dist/trestle,
+ * Node's (node.ts) in dist/trestle.cjs, and one for Bun in the tests.
  */
-
-import type { SymbolName } from './symbols.ts';
 
 /** An argument of a C function: a number, bytes whose address is passed, or a null pointer. */
 export type CArgument = number | Uint8Array | null;
@@ -14,7 +12,7 @@ export type CFunction = (...args: (CArgument | undefined)[]) => number;
 export interface Runtime {
   /** The processor, by Node's name of it: `x64` or `arm64`. */
   readonly arch: string;
-  /** The C functions, by name. @throws Fault where they cannot be called at all */
+  /** The C functions of SYMBOLS, by name. @throws Fault where the C library cannot be loaded */
   readonly c: Readonly<Record<SymbolName, CFunction>>;
 
   /** UTF-8; a surrogate without its pair becomes U+FFFD. */
@@ -42,12 +40,12 @@ export interface Runtime {
   /** Runs a program to its end; at most `mostBytes` of each output are taken. */
   run(call: ProgramCall, mostBytes: number): Ended;
 
-  /** Has `main` called at each start of the program; it returns the exit status. */
+  /** Registers `main`, which runs at each start of the program and returns the exit status. */
   start(main: () => number): void;
 }
 
 export interface ProgramCall {
-  /** The path of the executable; nothing is looked up, and no shell is between. */
+  /** The path of the executable: PATH is not searched, and no shell is involved. */
   readonly file: string;
   readonly args: readonly string[];
   /** The whole environment. */
@@ -59,10 +57,52 @@ export interface ProgramCall {
 export interface Ended {
   readonly succeeded: boolean;
   readonly started: boolean;
-  /** It did not end in time, and was killed. */
+  /** It was killed at the deadline. */
   readonly timedOut: boolean;
-  /** The exit status, or what ended it (a signal, or saying too much), or why it did not start. */
+  /** The exit status; or the signal or the excess of output that ended it; or the errno with which it did not start. */
   readonly status: number | string;
   readonly stdout: string;
   readonly stderr: string;
 }
+
+/**
+ * Types of C on 64-bit Linux: `i32` int, `u32` unsigned int or socklen_t, `i64` ssize_t, `u64` size_t, `ptr` a pointer (bytes or
+ * null), or a number where C takes either, as syscall(2) does.
+ */
+export type CType = 'i32' | 'u32' | 'i64' | 'u64' | 'ptr';
+
+export interface CSignature {
+  readonly args: readonly CType[];
+  readonly returns: 'i32' | 'i64';
+}
+
+/**
+ * The C functions that Trestle calls, for runtimes that must know their types. The engine has the same functions
+ * (engine/src/functions.rs).
+ */
+export const SYMBOLS = {
+  socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
+  setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
+  getsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'ptr'], returns: 'i32' },
+  send: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
+  recv: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
+  setns: { args: ['i32', 'i32'], returns: 'i32' },
+  flock: { args: ['i32', 'i32'], returns: 'i32' },
+  _exit: { args: ['i32'], returns: 'i32' },
+  openat: { args: ['i32', 'ptr', 'i32', 'i32'], returns: 'i32' },
+  close: { args: ['i32'], returns: 'i32' },
+  read: { args: ['i32', 'ptr', 'u64'], returns: 'i64' },
+  write: { args: ['i32', 'ptr', 'u64'], returns: 'i64' },
+  rename: { args: ['ptr', 'ptr'], returns: 'i32' },
+  link: { args: ['ptr', 'ptr'], returns: 'i32' },
+  unlink: { args: ['ptr'], returns: 'i32' },
+  mkdir: { args: ['ptr', 'i32'], returns: 'i32' },
+  statx: { args: ['i32', 'ptr', 'i32', 'u32', 'ptr'], returns: 'i32' },
+  readlink: { args: ['ptr', 'ptr', 'u64'], returns: 'i64' },
+  syscall: { args: ['i64', 'ptr', 'ptr', 'ptr', 'ptr', 'u64'], returns: 'i64' },
+  fstatfs: { args: ['i32', 'ptr'], returns: 'i32' },
+  ftruncate: { args: ['i32', 'i64'], returns: 'i32' },
+  futimens: { args: ['i32', 'ptr'], returns: 'i32' },
+} as const satisfies Record<string, CSignature>;
+
+export type SymbolName = keyof typeof SYMBOLS;

@@ -1,18 +1,18 @@
-/** Text as bytes and back. */
+/** Text to bytes and back. */
 
 import { runtime } from '#runtime';
 
-/** UTF-8; a surrogate without its pair becomes U+FFFD. */
+/** Encodes UTF-8; a surrogate without its pair becomes U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {
   return runtime.encode(text);
 }
 
-/** UTF-8; what is malformed becomes U+FFFD, and a byte order mark at the beginning is dropped. */
+/** Decodes UTF-8; malformed bytes become U+FFFD, and a byte order mark at the beginning is dropped. */
 export function decodeUtf8(bytes: Uint8Array): string {
   return runtime.decode(bytes);
 }
 
-/** The same for text that came in pieces, `length` bytes in all. */
+/** The same for text in several pieces of together `length` bytes. */
 export function decodePieces(pieces: readonly Uint8Array[], length: number): string {
   const [first] = pieces;
   if (first?.length === length) return decodeUtf8(first);
@@ -25,7 +25,7 @@ export function decodePieces(pieces: readonly Uint8Array[], length: number): str
   return decodeUtf8(whole);
 }
 
-/** A character for each byte, U+0000 to U+00FF. */
+/** One character for each byte, U+0000 to U+00FF. */
 export function decodeLatin1(bytes: Uint8Array): string {
   return runtime.latin1(bytes);
 }

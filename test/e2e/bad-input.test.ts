@@ -38,6 +38,20 @@ e2e('on stdin', (artifact) => {
     });
   }
 
+  test('a text that is not JSON: the error has line and column', () => {
+    const { code, msg } = refuse({ stdin: '{\n  "cniVersion": "1.1.0"\n  "name": "pods"\n}\n' });
+    const reason = 'line 3, column 3: expected "," or "}", found "\\"name\\": \\"pods\\""';
+    expect([code, msg]).toEqual([6, `cannot read the configuration: stdin is not JSON: ${reason}`]);
+  });
+
+  test('a whole network configuration list', () => {
+    const { name, cniVersion, ...plugin } = config();
+    const error = refuse({ config: { name, cniVersion, plugins: [plugin] } });
+    expect(error).toMatchObject({ code: 7, cniVersion });
+    expect(error.msg).toContain('it is a network configuration list');
+    expect(error.details).toContain('one entry of "plugins"');
+  });
+
   test.each(VERSIONS)('the unknown cniVersion %j', (cniVersion) => {
     const error = refuse({ config: config({ cniVersion }) });
     expect(error).toMatchObject({ code: 1, cniVersion: '1.1.0' });

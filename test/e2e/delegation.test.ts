@@ -60,6 +60,22 @@ e2e('the reference plugin static', (artifact) => {
   });
 });
 
+e2e('the reference plugin static without addresses', (artifact) => {
+  test.each<[unknown]>([[undefined], [[]]])('fails the ADD, which says what to configure: %j', (addresses) => {
+    using node = createNode();
+    const section = { ...STATIC, addresses, dataDir: node.dataDir };
+    const config = network(node, { ipam: section, cniVersion: '1.0.0' });
+    const before = leftovers(node);
+    const error = failed(runtime(node, artifact, config).add(node.container(), { path: REFERENCE_DIRECTORY }));
+    expect(error).toMatchObject({
+      code: 106,
+      msg: 'cannot have the IPAM plugin static do ADD: it succeeded without giving an address',
+      details: expect.stringContaining('Set ipam.addresses, as in "addresses": [{ "address": "192.0.2.10/24"'),
+    });
+    expect(leftovers(node)).toMatchObject({ links: before.links, files: before.files, elements: before.elements });
+  });
+});
+
 e2e('the reference plugin host-local under another name', (artifact) => {
   test('is run, keeps its leases itself, and our record beside them', () => {
     using node = createNode();

@@ -1,9 +1,11 @@
 /** The environment: what is missing or malformed is named. */
 
 import { describe, expect, test } from 'bun:test';
-import { cni, succeeded } from '../support/cni.ts';
+import { cni, failed, succeeded } from '../support/cni.ts';
 import { cidrs } from '../support/kernel.ts';
+import { leftovers } from '../support/leftovers.ts';
 import { createNode } from '../support/node.ts';
+import { runtime } from '../support/runtime.ts';
 import { e2e, network, V4, V6 } from './support/network.ts';
 import { oneErrorObject, onQuietNode } from './support/refusal.ts';
 
@@ -123,5 +125,27 @@ e2e('the rest of the environment', (artifact) => {
     );
     expect(error.code).toBe(4);
     expect(error.msg).toContain('CNI_COMMAND');
+  });
+});
+
+e2e('the own netns of the plugin as that of the container', (artifact) => {
+  test.each(['1', 'true', 'TRUE'])('CNI_NETNS_OVERRIDE=%s allows it: ADD, CHECK and DEL work', (value) => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node, { isDefaultGateway: false, isGateway: true, ipMasq: false }));
+    const own = { id: 'own', netnsPath: '/proc/self/ns/net' };
+    const options = { env: { CNI_NETNS_OVERRIDE: value } };
+    const before = leftovers(node);
+    succeeded(pods.add(own, options));
+    expect(cidrs(node.ns, 'eth0')).toEqual([`${V4.first}/24`, `${V6.first}/64`]);
+    succeeded(pods.check(own, options));
+    succeeded(pods.del(own, options));
+    expect(leftovers(node)).toEqual(before);
+  });
+
+  test.each([undefined, '0', 'false'])('CNI_NETNS_OVERRIDE=%p does not', (value) => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node));
+    const own = { id: 'own', netnsPath: '/proc/self/ns/net' };
+    expect(failed(pods.add(own, { env: { CNI_NETNS_OVERRIDE: value } }))).toMatchObject({ code: 4 });
   });
 });

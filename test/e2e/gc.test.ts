@@ -200,7 +200,7 @@ e2e('GC is refused', (artifact) => {
     const pods = runtime(node, artifact, network(node, { cniVersion }));
     succeeded(pods.add(node.container()));
     const before = leftovers(node);
-    expect(failed(pods.gc([]))).toMatchObject({ code: 1, cniVersion });
+    expect(failed(pods.gc([]))).toMatchObject({ code: 1, cniVersion, msg: 'config version does not allow GC' });
     expect(leftovers(node)).toEqual(before);
   });
 

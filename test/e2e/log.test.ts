@@ -59,14 +59,13 @@ e2e('with a log', (artifact) => {
     expect(stepsOf(lines, 'ADD')).toEqual([
       'look at the place',
       'take addresses',
-      'prepare the bridge',
-      'prepare the gateways',
-      'plug in',
-      'configure the interface',
-      'masquerade',
-      'forward',
-      'accept what is forwarded',
-      'look for drops',
+      'ensure bridge',
+      'ensure gateway',
+      'ensure forward-accept',
+      'ensure port',
+      'ensure addressing',
+      'ensure masquerade',
+      'ensure forwarding',
       'done',
     ]);
     for (const command of ['CHECK', 'STATUS', 'GC', 'DEL']) {
@@ -131,10 +130,10 @@ e2e('with a log', (artifact) => {
 
 /** What may stand in the log's place. */
 const BAD: [string, (path: string) => void, string][] = [
-  ['a pipe', (path) => run(['mkfifo', path]), 'not an ordinary file'],
-  ['a directory', (path) => mkdirSync(path), 'not an ordinary file'],
-  ['a device that never answers', (path) => run(['mknod', path, 'c', '5', '1']), 'not an ordinary file'],
-  ['a link', (path) => symlinkSync(`${path}.target`, path), 'not an ordinary file'],
+  ['a pipe', (path) => run(['mkfifo', path]), 'not a regular file'],
+  ['a directory', (path) => mkdirSync(path), 'not a regular file'],
+  ['a device that never answers', (path) => run(['mknod', path, 'c', '5', '1']), 'not a regular file'],
+  ['a link', (path) => symlinkSync(`${path}.target`, path), 'not a regular file'],
 ];
 
 e2e('a log that cannot be written', (artifact) => {

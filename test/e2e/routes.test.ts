@@ -3,6 +3,7 @@
 import { expect, test } from 'bun:test';
 import { failed, succeeded } from '../support/cni.ts';
 import { cidrs, type Route, routes, sysctl } from '../support/kernel.ts';
+import { leftovers } from '../support/leftovers.ts';
 import { exec, type Netns } from '../support/netns.ts';
 import { createNode, type ScratchNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
@@ -114,12 +115,70 @@ e2e('routes of the ipam section', (artifact) => {
     expect(result.routes?.[0]).toEqual(special);
   });
 
-  test('are not merged: the same one twice fails the ADD, which names it', () => {
+  test('are made once where the same one is there twice', () => {
     using node = createNode();
     const container = node.container();
-    const twice = [{ dst: '192.0.2.0/24' }, { dst: '192.0.2.0/24' }];
-    const config = network(node, { ipam: ipam(node, [V4.subnet], { routes: twice }) });
-    expect(failed(runtime(node, artifact, config).add(container)).msg).toContain('192.0.2.0/24');
+    const twice = ['192.0.2.0/24', '192.0.2.7/24', '2001:db8:1::/48', '2001:db8:1::/48'].map((dst) => ({ dst }));
+    const config = network(node, {
+      isDefaultGateway: false,
+      ipam: ipam(node, [V4.subnet, V6.subnet], { routes: twice }),
+    });
+    const pods = runtime(node, artifact, config);
+    expect(succeeded(pods.add(container)).routes).toEqual([{ dst: '192.0.2.0/24' }, { dst: '2001:db8:1::/48' }]);
+    expect(beyondSubnets(container.ns).map(({ dst }) => dst)).toEqual(['192.0.2.0/24', '2001:db8:1::/48']);
+    succeeded(pods.check(container));
+  });
+
+  test('are made once where one names the gateway that the other implies', () => {
+    using node = createNode();
+    const container = node.container();
+    const same = [{ dst: '192.0.2.0/24' }, { dst: '192.0.2.0/24', gw: V4.gateway }];
+    const config = network(node, { isDefaultGateway: false, ipam: ipam(node, [V4.subnet], { routes: same }) });
+    const pods = runtime(node, artifact, config);
+    succeeded(pods.add(container));
+    expect(beyondSubnets(container.ns)).toMatchObject([{ dst: '192.0.2.0/24', gateway: V4.gateway }]);
+    succeeded(pods.check(container));
+  });
+
+  test('to one destination may differ in gateway or priority, as the kernel allows', () => {
+    using node = createNode();
+    const container = node.container();
+    const wanted = [
+      { dst: '192.0.2.0/24', gw: '10.89.0.7' },
+      { dst: '192.0.2.0/24', gw: '10.89.0.8' },
+      { dst: '192.0.2.0/24', gw: '10.89.0.8', priority: 9 },
+      { dst: '2001:db8:1::/48', gw: 'fd00:89::7' },
+      { dst: '2001:db8:1::/48', gw: 'fd00:89::8' },
+      { dst: '2001:db8:1::/48', gw: 'fd00:89::8', priority: 9 },
+    ];
+    const config = network(node, {
+      isDefaultGateway: false,
+      ipam: ipam(node, [V4.subnet, V6.subnet], { routes: wanted }),
+    });
+    const pods = runtime(node, artifact, config);
+    succeeded(pods.add(container));
+    const v4 = routes(container.ns, 4).filter(({ dst }) => dst === '192.0.2.0/24');
+    // The kernel puts the later of two with one priority before the earlier.
+    expect(v4.map(({ gateway, metric }) => [gateway, metric])).toEqual([
+      ['10.89.0.8', undefined],
+      ['10.89.0.7', undefined],
+      ['10.89.0.8', 9],
+    ]);
+    const v6 = exec(container.ns, ['ip', '-6', 'route', 'show', '2001:db8:1::/48']);
+    expect(v6).toMatch(/metric 9\b/);
+    expect(v6).toMatch(/nexthop via fd00:89::7 .*\n.*nexthop via fd00:89::8 /);
+    succeeded(pods.check(container));
+  });
+
+  test('that the kernel would refuse are refused before anything is changed', () => {
+    using node = createNode();
+    const container = node.container();
+    const before = leftovers(node);
+    const same = { dst: '2001:db8:1::/48', gw: V6.gateway };
+    const config = network(node, { ipam: ipam(node, [V6.subnet], { routes: [same, { ...same, mtu: 1400 }] }) });
+    const error = failed(runtime(node, artifact, config).add(container));
+    expect(error).toMatchObject({ code: 7, msg: expect.stringContaining('ipam.routes[0] and ipam.routes[1]') });
+    expect(leftovers(node)).toEqual(before);
   });
 });
 

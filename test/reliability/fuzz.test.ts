@@ -14,14 +14,15 @@ import { decodeResult } from '../../src/cni/result.ts';
 import * as ipam from '../../src/ipam/index.ts';
 import { decodeLease, encodeLease, holderText } from '../../src/ipam/lease.ts';
 import { createRecord, decodeRecord, encodeRecord } from '../../src/ipam/record.ts';
-import { parseResolvConf } from '../../src/ipam/resolvConf.ts';
+import { parseResolvConf } from '../../src/ipam/resolv-conf.ts';
 import { silentLog } from '../../src/log.ts';
 import { connect } from '../../src/netlink/connection.ts';
 import { decodeElements } from '../../src/netlink/nft/set.ts';
 import { decodeRoute } from '../../src/netlink/route/route.ts';
-import { planOf } from '../../src/plugins/bridge/delegated.ts';
+import { planOf } from '../../src/plugins/allocation.ts';
+import { withIpamHost } from '../../src/plugins/bridge/host.ts';
 import { readMainRequest } from '../../src/plugins/bridge/request.ts';
-import { runIpamCommand } from '../../src/plugins/ipam/ipam-plugin.ts';
+import { ipamPlugin } from '../../src/plugins/ipam/ipam-plugin.ts';
 import { findAddresses, findLink, findLinks } from '../../src/resources/links.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { host, owner, plan } from '../unit/ipam/fixtures.ts';
@@ -116,7 +117,7 @@ describe('whole calls of the IPAM plugin', () => {
     const written: string[] = [];
     let said = '';
     const status = runPlugin({
-      plugin: runIpamCommand,
+      plugin: ipamPlugin(withIpamHost),
       variables: given,
       readInput: () => JSON.stringify(confined(json, dataDir)) ?? '',
       write: (text) => void written.push(text),

@@ -3,7 +3,7 @@
 import { dlopen, type FFIFunction, read } from 'bun:ffi';
 import { node } from '../../src/sys/node.ts';
 import type { CFunction, Runtime } from '../../src/sys/runtime.ts';
-import { type CSignature, SYMBOLS, type SymbolName } from '../../src/sys/symbols.ts';
+import { type CSignature, SYMBOLS, type SymbolName } from '../../src/sys/runtime.ts';
 
 export const runtime: Runtime = { ...node, c: link() };
 

@@ -22,6 +22,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const LEAVES: Readonly<Record<string, readonly string[]>> = {
   fault: [],
   log: ['fault'],
+  attempt: ['fault', 'log'],
   address: ['fault'],
   schema: ['address', 'fault'],
 };
@@ -62,9 +63,19 @@ function arrows(source: Source): string[] {
   if (!(from in ARROWS) && !(from in LEAVES)) return [at(source, 1, `${from} is no room that the design knows`)];
   return relativeImports(source).flatMap(({ target, line }) => {
     const to = roomOf(target);
+    if (from === 'plugins' && to === 'plugins') return neighbours(source, target, line);
     if (to === from || allowed.includes(to)) return [];
     return [at(source, line, `${from} must not use ${to}; it may use ${allowed.join(', ') || 'nothing'}`)];
   });
+}
+
+/** Plugins share the files beside their folders; of each other they use only what gives addresses. */
+function neighbours(source: Source, target: string, line: number): string[] {
+  const folderOf = (path: string) => path.split('/').slice(1, -1).join('/');
+  const [from, to] = [folderOf(source.path), folderOf(target)];
+  if (from === to || to === '' || (to === 'ipam' && from !== '')) return [];
+  const what = from === '' ? source.path : `plugins/${from}`;
+  return [at(source, line, `${what} must not use plugins/${to}; of other plugins it may use plugins/ipam`)];
 }
 
 /** Only sys asks the runtime, and in it only the adapter of Node sees what Node has. */

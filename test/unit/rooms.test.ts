@@ -18,6 +18,7 @@ describe('an arrow', () => {
     ['main.ts', './plugins/bridge/add.ts'],
     ['cli/doctor.ts', '../plugins/bridge/add.ts'],
     ['plugins/bridge/add.ts', '../../resources/port/veth.ts'],
+    ['plugins/bridge/config.ts', '../ipam/section.ts'],
     ['resources/port/veth.ts', '../../netlink/route/link.ts'],
     ['resources/port/veth.ts', '../../ipam/life.ts'],
     ['ipam/lock.ts', '../sys/flock.ts'],
@@ -31,8 +32,13 @@ describe('an arrow', () => {
   test.each([
     ['cni/plugin.ts', '../cli/doctor.ts', 'cni must not use cli; it may use ipam, netlink, sys'],
     ['cni/plugin.ts', '../plugins/bridge/add.ts', 'cni must not use plugins; it may use ipam, netlink, sys'],
+    [
+      'plugins/ipam/request.ts',
+      '../bridge/request.ts',
+      'plugins/ipam must not use plugins/bridge; of other plugins it may use plugins/ipam',
+    ],
     ['resources/port/veth.ts', '../../cni/result.ts', 'resources must not use cni; it may use netlink, ipam, sys'],
-    ['ipam/pick.ts', '../resources/port/veth.ts', 'ipam must not use resources; it may use sys'],
+    ['ipam/ranges.ts', '../resources/port/veth.ts', 'ipam must not use resources; it may use sys'],
     ['netlink/route/link.ts', '../../resources/port/veth.ts', 'netlink must not use resources; it may use sys'],
     ['sys/libc.ts', '../netlink/socket.ts', 'sys must not use netlink; it may use fault'],
     ['cli/x.ts', '../main.ts', 'cli must not use main; it may use plugins, cni'],

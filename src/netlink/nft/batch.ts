@@ -13,8 +13,8 @@ export interface Table {
 }
 
 const HEADER = 4;
-/** What is left of the 256 bytes of user data behind its two bytes of header, without the NUL. */
-const COMMENT_MOST = 253;
+/** NFTNL_UDATA_COMMENT_MAXLEN: nft reads back no longer comment, in bytes. */
+const COMMENT_MOST = 128;
 
 export interface NftRequest {
   readonly operation: string;
@@ -42,11 +42,17 @@ export function commit(connection: Connection, changes: readonly Request[], gene
 
 /** The ruleset's generation: every transaction in this netns makes a new one. @throws KernelError */
 export function readGeneration(connection: Connection): number {
+  return decodeGeneration(query(connection, getGeneration())[0]);
+}
+
+/** Answered by the generation. */
+export function getGeneration(): Request {
   const operation = 'read the generation of nftables';
-  const [reply] = query(
-    connection,
-    nftRequest({ operation, message: nft.NFT_MSG_GETGEN, flags: 0, family: 0, attributes: [] }),
-  );
+  return nftRequest({ operation, message: nft.NFT_MSG_GETGEN, flags: 0, family: 0, attributes: [] });
+}
+
+/** @throws Truncated */
+export function decodeGeneration(reply: Message | undefined): number {
   return (reply && u32beAt(decodeAttributes(nftBody(reply)), nft.NFTA_GEN_ID)) ?? 0;
 }
 
@@ -60,9 +66,13 @@ export function nftBody(message: Message): Uint8Array {
   return message.payload.subarray(HEADER);
 }
 
-/** User data with one entry (u8 type, u8 length, NUL-terminated text), as nft reads and prints comments. */
+/**
+ * User data with one entry (u8 type, u8 length, NUL-terminated text), as nft reads and prints comments.
+ * @throws RangeError for a comment of more than 128 bytes, which nft would print but not read
+ */
 export function attrComment(attribute: number, entry: number, comment: string): Attribute {
-  const text = cString(comment.slice(0, COMMENT_MOST));
+  const text = cString(comment);
+  if (text.length > COMMENT_MOST + 1) throw new RangeError(`a comment of ${text.length - 1} bytes: ${comment}`);
   return attrBytes(attribute, concat([pack([1, entry], [1, text.length]), text]));
 }
 

@@ -8,6 +8,7 @@ export const NFNL_BATCH_GENID = 1;
 
 export const NFT_MSG_NEWTABLE = 0;
 export const NFT_MSG_GETTABLE = 1;
+export const NFT_MSG_DELTABLE = 2;
 export const NFT_MSG_NEWCHAIN = 3;
 export const NFT_MSG_GETCHAIN = 4;
 export const NFT_MSG_DELCHAIN = 5;
@@ -16,6 +17,7 @@ export const NFT_MSG_GETRULE = 7;
 export const NFT_MSG_DELRULE = 8;
 export const NFT_MSG_NEWSET = 9;
 export const NFT_MSG_GETSET = 10;
+export const NFT_MSG_DELSET = 11;
 export const NFT_MSG_NEWSETELEM = 12;
 export const NFT_MSG_GETSETELEM = 13;
 export const NFT_MSG_DELSETELEM = 14;
@@ -138,6 +140,7 @@ export const NFTA_EXTENSION_NAME = 1;
 export const NFTA_MATCH_REV = 2;
 export const NFTA_MATCH_INFO = 3;
 
+export const NFTA_CT_DREG = 1;
 export const NFTA_CT_KEY = 2;
 export const NFT_CT_STATE = 0;
 export const NFT_CT_STATUS = 2;

@@ -1,157 +1,247 @@
 /**
- * The expressions that our rules are made of. The nft disassembly stands beside each. All work on register 1; what
- * is loaded behind it is the second part of one key.
+ * The expressions that rules are made of (linux/netfilter/nf_tables.h), as values: what a rule of ours declares and what the
+ * kernel has are compared as such. Each kind encodes and decodes itself; the disassembly of `nft --debug=netlink` stands
+ * beside it. A kind that is not known here keeps its name alone.
  */
 
-import { type Attribute, attrBytes, attrNest, attrText, attrU32be } from '../attribute.ts';
-import { cString } from '../bytes.ts';
+import {
+  type Attribute,
+  type Attributes,
+  attrBytes,
+  attrNest,
+  attrText,
+  attrU32be,
+  decodeAttributes,
+  listAttributes,
+  nested,
+  textAt,
+  u32beAt,
+} from '../attribute.ts';
 import * as nft from './constants.ts';
 
-const REGISTER = nft.NFT_REG_1;
+export type Expression = Meta | Ct | Cmp | Payload | Bitwise | Lookup | Immediate | Extension | Plain | Unknown;
 
-/** [ meta load nfproto => reg 1 ] [ cmp eq reg 1 … ]: packets of one family in an inet table. */
-export function matchFamily(nfproto: number): Attribute[] {
-  const load = expression('meta', attrU32be(nft.NFTA_META_KEY, nft.NFT_META_NFPROTO), destination(nft.NFTA_META_DREG));
-  return [load, compare(nft.NFT_CMP_EQ, Uint8Array.of(nfproto))];
+/** [ meta load KEY => reg REGISTER ]; `key` is NFT_META_*. */
+export interface Meta {
+  readonly name: 'meta';
+  readonly key: number;
+  readonly register: number;
 }
 
-/** [ meta load iifname => reg 1 ] [ cmp eq reg 1 … ], or oifname: as iptables writes it, with the name's NUL and no more. */
-export function matchInterface(direction: 'in' | 'out', name: string): Attribute[] {
-  const key = direction === 'in' ? nft.NFT_META_IIFNAME : nft.NFT_META_OIFNAME;
-  const load = expression('meta', attrU32be(nft.NFTA_META_KEY, key), destination(nft.NFTA_META_DREG));
-  return [load, compare(nft.NFT_CMP_EQ, cString(name))];
+/** [ ct load KEY => reg REGISTER ]; `key` is NFT_CT_*. */
+export interface Ct extends Omit<Meta, 'name'> {
+  readonly name: 'ct';
 }
 
-/** [ match name NAME rev REVISION ], a match of iptables with its own data */
-export function matchExtension(name: string, revision: number, info: Uint8Array): Attribute {
-  return expression(
-    'match',
-    attrText(nft.NFTA_EXTENSION_NAME, name),
-    attrU32be(nft.NFTA_MATCH_REV, revision),
-    attrBytes(nft.NFTA_MATCH_INFO, info),
+/** [ cmp OPERATOR reg REGISTER VALUE ]; `operator` is NFT_CMP_*. */
+export interface Cmp {
+  readonly name: 'cmp';
+  readonly operator: number;
+  readonly register: number;
+  readonly value: Uint8Array;
+}
+
+/** [ payload load LENGTHb @ BASE header + OFFSET => reg REGISTER ]; `base` is NFT_PAYLOAD_*. */
+export interface Payload {
+  readonly name: 'payload';
+  readonly base: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly register: number;
+}
+
+/** [ bitwise reg DESTINATION = ( reg SOURCE & MASK ) ^ XOR ], of `length` bytes */
+export interface Bitwise {
+  readonly name: 'bitwise';
+  readonly source: number;
+  readonly destination: number;
+  readonly length: number;
+  readonly mask: Uint8Array;
+  readonly xor: Uint8Array;
+}
+
+/** [ lookup reg SOURCE set SET ], `0x1` where inverted; in a map what it finds goes to `destination` (0: a verdict). */
+export interface Lookup {
+  readonly name: 'lookup';
+  readonly set: string;
+  readonly source: number;
+  readonly destination: number | undefined;
+  readonly inverted: boolean;
+}
+
+/** [ immediate reg 0 VERDICT ]; `verdict` is undefined where it loads a value into another register. */
+export interface Immediate {
+  readonly name: 'immediate';
+  readonly register: number;
+  readonly verdict: Verdict | undefined;
+}
+
+/** What a rule comes to: NF_* or NFT_*, and `chain` where it is a jump or a goto. */
+export interface Verdict {
+  readonly code: number;
+  readonly chain: string | undefined;
+}
+
+/** [ match name EXTENSION rev REVISION ], [ target … ]: a match or target of iptables with its own data */
+export interface Extension {
+  readonly name: 'match' | 'target';
+  readonly extension: string;
+  readonly revision: number;
+  readonly info: Uint8Array;
+}
+
+/** What says all by its name; what a counter has counted and how a packet is rejected, logged or queued makes no difference here. */
+export interface Plain {
+  readonly name: 'counter' | 'masq' | 'notrack' | 'reject' | 'log' | 'queue';
+}
+
+export interface Unknown {
+  readonly name: 'unknown';
+  /** Its name in the kernel: `fib`, `objref`, `dynset`, … */
+  readonly kind: string;
+}
+
+/** @throws Error for an expression that is not known here: what it says is lost, so it cannot be sent */
+export function encodeExpression(expression: Expression): Attribute {
+  if (expression.name === 'unknown') throw new Error(`the expression ${expression.kind} cannot be encoded`);
+  return attrNest(
+    nft.NFTA_LIST_ELEM,
+    attrText(nft.NFTA_EXPR_NAME, expression.name),
+    attrNest(nft.NFTA_EXPR_DATA, ...(CODECS[expression.name] as Codec<Expression>).encode(expression)),
   );
 }
 
-/** [ counter ], which iptables puts into each of its rules */
-export function counter(): Attribute {
-  return expression('counter');
+/** The expressions of a rule, from the payload of NFTA_RULE_EXPRESSIONS. @throws Truncated */
+export function decodeExpressions(list: Uint8Array): Expression[] {
+  return listAttributes(list).map(({ payload }) => decodeExpression(payload));
 }
 
-/** [ immediate reg 0 accept ] */
-export function accept(): Attribute {
-  return verdict(attrU32be(nft.NFTA_VERDICT_CODE, nft.NF_ACCEPT));
+/** One of them, from the payload of its NFTA_LIST_ELEM. @throws Truncated */
+export function decodeExpression(payload: Uint8Array): Expression {
+  const attributes = decodeAttributes(payload);
+  const kind = textAt(attributes, nft.NFTA_EXPR_NAME) ?? '';
+  const isKnown = Object.hasOwn(CODECS, kind);
+  return isKnown ? CODECS[kind as Known].decode(nested(attributes, nft.NFTA_EXPR_DATA)) : { name: 'unknown', kind };
 }
 
-/** [ immediate reg 0 jump -> CHAIN ] */
-export function jumpTo(chain: string): Attribute {
-  return verdict(attrU32be(nft.NFTA_VERDICT_CODE, nft.NFT_JUMP), attrText(nft.NFTA_VERDICT_CHAIN, chain));
+/** Whether two rules say the same. What is not known here equals nothing. */
+export function sameExpressions(some: readonly Expression[], others: readonly Expression[]): boolean {
+  return some.length === others.length && some.every((one, at) => one.name !== 'unknown' && isSame(one, others[at]));
 }
 
-/** [ payload load LENGTHb @ network header + OFFSET => reg 1 ] */
-export function loadNetworkHeader(offset: number, length: number): Attribute {
-  return loadPayload(nft.NFT_PAYLOAD_NETWORK_HEADER, offset, length, REGISTER);
+type Known = Exclude<Expression['name'], 'unknown'>;
+type Named<Name extends Known> = Expression & { readonly name: Name };
+
+interface Codec<E> {
+  encode(expression: E): Attribute[];
+  decode(data: Attributes): E;
 }
 
-/** [ payload load LENGTHb @ link header + OFFSET => reg 1 ] */
-export function loadLinkHeader(offset: number, length: number): Attribute {
-  return loadPayload(nft.NFT_PAYLOAD_LL_HEADER, offset, length, REGISTER);
+/** The attribute that it is sent as, and how. */
+type Field<T> = readonly [type: number, kind: FieldKind<T>];
+
+interface FieldKind<T> {
+  encode(type: number, value: T): Attribute | undefined;
+  decode(data: Attributes, type: number): T;
 }
 
-/** [ meta load iifname => reg 1 ]: the port that a frame came in by, in a bridge table. */
-export function loadInputName(): Attribute {
-  return expression('meta', attrU32be(nft.NFTA_META_KEY, nft.NFT_META_IIFNAME), destination(nft.NFTA_META_DREG));
+const NUMBER: FieldKind<number> = { encode: attrU32be, decode: (data, type) => u32beAt(data, type) ?? 0 };
+const TEXT: FieldKind<string> = { encode: attrText, decode: (data, type) => textAt(data, type) ?? '' };
+const BYTES: FieldKind<Uint8Array> = { encode: attrBytes, decode: (data, type) => data.get(type) ?? new Uint8Array() };
+const VALUE: FieldKind<Uint8Array> = {
+  encode: (type, value) => attrNest(type, attrBytes(nft.NFTA_DATA_VALUE, value)),
+  decode: (data, type) => nested(data, type).get(nft.NFTA_DATA_VALUE) ?? new Uint8Array(),
+};
+const OPTIONAL_NUMBER: FieldKind<number | undefined> = {
+  encode: (type, value) => (value === undefined ? undefined : attrU32be(type, value)),
+  decode: u32beAt,
+};
+const INVERSION: FieldKind<boolean> = {
+  encode: (type, isInverted) => (isInverted ? attrU32be(type, nft.NFT_LOOKUP_F_INV) : undefined),
+  decode: (data, type) => ((u32beAt(data, type) ?? 0) & nft.NFT_LOOKUP_F_INV) !== 0,
+};
+const VERDICT: FieldKind<Verdict | undefined> = {
+  encode(type, verdict) {
+    if (verdict === undefined) throw new Error('an immediate value cannot be encoded');
+    const chain = verdict.chain === undefined ? [] : [attrText(nft.NFTA_VERDICT_CHAIN, verdict.chain)];
+    return attrNest(type, attrNest(nft.NFTA_DATA_VERDICT, attrU32be(nft.NFTA_VERDICT_CODE, verdict.code), ...chain));
+  },
+  decode(data, type) {
+    const verdict = nested(nested(data, type), nft.NFTA_DATA_VERDICT);
+    const code = u32beAt(verdict, nft.NFTA_VERDICT_CODE);
+    const isVerdict = code !== undefined && u32beAt(data, nft.NFTA_IMMEDIATE_DREG) === nft.NFT_REG_VERDICT;
+    return isVerdict ? { code, chain: textAt(verdict, nft.NFTA_VERDICT_CHAIN) } : undefined;
+  },
+};
+
+const CODECS: { readonly [Name in Known]: Codec<Named<Name>> } = {
+  meta: codec('meta', { key: [nft.NFTA_META_KEY, NUMBER], register: [nft.NFTA_META_DREG, NUMBER] }),
+  ct: codec('ct', { key: [nft.NFTA_CT_KEY, NUMBER], register: [nft.NFTA_CT_DREG, NUMBER] }),
+  cmp: codec('cmp', {
+    register: [nft.NFTA_CMP_SREG, NUMBER],
+    operator: [nft.NFTA_CMP_OP, NUMBER],
+    value: [nft.NFTA_CMP_DATA, VALUE],
+  }),
+  payload: codec('payload', {
+    register: [nft.NFTA_PAYLOAD_DREG, NUMBER],
+    base: [nft.NFTA_PAYLOAD_BASE, NUMBER],
+    offset: [nft.NFTA_PAYLOAD_OFFSET, NUMBER],
+    length: [nft.NFTA_PAYLOAD_LEN, NUMBER],
+  }),
+  bitwise: codec('bitwise', {
+    source: [nft.NFTA_BITWISE_SREG, NUMBER],
+    destination: [nft.NFTA_BITWISE_DREG, NUMBER],
+    length: [nft.NFTA_BITWISE_LEN, NUMBER],
+    mask: [nft.NFTA_BITWISE_MASK, VALUE],
+    xor: [nft.NFTA_BITWISE_XOR, VALUE],
+  }),
+  lookup: codec('lookup', {
+    set: [nft.NFTA_LOOKUP_SET, TEXT],
+    source: [nft.NFTA_LOOKUP_SREG, NUMBER],
+    destination: [nft.NFTA_LOOKUP_DREG, OPTIONAL_NUMBER],
+    inverted: [nft.NFTA_LOOKUP_FLAGS, INVERSION],
+  }),
+  immediate: codec('immediate', {
+    register: [nft.NFTA_IMMEDIATE_DREG, NUMBER],
+    verdict: [nft.NFTA_IMMEDIATE_DATA, VERDICT],
+  }),
+  match: extension('match'),
+  target: extension('target'),
+  counter: codec('counter', {}),
+  masq: codec('masq', {}),
+  notrack: codec('notrack', {}),
+  reject: codec('reject', {}),
+  log: codec('log', {}),
+  queue: codec('queue', {}),
+};
+
+/** NFTA_TARGET_* has the numbers of NFTA_MATCH_*. */
+function extension<Name extends Extension['name']>(name: Name): Codec<Named<Name>> {
+  return codec(name, {
+    extension: [nft.NFTA_EXTENSION_NAME, TEXT],
+    revision: [nft.NFTA_MATCH_REV, NUMBER],
+    info: [nft.NFTA_MATCH_INFO, BYTES],
+  } as Fields<Name>);
 }
 
-/** [ payload load 6b @ link header + 6 => reg 2 ]: the frame's source MAC. */
-export function loadSourceMac(): Attribute {
-  return loadPayload(nft.NFT_PAYLOAD_LL_HEADER, 6, 6, nft.NFT_REG_2);
+type Fields<Name extends Known> = { readonly [Key in Exclude<keyof Named<Name>, 'name'>]: Field<Named<Name>[Key]> };
+
+/** The attributes are sent in the order of the fields. */
+function codec<Name extends Known>(name: Name, fields: Fields<Name>): Codec<Named<Name>> {
+  const list = Object.entries(fields) as [string, Field<unknown>][];
+  return {
+    encode: (one) => list.flatMap(([field, [type, kind]]) => kind.encode(type, one[field as keyof typeof one]) ?? []),
+    decode: (data) =>
+      Object.fromEntries([
+        ['name', name],
+        ...list.map(([field, [type, kind]]) => [field, kind.decode(data, type)]),
+      ]) as unknown as Named<Name>,
+  };
 }
 
-/** [ lookup reg 1 set NAME ] */
-export function lookupIn(setName: string): Attribute {
-  return expression('lookup', attrText(nft.NFTA_LOOKUP_SET, setName), source(nft.NFTA_LOOKUP_SREG));
-}
-
-/** [ lookup reg 1 set NAME 0x1 ]: goes on where the set does not hold it. */
-export function lookupNotIn(setName: string): Attribute {
-  return expression(
-    'lookup',
-    attrText(nft.NFTA_LOOKUP_SET, setName),
-    source(nft.NFTA_LOOKUP_SREG),
-    attrU32be(nft.NFTA_LOOKUP_FLAGS, nft.NFT_LOOKUP_F_INV),
-  );
-}
-
-/** [ bitwise reg 1 = ( reg 1 & mask ) ^ 0 ] */
-export function maskWith(mask: Uint8Array): Attribute {
-  return expression(
-    'bitwise',
-    source(nft.NFTA_BITWISE_SREG),
-    destination(nft.NFTA_BITWISE_DREG),
-    attrU32be(nft.NFTA_BITWISE_LEN, mask.length),
-    data(nft.NFTA_BITWISE_MASK, mask),
-    data(nft.NFTA_BITWISE_XOR, new Uint8Array(mask.length)),
-  );
-}
-
-/** [ cmp neq reg 1 … ] */
-export function differsFrom(value: Uint8Array): Attribute {
-  return compare(nft.NFT_CMP_NEQ, value);
-}
-
-/** [ masq ] */
-export function masquerade(): Attribute {
-  return expression('masq');
-}
-
-/** [ notrack ]: connection tracking passes the packet by. */
-export function notrack(): Attribute {
-  return expression('notrack');
-}
-
-/** [ immediate reg 0 drop ] */
-export function drop(): Attribute {
-  return verdict(attrU32be(nft.NFTA_VERDICT_CODE, nft.NF_DROP));
-}
-
-function loadPayload(base: number, offset: number, length: number, register: number): Attribute {
-  return expression(
-    'payload',
-    attrU32be(nft.NFTA_PAYLOAD_DREG, register),
-    attrU32be(nft.NFTA_PAYLOAD_BASE, base),
-    attrU32be(nft.NFTA_PAYLOAD_OFFSET, offset),
-    attrU32be(nft.NFTA_PAYLOAD_LEN, length),
-  );
-}
-
-function verdict(...parts: readonly Attribute[]): Attribute {
-  return expression(
-    'immediate',
-    attrU32be(nft.NFTA_IMMEDIATE_DREG, nft.NFT_REG_VERDICT),
-    attrNest(nft.NFTA_IMMEDIATE_DATA, attrNest(nft.NFTA_DATA_VERDICT, ...parts)),
-  );
-}
-function compare(operator: number, value: Uint8Array): Attribute {
-  return expression(
-    'cmp',
-    source(nft.NFTA_CMP_SREG),
-    attrU32be(nft.NFTA_CMP_OP, operator),
-    data(nft.NFTA_CMP_DATA, value),
-  );
-}
-
-function expression(name: string, ...attributes: readonly Attribute[]): Attribute {
-  return attrNest(nft.NFTA_LIST_ELEM, attrText(nft.NFTA_EXPR_NAME, name), attrNest(nft.NFTA_EXPR_DATA, ...attributes));
-}
-
-function source(type: number): Attribute {
-  return attrU32be(type, REGISTER);
-}
-
-function destination(type: number): Attribute {
-  return attrU32be(type, REGISTER);
-}
-
-function data(type: number, value: Uint8Array): Attribute {
-  return attrNest(type, attrBytes(nft.NFTA_DATA_VALUE, value));
+function isSame(one: unknown, other: unknown): boolean {
+  if (one instanceof Uint8Array)
+    return other instanceof Uint8Array && one.length === other.length && one.every((byte, at) => byte === other[at]);
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return one === other;
+  return Object.entries(one).every(([field, value]) => isSame(value, (other as typeof one)[field as keyof typeof one]));
 }

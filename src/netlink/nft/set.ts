@@ -10,6 +10,7 @@ import {
   decodeAttributes,
   listAttributes,
   nested,
+  somePayload,
 } from '../attribute.ts';
 import { pack } from '../bytes.ts';
 import type { Request } from '../connection.ts';
@@ -58,6 +59,14 @@ export function ensureSet(set: NftSet, id: number): Request {
   ]);
 }
 
+/** Removes the set with its elements; refused with ENOENT where there is none, with EBUSY where a rule looks into it. */
+export function deleteSet(set: SetName): Request {
+  return setRequest(`remove the nftables set ${set.name}`, set, nft.NFT_MSG_DELSET, 0, [
+    attrText(nft.NFTA_SET_TABLE, set.table.name),
+    attrText(nft.NFTA_SET_NAME, set.name),
+  ]);
+}
+
 /** Refused with ENOENT where there is no such set, with EEXIST where it holds the key. */
 export function addElement(set: SetName, key: Key, comment: string): Request {
   return elementAddition(set, key, comment, NLM_F_CREATE | NLM_F_EXCL);
@@ -102,13 +111,23 @@ export function decodeSetName(message: Message): string {
 
 /** @throws Truncated */
 export function decodeElements(message: Message): Element[] {
-  const list = decodeAttributes(nftBody(message)).get(nft.NFTA_SET_ELEM_LIST_ELEMENTS) ?? new Uint8Array();
-  return listAttributes(list).map(({ payload }) => {
-    const element = decodeAttributes(payload);
-    const key = nested(element, nft.NFTA_SET_ELEM_KEY).get(nft.NFTA_DATA_VALUE) ?? new Uint8Array();
-    const userdata = element.get(nft.NFTA_SET_ELEM_USERDATA);
-    return { key, comment: decodeComment(userdata, nft.NFTNL_UDATA_SET_ELEM_COMMENT) };
-  });
+  return listAttributes(elementsIn(message)).map(({ payload }) => decodeElement(payload));
+}
+
+/** Whether one of the elements satisfies the test; those behind it are not decoded. @throws Truncated */
+export function someElement(message: Message, satisfies: (element: Element) => boolean): boolean {
+  return somePayload(elementsIn(message), (payload) => satisfies(decodeElement(payload)));
+}
+
+function elementsIn(message: Message): Uint8Array {
+  return decodeAttributes(nftBody(message)).get(nft.NFTA_SET_ELEM_LIST_ELEMENTS) ?? new Uint8Array();
+}
+
+function decodeElement(payload: Uint8Array): Element {
+  const element = decodeAttributes(payload);
+  const key = nested(element, nft.NFTA_SET_ELEM_KEY).get(nft.NFTA_DATA_VALUE) ?? new Uint8Array();
+  const userdata = element.get(nft.NFTA_SET_ELEM_USERDATA);
+  return { key, comment: decodeComment(userdata, nft.NFTNL_UDATA_SET_ELEM_COMMENT) };
 }
 
 function elementAddition(set: SetName, key: Key, comment: string, flags: number): Request {

@@ -13,10 +13,24 @@ export function ensureTable({ family, name }: Table): Request {
   return nftRequest({ operation, message: nft.NFT_MSG_NEWTABLE, flags: NLM_F_CREATE, family, attributes });
 }
 
+/** Removes the table with all that is in it; refused with ENOENT where there is none. */
+export function deleteTable({ family, name }: Table): Request {
+  const operation = `remove the nftables table ${name}`;
+  const attributes = [attrText(nft.NFTA_TABLE_NAME, name)];
+  return nftRequest({ operation, message: nft.NFT_MSG_DELTABLE, flags: 0, family, attributes });
+}
+
 /** A table as the kernel has it. */
 export interface KernelTable extends Table {
   /** How many chains, sets and objects are in it. */
   readonly uses: number;
+}
+
+/** Answered by the table; refused with ENOENT where there is none. */
+export function getTable({ family, name }: Table): Request {
+  const operation = `find the nftables table ${name}`;
+  const attributes = [attrText(nft.NFTA_TABLE_NAME, name)];
+  return nftRequest({ operation, message: nft.NFT_MSG_GETTABLE, flags: 0, family, attributes });
 }
 
 /** Answered by all tables of all families. */

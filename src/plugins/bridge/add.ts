@@ -1,10 +1,11 @@
 /** ADD: addresses and record first, then what the plan says, in its order; an error takes all of it back. */
 
+import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
 import type { Result } from '../../cni/result.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
-import { refuseAdvertisements } from '../../resources/addressing/addressing.ts';
+import { refuseAdvertisements } from '../../resources/addressing/sysctls.ts';
 import { neighboursOf } from '../../resources/attachment.ts';
 import { findBridge } from '../../resources/bridge/bridge-link.ts';
 import { uplinkMtu } from '../../resources/bridge/mtu.ts';
@@ -15,12 +16,10 @@ import { encodePlan, ensurePlan, type Plan, type Resource, removePlan } from '..
 import { verifyVlanFilterable } from '../../resources/vlan/vlan.ts';
 import { sameNetns } from '../../sys/netns.ts';
 import { processId } from '../../sys/process.ts';
-import { type Allocation, allocate } from '../allocation.ts';
+import { type Allocation, allocate, allocateElsewhere, planOf } from '../allocation.ts';
 import { addResult } from './add-result.ts';
-import { allocateElsewhere, interfaceDelegate, planOf } from './delegated.ts';
-import { withGateways } from './gateways.ts';
 import { addHost } from './host.ts';
-import { attachmentPlan, newPort, type PortFacts } from './plan.ts';
+import { attachmentPlan, newPort, type PortFacts, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -34,6 +33,8 @@ interface Call {
   readonly journal: Journal;
   /** What is there, in the order in which it was made. */
   readonly made: Resource[];
+  /** Another plugin was asked for addresses, and may have given some. */
+  askedElsewhere: boolean;
 }
 
 /** Attaches the container. On failure nothing is left. @throws Fault, KernelError, SystemError: the first error */
@@ -46,7 +47,7 @@ export function add(request: MainRequest, journal: Journal): Result {
       journal.step('look at the place', () => inspectPlace(request, settings, node));
       const host = addHost(node, ownerOf(request, node), request.dataDir);
       const port = newPort(request, settings, settings.mtu === undefined ? uplinkMtu(node.route) : undefined);
-      return attach({ request, settings, node, host, port, journal, made: [] }, ipam);
+      return attach({ request, settings, node, host, port, journal, made: [], askedElsewhere: false }, ipam);
     }),
   );
 }
@@ -55,8 +56,9 @@ function attach(call: Call, ipam: IpamPlan | undefined): Result {
   const { request, settings, journal, made } = call;
   const taken = journal.step('take addresses', () => takeAddresses(call, ipam));
   try {
-    const allocation =
-      request.delegation === undefined ? makeWith(call, taken) : makeAround(call, taken, request.delegation);
+    const { delegation } = request;
+    if (delegation === undefined) makeAll(call, taken.plan);
+    const allocation = delegation === undefined ? taken.allocation : makeAround(call, taken.plan, delegation);
     return addResult(call.node, request, settings, made, allocation);
   } catch (error) {
     journal.step('take everything back', () => takeBack(call));
@@ -64,21 +66,28 @@ function attach(call: Call, ipam: IpamPlan | undefined): Result {
   }
 }
 
-/** With the plan in its record, from before anything of it is made. */
-function takeAddresses({ request, settings, node, host, port }: Call, ipam: IpamPlan | undefined): Allocation {
-  const planFor = (allocation: Allocation) =>
-    encodePlan(attachmentPlan(request, settings, withGateways(allocation, settings), port));
-  return withGateways(allocate(request, ipam, ownerOf(request, node), host, planFor), settings);
+/** Addresses, and the plan with them, which is in the record before anything of it is made. */
+function takeAddresses({ request, settings, node, host, port }: Call, ipam: IpamPlan | undefined): Taken {
+  let taken: Taken | undefined;
+  allocate(request, ipam, ownerOf(request, node), host, (leased) => {
+    const allocation = withGateways(leased, settings);
+    taken = { allocation, plan: attachmentPlan(request, settings, allocation, port) };
+    return encodePlan(taken.plan);
+  });
+  return taken as Taken;
+}
+
+interface Taken {
+  readonly allocation: Allocation;
+  readonly plan: Plan;
 }
 
 /** Makes everything: what is shared on the bridge together with the port, under the lock. */
-function makeWith(call: Call, allocation: Allocation): Allocation {
-  const plan = attachmentPlan(call.request, call.settings, allocation, call.port);
+function makeAll(call: Call, plan: Plan): void {
   const at = plan.findIndex(({ kind }) => kind.name === 'port');
   ensure(call, plan.slice(0, 1));
   withBridgeLock(call.node, () => ensure(call, plan.slice(1, at + 1)));
   ensure(call, plan.slice(at + 1));
-  return allocation;
 }
 
 /** Kinds that need no address: the plugin that gives the addresses may need the interface for it, as dhcp does. */
@@ -87,12 +96,12 @@ const WITHOUT_ADDRESSES = ['bridge', 'guard', 'port'];
 const SHARED = ['vlan-gateway', 'gateway', 'forward-accept'];
 
 /** Has another plugin give the addresses, in between. */
-function makeAround(call: Call, taken: Allocation, delegation: NonNullable<MainRequest['delegation']>): Allocation {
+function makeAround(call: Call, first: Plan, delegation: Delegation): Allocation {
   const { request, settings, node, host, port, journal } = call;
   const isEarly = ({ kind }: Resource) => WITHOUT_ADDRESSES.includes(kind.name);
-  ensure(call, attachmentPlan(request, settings, taken, port).filter(isEarly));
+  ensure(call, first.filter(isEarly));
   refuseAdvertisements(containerOf(node), request.ifName);
-  call.made.push(interfaceDelegate(delegation));
+  call.askedElsewhere = true;
   const given = journal.step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));
   const allocation = withGateways(given, settings);
   const plan = attachmentPlan(request, settings, allocation, port);
@@ -112,7 +121,9 @@ function ensure({ node, made, journal }: Call, plan: Plan): void {
 }
 
 /** The addresses are released only when nothing can answer for them any more. */
-function takeBack({ request, node, made, host, journal: { log, step } }: Call): void {
+function takeBack({ request, node, made, host, askedElsewhere, journal: { log, step } }: Call): void {
+  const { delegation } = request;
+  if (delegation !== undefined && askedElsewhere) releaseElsewhere(delegation, log);
   const failures = removePlan(node, made, step);
   for (const failure of failures) log('error', `cannot take everything back: ${reasonOf(failure)}`);
   if (failures.length + node.leftovers.length > 0) return;
@@ -120,6 +131,15 @@ function takeBack({ request, node, made, host, journal: { log, step } }: Call): 
     releaseAddresses(request.dataDir, request, host);
   } catch (error) {
     log('error', `cannot release the addresses after a failure: ${reasonOf(error)}`);
+  }
+}
+
+/** Through the interface, if need be: so it comes first. */
+function releaseElsewhere(delegation: Delegation, log: Journal['log']): void {
+  try {
+    delegateCommand(delegation, 'DEL');
+  } catch (error) {
+    log('error', `cannot have ${delegation.type} release the addresses after a failure: ${reasonOf(error)}`);
   }
 }
 
@@ -131,8 +151,8 @@ function ownerOf(request: MainRequest, node: Node): Owner {
 }
 
 /** What can be seen to stand in the way, before anything is changed. */
-function inspectPlace({ netns: path }: MainRequest, { bridge, vlans }: Settings, node: Node): void {
-  if (sameNetns(node.netns, containerOf(node).netns)) throw ownNetns(path);
+function inspectPlace({ netns: path, allowOwnNetns }: MainRequest, { bridge, vlans }: Settings, node: Node): void {
+  if (!allowOwnNetns && sameNetns(node.netns, containerOf(node).netns)) throw ownNetns(path);
   if (vlans !== undefined) verifyVlanFilterable(node.route);
   const found = findBridge(node.route, bridge);
   if (found !== undefined) node.links.set(bridge, found);
@@ -143,7 +163,8 @@ function ownNetns(path: string): Fault {
     'environment',
     `cannot attach ${path} (CNI_NETNS): it is the network namespace that the plugin itself runs in`,
     {
-      details: 'CNI_NETNS must be the netns of the container. Containers on the host network need no CNI call.',
+      details:
+        'CNI_NETNS must be the netns of the container. Containers on the host network need no CNI call. CNI_NETNS_OVERRIDE=1 allows it.',
     },
   );
 }

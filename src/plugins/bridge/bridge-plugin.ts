@@ -2,7 +2,7 @@
 
 import type { Environment } from '../../cni/environment.ts';
 import type { Input } from '../../cni/input.ts';
-import { encodeResult } from '../../cni/result.ts';
+import { encodeResult, mergeResult } from '../../cni/result.ts';
 import type { Journal } from '../../log.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
@@ -16,7 +16,7 @@ export function runBridgeCommand(environment: Environment, input: Input, journal
   const request = readMainRequest(environment, input, journal.log);
   switch (request.command) {
     case 'ADD':
-      return encodeResult(add(request, journal), request.cniVersion);
+      return encodeResult(mergeResult(request.previous, add(request, journal)), request.cniVersion);
     case 'DEL':
       return void del(request, journal);
     case 'CHECK':

@@ -2,18 +2,17 @@
 
 import { firstValue } from '../../address/cidr.ts';
 import { delegateCommand } from '../../cni/delegate.ts';
+import { limited } from '../../cni/strictness.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import { type IpamPlan, statusOf } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
 import { withNode } from '../../resources/node.ts';
 import { ablePlan, type Plan } from '../../resources/plan.ts';
-import { planOf } from './delegated.ts';
-import { withGateways } from './gateways.ts';
+import { planOf } from '../allocation.ts';
 import { mainHost } from './host.ts';
-import { attachmentPlan, newPort } from './plan.ts';
+import { attachmentPlan, newPort, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { limited } from './strictness.ts';
 
 /** @throws Fault `unavailable` with the reason, `config` where no ADD can ever succeed; see `limited` for the rest */
 export function status(request: MainRequest, { log, step }: Journal): void {

@@ -15,9 +15,8 @@ import { removeForeignInterface } from '../../resources/port/foreign.ts';
 import { portKind } from '../../resources/port/port.ts';
 import { removeHostVeth } from '../../resources/port/veth.ts';
 import type { Kind, Scope } from '../../resources/resource.ts';
-import { forwardMode } from './packet-filter.ts';
 import type { MainRequest } from './request.ts';
-import { bridgeName } from './settings.ts';
+import { bridgeName, forwardMode } from './settings.ts';
 
 /** Removes what the attachment of the request may have, past errors. @returns the errors, the first first */
 export function removeUnrecorded(node: Node, request: MainRequest, step: Step): unknown[] {

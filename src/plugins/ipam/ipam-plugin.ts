@@ -2,22 +2,37 @@
 
 import type { Environment } from '../../cni/environment.ts';
 import type { Input } from '../../cni/input.ts';
-import { decodeResult, encodeResult, type Result } from '../../cni/result.ts';
+import type { Plugin } from '../../cni/plugin.ts';
+import { type BaseRequest, commonKeys, readBase, readConfig } from '../../cni/request.ts';
+import { decodeResult, encodeResult, ipsOf, type Result } from '../../cni/result.ts';
+import { limited, strictnessOf } from '../../cni/strictness.ts';
 import { Fault, reasonOf } from '../../fault.ts';
+import { dataDirOf, type IpamSection, ipamSchema } from '../../ipam/config.ts';
 import * as ipam from '../../ipam/index.ts';
 import type { Journal, Log } from '../../log.ts';
-import { statPath } from '../../sys/stat.ts';
+import { object } from '../../schema/net.ts';
+import { statPath } from '../../sys/directory.ts';
 import { allocate, planFor } from '../allocation.ts';
-import { withIpamHost } from '../bridge/host.ts';
-import { type IpamRequest, readIpamRequest } from '../bridge/request.ts';
-import { limited, strictnessOf } from '../bridge/strictness.ts';
+import { readOwnSection } from './section.ts';
 
-/** @returns the JSON to print: the result of ADD, nothing for the others */
-export function runIpamCommand(environment: Environment, input: Input, { log, step }: Journal): object | undefined {
+/** Runs `act` with what IPAM must know of the machine. `searchPath` is PATH, for the programs of iptables. */
+export type WithHost = <T>(searchPath: string, dataDir: string, log: Log, act: (host: ipam.Host) => T) => T;
+
+/** The IPAM plugin. What main plugins have made on the node, only they can judge and remove: `withHost` provides that. */
+export function ipamPlugin(withHost: WithHost): Plugin {
+  return (environment, input, journal) => runCommand(environment, input, journal, withHost);
+}
+
+function runCommand(
+  environment: Environment,
+  input: Input,
+  { log, step }: Journal,
+  withHost: WithHost,
+): object | undefined {
   const request = readIpamRequest(environment, input, log);
   const searchPath = environment.variables.PATH ?? '';
   return step(STEPS[request.command], () =>
-    withIpamHost(searchPath, request.dataDir, log, (host) => carryOut(request, host, log)),
+    withHost(searchPath, request.dataDir, log, (host) => carryOut(request, host, log)),
   );
 }
 
@@ -52,7 +67,10 @@ function status(request: IpamRequest, host: ipam.Host, log: Log): void {
   limited(leases, 'exhausted', 'unavailable', strictnessOf(request), log);
 }
 
-/** The result has no interfaces: those are the main plugin's to name. */
+/**
+ * The result has no interfaces, which only the main plugin can name; and nothing of prevResult, which the main plugin got too: it
+ * would assign the addresses in there to its own interface.
+ */
 function add(request: IpamRequest, host: ipam.Host): Result {
   strictnessOf(request);
   const { network, containerId, ifName, pod } = request;
@@ -71,13 +89,13 @@ function netnsOf({ netns: path }: IpamRequest): ipam.Netns | undefined {
   }
 }
 
-function previousIps({ prevResult }: IpamRequest) {
+function previousIps({ prevResult, ifName }: IpamRequest) {
   if (prevResult === undefined) {
     throw new Fault('config', 'cannot do CHECK: prevResult is missing from the configuration', {
       details: 'The runtime must hand in the result of ADD (CNI specification, CHECK).',
     });
   }
-  return decodeResult(prevResult, 'prevResult').ips.map(({ address }) => address.ip);
+  return ipsOf(decodeResult(prevResult, 'prevResult'), ifName).map(({ address }) => address.ip);
 }
 
 function gc({ dataDir, network, validAttachments }: IpamRequest, host: ipam.Host): void {
@@ -87,4 +105,20 @@ function gc({ dataDir, network, validAttachments }: IpamRequest, host: ipam.Host
   if (first === undefined) return;
   const reasons = failures.slice(0, 5).map(reasonOf).join('; ');
   throw new Fault(first.kind, `cannot release all dead leases of ${network}: ${reasons}`, { cause: first });
+}
+
+export interface IpamRequest extends BaseRequest {
+  readonly ipam: IpamSection;
+  /** The key `status`, see `strictnessOf`. */
+  readonly status: string | undefined;
+}
+
+export const ipamPluginSchema = object({ ipam: ipamSchema }, commonKeys);
+
+/** @throws Fault `config`, `version`, `environment` */
+export function readIpamRequest(environment: Environment, input: Input, log: Log): IpamRequest {
+  const config = readConfig(() => ipamPluginSchema, input, log);
+  const ipam = readOwnSection(config.ipam, environment.command, log);
+  const { status } = config;
+  return Object.freeze({ ...readBase(environment, config, dataDirOf(ipam)), ipam, status });
 }

@@ -22,12 +22,11 @@ export const bridgeKind: Kind<BridgeWanted> = {
     { mtu, vlanFiltering: z.boolean() },
   ),
   ensure({ route, links }, wanted) {
-    const bridge = ensureBridge(route, findBridge(route, wanted.name), wanted);
+    const bridge = ensureBridge(route, links.get(wanted.name) ?? findBridge(route, wanted.name), wanted);
     links.set(wanted.name, bridge);
     if (wanted.isGateway) closeToAdvertisements(route, bridge);
   },
   verify: ({ route }, wanted) => findingOf(() => verifyBridge(route, wanted)),
-  remove: () => undefined,
   survey: nothingOwned,
   able: ({ route }, { name, vlanFiltering }) =>
     findingOf(

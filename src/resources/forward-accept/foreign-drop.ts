@@ -9,8 +9,7 @@ import type { Connection } from '../../netlink/connection.ts';
 import { query, type Table } from '../../netlink/nft/batch.ts';
 import { type Chain, decodeChain, listChains } from '../../netlink/nft/chain.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import { listRules } from '../../netlink/nft/rule.ts';
-import { decodeRule, type ReadRule } from '../../netlink/nft/rule-reading.ts';
+import { decodeRule, type KernelRule, listRules } from '../../netlink/nft/rule.ts';
 import { decodeElements, listElements } from '../../netlink/nft/set.ts';
 import { decodeTable, type KernelTable, listTables } from '../../netlink/nft/table.ts';
 import { ENOENT } from '../../sys/errno.ts';
@@ -80,7 +79,7 @@ function drops(connection: Connection, { table, name, policy }: Chain, bridge: s
 
 /** Chain by chain, as far as a packet gets: a table may have thousands. */
 function rulesetOf(connection: Connection, table: Table): Ruleset {
-  const known = new Map<string, readonly ReadRule[]>();
+  const known = new Map<string, readonly KernelRule[]>();
   const ask = (chain: string) => unlessRefused([ENOENT], () => query(connection, listRules(table, chain))) ?? [];
   return {
     rulesOf: (chain) => {

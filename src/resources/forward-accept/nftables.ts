@@ -4,23 +4,24 @@
  */
 
 import type { Family } from '../../address/ip.ts';
-import type { Attribute } from '../../netlink/attribute.ts';
 import type { Connection, Request } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import { commit, query, readGeneration, type Table } from '../../netlink/nft/batch.ts';
 import { type Chain, createChain, decodeChain, deleteChain, getChain } from '../../netlink/nft/chain.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import * as expression from '../../netlink/nft/expression.ts';
-import { appendRule, insertRule, listRules } from '../../netlink/nft/rule.ts';
+import type { Expression } from '../../netlink/nft/expression.ts';
 import {
+  appendRule,
   decodeRule,
-  extensionOf,
-  interfaceOf,
+  deleteRule,
+  flushChain,
+  insertRule,
+  type KernelRule,
+  listRules,
   listTableRules,
-  type ReadRule,
-  verdictOf,
-} from '../../netlink/nft/rule-reading.ts';
-import { deleteRule, flushChain, type RuleHandle } from '../../netlink/nft/rule-removal.ts';
+  type RuleHandle,
+} from '../../netlink/nft/rule.ts';
+import * as steps from '../../netlink/nft/steps.ts';
 import { CONNTRACK_REVISION, encodeStateMatch, isStateMatch } from '../../netlink/xt-conntrack.ts';
 import { EBUSY, EEXIST, ENOENT, ERESTART } from '../../sys/errno.ts';
 import { NO_NFTABLES } from '../nftables/nftables.ts';
@@ -69,7 +70,7 @@ export function hasNftAccepts(connection: Connection, family: Family, bridge: st
   const rules = readRules(connection, tableOf(family), acceptChain(bridge));
   const wanted = acceptsOf(mode);
   return (
-    rules.length === wanted.length && wanted.every((accept, at) => isAccept(rules[at] as ReadRule, bridge, accept))
+    rules.length === wanted.length && wanted.every((accept, at) => isAccept(rules[at] as KernelRule, bridge, accept))
   );
 }
 
@@ -122,7 +123,7 @@ function findChain(connection: Connection, table: Table, name: string): Chain | 
   return reply && decodeChain(reply);
 }
 
-function readRules(connection: Connection, table: Table, chain: string): ReadRule[] {
+function readRules(connection: Connection, table: Table, chain: string): KernelRule[] {
   return (unlessRefused([ENOENT], () => query(connection, listRules(table, chain))) ?? []).map(decodeRule);
 }
 
@@ -130,7 +131,7 @@ function readRules(connection: Connection, table: Table, chain: string): ReadRul
 function removals(connection: Connection, table: Table, bridge: string): Request[] {
   const name = acceptChain(bridge);
   const rules = query(connection, listTableRules(table)).map(decodeRule);
-  const ways = rules.filter((rule) => verdictOf(rule)?.chain === name);
+  const ways = rules.filter((rule) => steps.verdictOf(rule.expressions)?.chain === name);
   return [
     ...ways.map(({ chain, handle }) => deleteRule(table, chain, handle)),
     flushChain(table, name),
@@ -146,50 +147,50 @@ function creations(table: Table, bridge: string, mode: ForwardMode): Request[] {
 }
 
 function jump(table: Table, bridge: string, { chain, before }: Place<RuleHandle>): Request {
-  const expressions = [expression.counter(), expression.jumpTo(acceptChain(bridge))];
+  const expressions = [steps.counter(), steps.jumpTo(acceptChain(bridge))];
   const rule = { table, chain, expressions, comment: commentFor(bridge) };
   return before === undefined ? appendRule(rule) : insertRule(rule, before);
 }
 
-function acceptExpressions(bridge: string, { direction, states }: Accept): Attribute[] {
+function acceptExpressions(bridge: string, { direction, states }: Accept): Expression[] {
   const match =
-    states.length === 0 ? [] : [expression.matchExtension('conntrack', CONNTRACK_REVISION, encodeStateMatch(states))];
-  return [...expression.matchInterface(direction, bridge), ...match, expression.counter(), expression.accept()];
+    states.length === 0 ? [] : [steps.matchExtension('conntrack', CONNTRACK_REVISION, encodeStateMatch(states))];
+  return [...steps.matchInterface(direction, bridge), ...match, steps.counter(), steps.accept()];
 }
 
 /** Whether a rule says what `acceptExpressions` would. */
-function isAccept({ expressions }: ReadRule, bridge: string, { direction, states }: Accept): boolean {
-  const steps = expressions.filter(({ name }) => name !== 'counter');
-  const via = interfaceOf(steps[0], steps[1]);
-  const match = states.length === 0 ? undefined : steps[2] && extensionOf(steps[2]);
+function isAccept({ expressions }: KernelRule, bridge: string, { direction, states }: Accept): boolean {
+  const said = expressions.filter(({ name }) => name !== 'counter');
+  const via = steps.interfaceOf(said[0], said[1]);
+  const match = said[2];
+  const isMatched = match?.name === 'match' && match.extension === 'conntrack' && isStateMatch(match.info, states);
   return (
-    steps.length === (states.length === 0 ? 3 : 4) &&
+    said.length === (states.length === 0 ? 3 : 4) &&
     via?.direction === direction &&
     via.name === bridge &&
-    (states.length === 0 || (match?.name === 'conntrack' && isStateMatch(match.info, states))) &&
-    verdictOf({ expressions: steps.slice(-1) })?.code === nft.NF_ACCEPT
+    (states.length === 0 || isMatched) &&
+    steps.verdictOf(said.slice(-1))?.code === nft.NF_ACCEPT
   );
 }
 
-function chainRule(rule: ReadRule): ChainRule<RuleHandle> {
-  const isConditional = rule.expressions.some((step) => {
-    const extension = extensionOf(step);
-    return !UNCONDITIONAL.includes(step.name) && !(extension?.kind === 'match' && extension.name === 'comment');
-  });
+function chainRule(rule: KernelRule): ChainRule<RuleHandle> {
+  const isConditional = rule.expressions.some(
+    (step) => !UNCONDITIONAL.includes(step.name) && !(step.name === 'match' && step.extension === 'comment'),
+  );
   return { handle: rule.handle, isConditional, action: actionOf(rule) };
 }
 
-function actionOf(rule: ReadRule): Action {
-  const names = rule.expressions.map(({ name }) => name);
+function actionOf({ expressions }: KernelRule): Action {
+  const names = expressions.map(({ name }) => name);
   if (names.includes('reject')) return 'drop';
   if (names.includes('queue')) return 'queue';
-  const verdict = verdictOf(rule);
+  const verdict = steps.verdictOf(expressions);
   if (verdict?.chain !== undefined) return { chain: verdict.chain, goto: verdict.code === nft.NFT_GOTO };
   if (verdict?.code === nft.NF_ACCEPT) return 'accept';
   if (verdict?.code === nft.NF_DROP) return 'drop';
   if (verdict?.code === nft.NFT_RETURN) return 'return';
-  const target = rule.expressions.map(extensionOf).find((extension) => extension?.kind === 'target');
-  if (target !== undefined) return actionOfTarget(target.name);
+  const target = expressions.find(({ name }) => name === 'target');
+  if (target?.name === 'target') return actionOfTarget(target.extension);
   // Verdict maps, and what is not known here.
   return names.includes('lookup') ? 'unknown' : 'continue';
 }

@@ -3,16 +3,17 @@
  * Whatever is not understood counts as accepting: only a drop that is certain is told of.
  */
 
-import { type Attributes, nested, textAt, u32beAt } from '../../netlink/attribute.ts';
 import { cString, readU32le } from '../../netlink/bytes.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import { type ReadExpression, type ReadRule, verdictOf } from '../../netlink/nft/rule-reading.ts';
+import type { Expression } from '../../netlink/nft/expression.ts';
+import type { KernelRule } from '../../netlink/nft/rule.ts';
+import { verdictOf } from '../../netlink/nft/steps.ts';
 
 export type Outcome = 'may pass' | 'dropped' | 'returns';
 
 /** A chain's rules by its name, and what a set of connection states holds. */
 export interface Ruleset {
-  rulesOf(chain: string): readonly ReadRule[];
+  rulesOf(chain: string): readonly KernelRule[];
   /** The keys of an anonymous set, in its own order of bytes. */
   keysOf(set: string): readonly Uint8Array[];
 }
@@ -22,7 +23,9 @@ const STATE_NEW = 8;
 /** Steps that match nothing and decide nothing. */
 const PLAIN = ['counter', 'log', 'immediate', 'reject'];
 /** Steps that may decide, and that say how elsewhere. */
-const OPAQUE = ['target', 'match', 'queue', 'objref', 'dynset', 'fib', 'xfrm'];
+const OPAQUE = ['target', 'match', 'queue'];
+/** The same, of those that are known by their names alone. */
+const OPAQUE_KINDS = ['objref', 'dynset', 'fib', 'xfrm'];
 
 /** Of a packet that comes in through the bridge. `trail` are the chains that it came through. */
 export function outcomeOf(ruleset: Ruleset, chain: string, bridge: string, trail: readonly string[] = []): Outcome {
@@ -39,11 +42,11 @@ export function outcomeOf(ruleset: Ruleset, chain: string, bridge: string, trail
 }
 
 /** Undefined where the packet goes on to the next rule. */
-function decisionOf(ruleset: Ruleset, rule: ReadRule, bridge: string, trail: readonly string[]): Outcome | undefined {
+function decisionOf(ruleset: Ruleset, rule: KernelRule, bridge: string, trail: readonly string[]): Outcome | undefined {
   const names = rule.expressions.map(({ name }) => name);
   if (names.includes('reject')) return 'dropped';
-  if (names.some((name) => OPAQUE.includes(name)) || rule.expressions.some(isVerdictMap)) return 'may pass';
-  const verdict = verdictOf(rule);
+  if (rule.expressions.some(decidesElsewhere)) return 'may pass';
+  const verdict = verdictOf(rule.expressions);
   if (verdict === undefined) return undefined;
   if (verdict.code === nft.NF_DROP) return 'dropped';
   if (verdict.code === nft.NFT_RETURN) return 'returns';
@@ -52,41 +55,40 @@ function decisionOf(ruleset: Ruleset, rule: ReadRule, bridge: string, trail: rea
   return outcome === 'returns' && verdict.code === nft.NFT_JUMP ? undefined : outcome;
 }
 
-function isUnconditional({ expressions }: ReadRule): boolean {
+function isUnconditional({ expressions }: KernelRule): boolean {
   return expressions.every(({ name }) => PLAIN.includes(name));
 }
 
-function isVerdictMap({ name, data }: ReadExpression): boolean {
-  return name === 'lookup' && u32beAt(data, nft.NFTA_LOOKUP_DREG) === nft.NFT_REG_VERDICT;
+function decidesElsewhere(step: Expression): boolean {
+  if (step.name === 'lookup') return step.destination === nft.NFT_REG_VERDICT;
+  return step.name === 'unknown' ? OPAQUE_KINDS.includes(step.kind) : OPAQUE.includes(step.name);
 }
 
 /** Whether one of its conditions is known not to be fulfilled: another interface, a connection that is there already. */
-function isExcluded({ expressions }: ReadRule, bridge: string, ruleset: Ruleset): boolean {
-  return expressions.some(({ name, data }, at) => {
+function isExcluded({ expressions }: KernelRule, bridge: string, ruleset: Ruleset): boolean {
+  return expressions.some((step, at) => {
     const next = expressions[at + 1];
     if (next === undefined) return false;
-    if (name === 'meta') return u32beAt(data, nft.NFTA_META_KEY) === nft.NFT_META_IIFNAME && excludesName(next, bridge);
-    if (name !== 'ct') return false;
-    const key = u32beAt(data, nft.NFTA_CT_KEY);
-    return key === nft.NFT_CT_STATUS || (key === nft.NFT_CT_STATE && excludesNew(next, ruleset));
+    if (step.name === 'meta') return step.key === nft.NFT_META_IIFNAME && excludesName(next, bridge);
+    if (step.name !== 'ct') return false;
+    return step.key === nft.NFT_CT_STATUS || (step.key === nft.NFT_CT_STATE && excludesNew(next, ruleset));
   });
 }
 
 /** A shorter value is the beginning of a name, as of `veth*`. */
-function excludesName({ name, data }: ReadExpression, bridge: string): boolean {
-  if (name !== 'cmp') return false;
+function excludesName(step: Expression, bridge: string): boolean {
+  if (step.name !== 'cmp') return false;
   const own = cString(bridge);
-  const matches = dataOf(data, nft.NFTA_CMP_DATA).every((byte, at) => byte === (own[at] ?? 0));
-  return u32beAt(data, nft.NFTA_CMP_OP) === nft.NFT_CMP_EQ ? !matches : matches;
+  const matches = step.value.every((byte, at) => byte === (own[at] ?? 0));
+  return step.operator === nft.NFT_CMP_EQ ? !matches : matches;
 }
 
-function excludesNew({ name, data }: ReadExpression, ruleset: Ruleset): boolean {
-  if (name === 'bitwise') return (readU32le(dataOf(data, nft.NFTA_BITWISE_MASK)) & STATE_NEW) === 0;
-  if (name === 'cmp') return readU32le(dataOf(data, nft.NFTA_CMP_DATA)) !== STATE_NEW;
-  const set = name === 'lookup' ? textAt(data, nft.NFTA_LOOKUP_SET) : undefined;
-  return set !== undefined && !ruleset.keysOf(set).some((key) => readU32le(key) === STATE_NEW);
+function excludesNew(step: Expression, ruleset: Ruleset): boolean {
+  if (step.name === 'bitwise') return (stateOf(step.mask) & STATE_NEW) === 0;
+  if (step.name === 'cmp') return stateOf(step.value) !== STATE_NEW;
+  return step.name === 'lookup' && !ruleset.keysOf(step.set).some((key) => stateOf(key) === STATE_NEW);
 }
 
-function dataOf(data: Attributes, type: number): Uint8Array {
-  return nested(data, type).get(nft.NFTA_DATA_VALUE) ?? new Uint8Array(4);
+function stateOf(bytes: Uint8Array): number {
+  return bytes.length < 4 ? 0 : readU32le(bytes);
 }

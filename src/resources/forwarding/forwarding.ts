@@ -28,7 +28,6 @@ export const forwardingKind: Kind<ForwardingWanted> = {
     ensureForwarding(route, new Set(families));
   },
   verify: ({ route }, { families }) => findingOf(() => verifyForwarding(route, new Set(families))),
-  remove: () => undefined,
   survey: nothingOwned,
   able: () => undefined,
 };

@@ -49,7 +49,6 @@ export const gatewayKind: Kind<GatewayWanted> = {
     ensureGateways(route, gateway, addresses, force, users);
   },
   verify: (node, wanted) => findingOf(() => verifyGateways(node, wanted)),
-  remove: () => undefined,
   survey: nothingOwned,
   able: () => undefined,
 };

@@ -4,8 +4,7 @@ import * as z from 'zod/mini';
 import { Fault, reasonOf } from '../../fault.ts';
 import { mac, object } from '../../schema/net.ts';
 import { findLink, linkNamed } from '../links.ts';
-import { type AttachmentKey, isOwnedBy, ownerText } from '../names.ts';
-import { elementsOf, removeElement } from '../nftables/elements.ts';
+import { type AttachmentKey, isSameOwner, ownerText } from '../names.ts';
 import type { Node } from '../node.ts';
 import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
 import { takeBack } from '../take-back.ts';
@@ -13,6 +12,7 @@ import {
   ensureGuard,
   type Guarded,
   isGuardWhole,
+  ownedGuards,
   removeGuard,
   restoreGuard,
   verifyGuard,
@@ -20,7 +20,6 @@ import {
 } from './guard.ts';
 import { ensureNoLinkLocalLearning, verifyNoLinkLocalLearning } from './link-local-learning.ts';
 import { removeForeignGuard } from './reference.ts';
-import { MACS, PORTS } from './rule.ts';
 
 export interface GuardWanted extends AttachmentKey {
   readonly bridge: string;
@@ -95,17 +94,13 @@ function restoreNeighbours(node: Node, network: string): void {
 }
 
 function survey(node: Node, { network, dataDir, containerId, ifName }: Scope): Owned[] {
-  const elements = [PORTS, MACS].flatMap((set) => elementsOf(node.nft(), set).map((element) => ({ set, ...element })));
-  const owned = elements.flatMap(({ set, key, comment }): Owned[] => {
-    if (comment === undefined || !isOwnedBy(network, comment)) return [];
-    return [
-      {
-        what: `the MAC guard of ${comment}`,
-        isOf: (attachment) => ownerText({ ...attachment, network, dataDir }) === comment,
-        remove: () => void removeElement(node.nft(), set, { bytes: key, text: comment }),
-      },
-    ];
-  });
+  const owned = ownedGuards(node.nft(), network, dataDir).map(
+    ({ owner, remove }): Owned => ({
+      what: `the MAC guard of ${owner}`,
+      isOf: (attachment) => isSameOwner(owner, ownerText({ ...attachment, network, dataDir })),
+      remove,
+    }),
+  );
   if (containerId === undefined || ifName === undefined) return owned;
   const reference: Owned = {
     what: `the MAC guard that the reference plugin made for ${containerId}`,

@@ -7,16 +7,13 @@ import { isKernelError } from '../../netlink/error.ts';
 import { commit } from '../../netlink/nft/batch.ts';
 import * as sets from '../../netlink/nft/set.ts';
 import { EEXIST, ENOENT } from '../../sys/errno.ts';
-import { createBranch, isWhole, missingRule, placeElements, restoreBranch } from '../nftables/branch.ts';
-import {
-  collectElements,
-  elementsOf,
-  missingElement,
-  type OwnedElement,
-  removeElement,
-  removeOwned,
-} from '../nftables/elements.ts';
-import { guardBranch, isOfPort, MACS, PORTS, pairKey, portKey } from './rule.ts';
+import { isOfNetwork } from '../names.ts';
+import { createBranch, type OwnedElement } from '../nftables/branch.ts';
+import { isWhole, rulesFinding } from '../nftables/difference.ts';
+import { elementsOf, isHeld, missingElement, placeElements, restoreElements } from '../nftables/elements.ts';
+import { collect, type FoundElement, foundElements, removeElement, removeOwned } from '../nftables/removal.ts';
+import { unlessRefused } from '../refused.ts';
+import { GUARD_FRAME, guardBranch, isOfPort, MACS, PORTS, pairKey, portKey } from './rule.ts';
 
 /** A host veth, and the only source MAC that its container may use. */
 export interface Guarded {
@@ -48,13 +45,17 @@ export function isGuardWhole(connection: Connection, network: string): boolean {
 
 /** Makes what is missing of sets, rules and elements. @throws KernelError */
 export function restoreGuard(connection: Connection, network: string, guarded: readonly Guarded[]): void {
-  restoreBranch(connection, guardBranch(network), guarded.flatMap(elementsFor));
+  restoreElements(connection, guardBranch(network), guarded.flatMap(elementsFor));
 }
 
-/** Guards the port no more, if it is still this owner's. @returns whether it was. @throws KernelError */
+/**
+ * Guards the port no more, if it is still this owner's; with the network's last port go its anchors, with the last one of all sets,
+ * chain and rules. @returns whether it was. @throws KernelError
+ */
 export function removeGuard(connection: Connection, guarded: Guarded): boolean {
-  const removed = elementsFor(guarded).map((element) => removeOwned(connection, element));
-  return removed.includes(true);
+  const removed = removeOwned(connection, GUARD_FRAME, elementsFor(guarded));
+  if (removed) removeUnusedAnchors(connection, guarded.network);
+  return removed;
 }
 
 /** @throws Fault `check` when the port is not guarded, or as someone else's, or a rule is gone */
@@ -63,15 +64,27 @@ export function verifyGuard(connection: Connection, guarded: Guarded): void {
   const finding =
     missingElement(connection, port) ??
     missingElement(connection, pair) ??
-    missingRule(connection, guardBranch(guarded.network));
+    rulesFinding(connection, guardBranch(guarded.network));
   if (finding === undefined) return;
   const message = `frames from ${guarded.port} are not held to the MAC ${formatMac(guarded.mac)}: ${finding}`;
   throw new Fault('check', message, { details: RESTORE });
 }
 
+/** The guards of a network and data directory: for each port an element in either set. @throws KernelError */
+export function ownedGuards(connection: Connection, network: string, dataDir?: string): FoundElement[] {
+  return foundElements(connection, GUARD_FRAME, network, dataDir);
+}
+
 /** Removes a network's guards whose owners do not satisfy `isValid`. @returns how many elements. @throws KernelError */
-export function collectGuards(connection: Connection, network: string, isValid: (owner: string) => boolean): number {
-  return collectElements(connection, PORTS, network, isValid) + collectElements(connection, MACS, network, isValid);
+export function collectGuards(
+  connection: Connection,
+  network: string,
+  isValid: (owner: string) => boolean,
+  dataDir?: string,
+): number {
+  const count = collect(ownedGuards(connection, network, dataDir), isValid);
+  if (count > 0) removeUnusedAnchors(connection, network);
+  return count;
 }
 
 /**
@@ -99,4 +112,11 @@ function forgetPort(connection: Connection, port: string): void {
   const pairs = elementsOf(connection, MACS).filter(({ key }) => isOfPort(port, key));
   for (const { key } of pairs) removeElement(connection, MACS, { bytes: key, text: port });
   removeElement(connection, PORTS, portKey(port));
+}
+
+/** Where the network has no port any more. An ADD that comes in between finds no anchors, and puts them in. */
+function removeUnusedAnchors(connection: Connection, network: string): void {
+  if (isHeld(connection, PORTS, ({ comment }) => isOfNetwork(network, comment))) return;
+  const removals = guardBranch(network).anchors.map(({ set, key }) => sets.deleteElement(set, key));
+  unlessRefused([ENOENT], () => commit(connection, removals));
 }

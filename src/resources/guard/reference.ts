@@ -1,13 +1,12 @@
 /** What the reference plugin makes for macspoofchk: three rules and two chains a container, known by the comment. */
 
 import type { Connection } from '../../netlink/connection.ts';
-import { commit } from '../../netlink/nft/batch.ts';
+import { commit, query } from '../../netlink/nft/batch.ts';
 import { deleteChain } from '../../netlink/nft/chain.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import { deleteRule } from '../../netlink/nft/rule-removal.ts';
+import { decodeRuleComment, decodeRuleHandle, deleteRule, listRules } from '../../netlink/nft/rule.ts';
 import { ENOENT } from '../../sys/errno.ts';
-import { passing } from '../nftables/elements.ts';
-import { labelledRules } from '../nftables/labelled-rules.ts';
+import { unlessRefused } from '../refused.ts';
 
 /** Up to 1.5 `nat`, from 1.6 on a table of its own (pkg/link/spoofcheck.go). */
 const PLACES = [
@@ -22,13 +21,14 @@ export function removeForeignGuard(
 ): void {
   const id = `${containerId}-${ifName}`;
   for (const { table, chain } of PLACES) {
-    const entrances = labelledRules(connection, table, chain, `macspoofchk-${id}`);
+    const rules = unlessRefused([ENOENT], () => query(connection, listRules(table, chain))) ?? [];
+    const entrances = rules.filter((rule) => decodeRuleComment(rule) === `macspoofchk-${id}`);
     // In this order, since no chain may go that another leads to.
     const removal = [
-      ...entrances.map((handle) => deleteRule(table, chain, handle)),
+      ...entrances.map((rule) => deleteRule(table, chain, decodeRuleHandle(rule))),
       deleteChain(table, `cni-br-iface-${id}`),
       deleteChain(table, `cni-br-iface-${id}-mac`),
     ];
-    passing(ENOENT, () => commit(connection, removal));
+    unlessRefused([ENOENT], () => commit(connection, removal));
   }
 }

@@ -8,15 +8,19 @@ import { hashHex } from '../../address/hash.ts';
 import { formatMac } from '../../address/mac.ts';
 import { concat, cString } from '../../netlink/bytes.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import * as expression from '../../netlink/nft/expression.ts';
 import type { Key, NftSet } from '../../netlink/nft/set.ts';
+import * as steps from '../../netlink/nft/steps.ts';
 import { ANCHOR } from '../names.ts';
 import type { Branch } from '../nftables/branch.ts';
-import { BRIDGE_TABLE, INPUT, PREROUTING } from '../nftables/bridge-table.ts';
+import type { Frame } from '../nftables/removal.ts';
+import { BRIDGE_TABLE, INPUT, PREROUTING } from '../nftables/tables.ts';
 
 const CHAIN = 'guard';
 /** IFNAMSIZ: a key of the type ifname, filled up with NULs. */
 const NAME_LENGTH = 16;
+/** The frame's source MAC: where it stands in the link header, and its length. */
+const SOURCE_MAC = 6;
+const MAC_BYTES = 6;
 /** A MAC, filled up to whole registers of four bytes. */
 const MAC_LENGTH = 8;
 const PAIR_TYPE = (nft.TYPE_IFNAME << nft.TYPE_BITS) | nft.TYPE_ETHERADDR;
@@ -36,6 +40,8 @@ export const MACS: NftSet = {
 };
 
 const HOOKS = [PREROUTING, INPUT];
+
+export const GUARD_FRAME: Frame = { chain: CHAIN, sets: [PORTS, MACS], bases: HOOKS };
 
 export function portKey(port: string): Key {
   return { bytes: filled(cString(port), NAME_LENGTH), text: port };
@@ -59,19 +65,19 @@ export function guardBranch(network: string): Branch {
     sets: [PORTS, MACS],
     anchors: [
       { set: PORTS, key: portKey(anchor), owner: ANCHOR },
-      { set: MACS, key: pairKey(anchor, new Uint8Array(6)), owner: ANCHOR },
+      { set: MACS, key: pairKey(anchor, new Uint8Array(MAC_BYTES)), owner: ANCHOR },
     ],
     // iifname @ports jump guard
     entrances: HOOKS.map((base) => ({
       base,
-      expressions: () => [expression.loadInputName(), expression.lookupIn(PORTS.name), expression.jumpTo(CHAIN)],
+      expressions: () => [steps.loadMeta(nft.NFT_META_IIFNAME), steps.lookupIn(PORTS.name), steps.jumpTo(CHAIN)],
     })),
     // iifname . ether saddr != @macs drop
     rule: () => [
-      expression.loadInputName(),
-      expression.loadSourceMac(),
-      expression.lookupNotIn(MACS.name),
-      expression.drop(),
+      steps.loadMeta(nft.NFT_META_IIFNAME),
+      steps.loadLinkHeader(SOURCE_MAC, MAC_BYTES, nft.NFT_REG_2),
+      steps.lookupNotIn(MACS.name),
+      steps.drop(),
     ],
   };
 }

@@ -5,7 +5,7 @@
 
 import type { Family } from '../../address/ip.ts';
 import { Fault, reasonOf } from '../../fault.ts';
-import { type Ended, findProgram, runProgram } from '../../sys/program.ts';
+import { type Ended, findProgram, runProgram } from '../../sys/process.ts';
 
 /** Which iptables: over nf_tables, over the kernel's older tables, or the one that the node's administrator chose. */
 export type Flavour = 'nft' | 'legacy' | 'default';

@@ -5,6 +5,7 @@ import type { Cidr } from '../../address/cidr.ts';
 import type { Family } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { DEFAULT_DATA_DIR } from '../../ipam/index.ts';
+import { KernelError } from '../../netlink/error.ts';
 import { cidr, list, object } from '../../schema/net.ts';
 import { verifyUsable } from '../iptables/iptables.ts';
 import { type AttachmentKey, ownerText } from '../names.ts';
@@ -46,13 +47,19 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
     { dataDir: text },
   ),
   ensure(node, wanted) {
+    const { backend } = wanted;
+    const made: Masqueraded[] = [];
     try {
       for (const entry of entriesOf(wanted)) {
-        if (!masquerade(node, wanted.backend, entry)) restoreNeighbours(node, wanted.backend, entry);
+        made.push(entry);
+        if (!masquerade(node, backend, entry)) restoreNeighbours(node, backend, entry);
       }
     } catch (error) {
-      for (const entry of entriesOf(wanted)) {
-        takeBack(node, `remove the masquerading of ${entry.owner}`, () => unmasquerade(node, wanted.backend, entry));
+      // What the kernel refused is not there, unless an answer was lost; what a program of iptables failed at may be.
+      const isRefused = error instanceof KernelError && node.nft().lost === 0;
+      if (isRefused || (error instanceof Fault && error.kind === 'unsupported')) made.pop();
+      for (const entry of made) {
+        takeBack(node, `remove the masquerading of ${entry.owner}`, () => unmasquerade(node, backend, entry));
       }
       throw error;
     }

@@ -1,24 +1,33 @@
-/** Masquerading what leaves the subnet: each address is one element of a set, with its owner as comment. */
+/** Masquerading what leaves the subnet, through nftables: each address is one element of a set, with its owner as comment. */
 
 import type { Cidr } from '../../address/cidr.ts';
 import { formatIp } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import type { Connection } from '../../netlink/connection.ts';
-import { query } from '../../netlink/nft/batch.ts';
+import { isKernelError } from '../../netlink/error.ts';
+import { commit } from '../../netlink/nft/batch.ts';
 import * as sets from '../../netlink/nft/set.ts';
-import { ENOENT } from '../../sys/errno.ts';
+import { EAFNOSUPPORT, EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
 import { grouped } from '../grouped.ts';
-import { isOwnedBy } from '../names.ts';
-import { isWhole, missingRule, placeElements, restoreBranch } from '../nftables/branch.ts';
+import { createBranch, type OwnedElement } from '../nftables/branch.ts';
+import { isWhole, rulesFinding } from '../nftables/difference.ts';
+import { missingElement, placeElements, restoreElements, setNames } from '../nftables/elements.ts';
 import {
-  elementsOf,
-  missingElement,
-  type OwnedElement,
-  passing,
+  collect,
+  type FoundElement,
+  foundElements,
   removeElement,
   removeOwned,
-} from '../nftables/elements.ts';
-import { addressKey, masqueradeBranch, masqueradeSet, mayBelongTo, TABLE } from './rule.ts';
+  removeUnused,
+} from '../nftables/removal.ts';
+import { ROUTED_TABLE } from '../nftables/tables.ts';
+import { addressKey, masqueradeBranch, masqueradeFrame, masqueradeSet, mayBelongTo } from './rule.ts';
+
+/**
+ * What a kernel answers that cannot masquerade through nf_tables: it has no nfnetlink, no nf_tables, not this family, or (ENOENT)
+ * no such type of chain or expression. It may mean something else, too.
+ */
+export const CANNOT_MASQUERADE: readonly number[] = [EPROTONOSUPPORT, EINVAL, EOPNOTSUPP, EAFNOSUPPORT, ENOENT];
 
 /** An address that is masqueraded when it talks to anything outside its subnet. */
 export interface Masqueraded {
@@ -52,49 +61,73 @@ export function isMasqueradeWhole(connection: Connection, { network, address }: 
 export function restoreMasquerade(connection: Connection, entries: readonly Masqueraded[]): void {
   for (const group of grouped(entries, ({ network, address }) => masqueradeSet(network, address).name).values()) {
     const [{ network, address }] = group;
-    restoreBranch(connection, masqueradeBranch(network, address), group.map(elementOf));
+    restoreElements(connection, masqueradeBranch(network, address), group.map(elementOf));
   }
 }
 
-/** Takes the address out of its set if it is still this owner's. @returns whether it was. @throws KernelError */
+/**
+ * Removes the address from its set if it is still this owner's; with the last address set, chain and rules. @returns whether it
+ * was. @throws KernelError
+ */
 export function removeMasquerade(connection: Connection, entry: Masqueraded): boolean {
-  return removeOwned(connection, elementOf(entry));
+  const element = elementOf(entry);
+  return removeOwned(connection, masqueradeFrame(element.set.name), [element]);
 }
 
-/** @throws Fault `check` when the address is not masqueraded, or as someone else's, or a rule is gone */
+/** @throws Fault `check` when the address is not masqueraded, or as someone else's, or a rule is gone or changed */
 export function verifyMasquerade(connection: Connection, entry: Masqueraded): void {
   const { network, address } = entry;
   const finding =
-    missingElement(connection, elementOf(entry)) ?? missingRule(connection, masqueradeBranch(network, address));
+    missingElement(connection, elementOf(entry)) ?? rulesFinding(connection, masqueradeBranch(network, address));
   if (finding === undefined) return;
   throw new Fault('check', `${formatIp(address.ip)} is not masqueraded: ${finding}`, { details: RESTORE });
 }
 
-/** The addresses of a network, whosever they are, in all its sets. @throws KernelError */
-export function ownedElements(
-  connection: Connection,
-  network: string,
-): readonly { readonly owner: string; remove(): void }[] {
-  let names: string[] = [];
-  passing(ENOENT, () => {
-    names = query(connection, sets.listSets(TABLE)).map(sets.decodeSetName);
-  });
-  return names
-    .filter((name) => mayBelongTo(network, name))
-    .flatMap((name) => {
-      const set = { table: TABLE, name };
-      return elementsOf(connection, set).flatMap(({ key, comment: owner }) => {
-        if (owner === undefined || !isOwnedBy(network, owner)) return [];
-        return [
-          { owner, remove: () => void removeOwned(connection, { set, key: { bytes: key, text: owner }, owner }) },
-        ];
-      });
-    });
+/** The masqueraded addresses of a network and data directory, in all their sets. @throws KernelError */
+export function ownedElements(connection: Connection, network: string, dataDir?: string): FoundElement[] {
+  return framesOf(connection, network).flatMap((frame) => foundElements(connection, frame, network, dataDir));
 }
 
-/** Whether the kernel has nf_tables and lets us ask it. @throws KernelError, SystemError */
-export function verifyMasqueradable(connection: Connection): void {
-  passing(ENOENT, () => query(connection, sets.listSets(TABLE)));
+/**
+ * Removes a network's addresses whose owners do not satisfy `isValid`, and sets without an address. @returns how many
+ * addresses. @throws KernelError
+ */
+export function collectMasquerade(
+  connection: Connection,
+  network: string,
+  isValid: (owner: string) => boolean,
+  dataDir?: string,
+): number {
+  const count = collect(ownedElements(connection, network, dataDir), isValid);
+  for (const frame of framesOf(connection, network)) removeUnused(connection, frame);
+  return count;
+}
+
+/**
+ * Whether the kernel can masquerade through nf_tables: it is asked for all that is needed (a table of both families, a chain that
+ * translates, a set, the rule), together with something that it must refuse, so that nothing is made. Asked of a kernel
+ * before 5.2, which has no NAT for both families in one table, or without nft_masq, it refuses something else.
+ * @throws KernelError for a reason that says nothing of the kernel, such as EPERM
+ */
+export function canMasquerade(connection: Connection): boolean {
+  const never = { table: ROUTED_TABLE, name: 'never' };
+  const refused = sets.deleteElement(never, { bytes: new Uint8Array(4), text: 'nothing' });
+  try {
+    commit(connection, [...createBranch(PROBE), refused]);
+    return true;
+  } catch (error) {
+    if (isKernelError(error, ENOENT) && error.operation === refused.operation) return true;
+    if (isKernelError(error, ...CANNOT_MASQUERADE)) return false;
+    throw error;
+  }
+}
+
+/** No network has this name. */
+const PROBE = masqueradeBranch('', { ip: { family: 4, value: 0n }, prefix: 32 });
+
+function framesOf(connection: Connection, network: string) {
+  const names = setNames(connection, ROUTED_TABLE).filter((name) => mayBelongTo(network, name));
+  return names.map(masqueradeFrame);
 }
 
 function elementOf({ network, address, owner }: Masqueraded): OwnedElement {

@@ -5,18 +5,14 @@
 
 import { type Cidr, formatCidr, networkOf, parseCidr } from '../../address/cidr.ts';
 import { BITS, formatIp, type Ip, ipToBytes } from '../../address/ip.ts';
-import type { Attribute } from '../../netlink/attribute.ts';
-import type { Table } from '../../netlink/nft/batch.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import * as expression from '../../netlink/nft/expression.ts';
+import type { Expression } from '../../netlink/nft/expression.ts';
 import type { Key, NftSet } from '../../netlink/nft/set.ts';
-import type { BaseChain } from '../../netlink/nft/table.ts';
+import * as steps from '../../netlink/nft/steps.ts';
 import { ANCHOR } from '../names.ts';
 import type { Branch } from '../nftables/branch.ts';
-
-export const TABLE: Table = { family: nft.NFPROTO_INET, name: 'trestle' };
-const PLACE = { type: 'nat', hook: nft.NF_INET_POST_ROUTING, priority: nft.NF_IP_PRI_NAT_SRC } as const;
-const POSTROUTING: BaseChain = { table: TABLE, name: 'postrouting', ...PLACE };
+import type { Frame } from '../nftables/removal.ts';
+import { POSTROUTING, ROUTED_TABLE as TABLE } from '../nftables/tables.ts';
 
 /** Where source and destination stand in the header (RFC 791, 8200), and which addresses are multicast (RFC 5771, 4291). */
 const LAYOUT = {
@@ -29,6 +25,11 @@ export function masqueradeSet(network: string, { ip, prefix }: Cidr): NftSet {
   const { family } = ip;
   const subnet = formatCidr(networkOf({ ip, prefix })).replaceAll(':', '_');
   return { table: TABLE, name: `masq-${network}-${subnet}`, keyType: LAYOUT[family].type, keyLength: BITS[family] / 8 };
+}
+
+/** Around a set of that name. */
+export function masqueradeFrame(name: string): Frame {
+  return { chain: name, sets: [{ table: TABLE, name }], bases: [POSTROUTING] };
 }
 
 /** Whether a set of the table holds addresses of this network, or of one whose name begins like it. */
@@ -54,27 +55,26 @@ export function masqueradeBranch(network: string, address: Cidr): Branch {
       {
         base: POSTROUTING,
         expressions: () => [
-          ...expression.matchFamily(proto),
-          expression.loadNetworkHeader(source, set.keyLength),
-          expression.lookupIn(set.name),
-          expression.jumpTo(set.name),
+          ...steps.matchFamily(proto),
+          steps.loadNetworkHeader(source, set.keyLength),
+          steps.lookupIn(set.name),
+          steps.jumpTo(set.name),
         ],
       },
     ],
     // ip daddr != SUBNET ip daddr != 224.0.0.0/4 masquerade; the same for ip6, with ff00::/8
     rule: () => [
-      ...expression.matchFamily(proto),
+      ...steps.matchFamily(proto),
       ...outside(networkOf(address), destination),
       ...outside(parseCidr(multicast) as Cidr, destination),
-      expression.masquerade(),
+      steps.masquerade(),
     ],
   };
 }
 
-function outside(network: Cidr, offset: number): Attribute[] {
+function outside(network: Cidr, offset: number): Expression[] {
   const value = ipToBytes(network.ip);
-  const load = expression.loadNetworkHeader(offset, value.length);
-  return [load, expression.maskWith(maskOf(network)), expression.differsFrom(value)];
+  return [steps.loadNetworkHeader(offset, value.length), ...steps.differsUnder(maskOf(network), value)];
 }
 
 /** The prefix's bits as bytes. */

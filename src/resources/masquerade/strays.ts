@@ -6,12 +6,11 @@
 import type { Family } from '../../address/ip.ts';
 import { commit, query, type Table } from '../../netlink/nft/batch.ts';
 import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } from '../../netlink/nft/constants.ts';
-import { decodeRuleComment, listRules } from '../../netlink/nft/rule.ts';
-import { decodeRuleHandle, deleteRule } from '../../netlink/nft/rule-removal.ts';
+import { decodeRuleComment, decodeRuleHandle, deleteRule, listRules } from '../../netlink/nft/rule.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import type { Flavour } from '../iptables/iptables.ts';
 import { holdsAny, legacyTableHolds } from '../iptables/legacy-tables.ts';
-import { isOwnedBy, ownerText } from '../names.ts';
+import { isOwnedBy, isSameOwner, ownerText } from '../names.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
 import { unlessRefused } from '../refused.ts';
@@ -29,7 +28,7 @@ export function findStrays(node: Node, scope: Scope): Owned[] {
 function inSets(node: Node, scope: Scope): Owned[] {
   const nft = nftIfThere(node);
   if (nft === undefined) return [];
-  const elements = unlessRefused(NO_NFTABLES, () => ownedElements(nft, scope.network)) ?? [];
+  const elements = unlessRefused(NO_NFTABLES, () => ownedElements(nft, scope.network, scope.dataDir)) ?? [];
   return elements.map(({ owner, remove }) => ({
     what: `the masquerading of ${owner}`,
     isOf: isOwner(scope, owner),
@@ -73,15 +72,15 @@ function hintOf({ network, containerId }: Scope): string {
   return `name: "${network}" id: "${containerId === undefined ? '' : `${containerId}"`}`;
 }
 
-function isOfNetwork({ network }: Scope, comment: string): boolean {
-  return referenceOwner(comment)?.network === network || isOwnedBy(network, comment);
+function isOfNetwork({ network, dataDir }: Scope, comment: string): boolean {
+  return referenceOwner(comment)?.network === network || isOwnedBy(network, comment, dataDir);
 }
 
 function isOwner({ network, dataDir }: Scope, comment: string): Owned['isOf'] {
   const reference = referenceOwner(comment);
   return (attachment) => {
     const key = { ...attachment, network, dataDir };
-    return reference === undefined ? comment === ownerText(key) : isReferenceOwner(reference, key);
+    return reference === undefined ? isSameOwner(comment, ownerText(key)) : isReferenceOwner(reference, key);
   };
 }
 

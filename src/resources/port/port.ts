@@ -5,7 +5,7 @@ import { formatMac } from '../../address/mac.ts';
 import { list, mac, mtu, object, unsigned } from '../../schema/net.ts';
 import { findBridge } from '../bridge/bridge-link.ts';
 import { findLinks, linkNamed } from '../links.ts';
-import { type AttachmentKey, aliasOwner, containerMac, isOwnedBy, ownerText } from '../names.ts';
+import { type AttachmentKey, aliasOwner, containerMac, isOwnedBy, isSameOwner, ownerText } from '../names.ts';
 import { containerOf, type Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
@@ -77,11 +77,11 @@ export const portKind: Kind<PortWanted> = {
 };
 
 function ownedPort({ route }: Node, { network, dataDir }: Scope, name: string, owner: string): Owned[] {
-  if (!isOwnedBy(network, owner)) return [];
+  if (!isOwnedBy(network, owner, dataDir)) return [];
   return [
     {
       what: `the host veth ${name}`,
-      isOf: (attachment) => ownerText({ ...attachment, network, dataDir }) === owner,
+      isOf: (attachment) => isSameOwner(owner, ownerText({ ...attachment, network, dataDir })),
       remove: () => void removeHostVeth(route, name),
     },
   ];

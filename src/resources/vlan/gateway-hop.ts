@@ -12,14 +12,18 @@ import type { Log } from '../../log.ts';
 import type { Connection } from '../../netlink/connection.ts';
 import { KernelError } from '../../netlink/error.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import * as expression from '../../netlink/nft/expression.ts';
 import type { NftSet } from '../../netlink/nft/set.ts';
+import * as steps from '../../netlink/nft/steps.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { SystemError } from '../../sys/libc.ts';
-import { type Branch, isWhole, missingRule, restoreBranch } from '../nftables/branch.ts';
-import { BRIDGE_TABLE, PREROUTING } from '../nftables/bridge-table.ts';
-import { missingElement, type OwnedElement } from '../nftables/elements.ts';
+import type { Branch, OwnedElement } from '../nftables/branch.ts';
+import { isWhole, rulesFinding } from '../nftables/difference.ts';
+import { missingElement, restoreElements } from '../nftables/elements.ts';
+import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
+import { removeOwned } from '../nftables/removal.ts';
+import { BRIDGE_TABLE, PREROUTING } from '../nftables/tables.ts';
 import type { NodeKernel } from '../node.ts';
+import { unlessRefused } from '../refused.ts';
 import { readSysctl } from '../sysctl.ts';
 
 const CHAIN = 'untracked';
@@ -47,13 +51,20 @@ export function ensureHopUntracked(node: NodeKernel, gateway: Gateway, log: Log)
 /** @throws Fault `check` where frames of the gateway are tracked, and pass the filter of routed packets; KernelError */
 export function verifyHopUntracked(node: NodeKernel, gateway: Gateway): void {
   if (!passesFilter()) return;
-  const finding = missingElement(node.nft(), gatewayElement(gateway)) ?? missingRule(node.nft(), hopBranch(gateway));
+  const finding = missingElement(node.nft(), gatewayElement(gateway)) ?? rulesFinding(node.nft(), hopBranch(gateway));
   if (finding === undefined) return;
   throw new Fault('check', `frames of ${gateway.name} are tracked on the bridge: ${finding}`, {
     details:
       'The nftables ruleset was changed or flushed: the next ADD on this network restores it. Until then, what is ' +
       'masqueraded may be lost, unless net.bridge.bridge-nf-call-iptables and -ip6tables are 0.',
   });
+}
+
+/** When the gateway goes; with the last one go set, chain and rules. @throws KernelError */
+export function removeHopUntracked(node: NodeKernel, gateway: Gateway): void {
+  const frame = { chain: CHAIN, sets: [GATEWAYS], bases: [PREROUTING] };
+  const nft = nftIfThere(node);
+  if (nft !== undefined) unlessRefused(NO_NFTABLES, () => removeOwned(nft, frame, [gatewayElement(gateway)]));
 }
 
 /** The gateway's element is the anchor: where it is missing, so may be the rules. */
@@ -65,13 +76,9 @@ export function hopBranch(gateway: Gateway): Branch {
     // ether daddr @gateways jump untracked; the same for saddr
     entrances: ENDS.map((offset) => ({
       base: PREROUTING,
-      expressions: () => [
-        expression.loadLinkHeader(offset, MAC_BYTES),
-        expression.lookupIn(GATEWAYS.name),
-        expression.jumpTo(CHAIN),
-      ],
+      expressions: () => [steps.loadLinkHeader(offset, MAC_BYTES), steps.lookupIn(GATEWAYS.name), steps.jumpTo(CHAIN)],
     })),
-    rule: () => [expression.notrack()],
+    rule: () => [steps.notrack()],
   };
 }
 
@@ -80,7 +87,7 @@ function gatewayElement({ name, mac }: Gateway): OwnedElement {
 }
 
 function ensureBranch(connection: Connection, branch: Branch): void {
-  if (!isWhole(connection, branch)) restoreBranch(connection, branch, []);
+  if (!isWhole(connection, branch)) restoreElements(connection, branch, []);
 }
 
 function passesFilter(): boolean {

@@ -29,7 +29,6 @@ export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
       if (bridge === undefined) throw off(`the bridge ${wanted.bridge} is missing`);
       verifyHopUntracked(node, verifyVlanGateway(node.route, bridge, wanted));
     }),
-  remove: () => undefined,
   survey: nothingOwned,
   able: () => undefined,
 };

@@ -4,7 +4,7 @@
  */
 
 import { expect, test } from 'bun:test';
-import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { patient } from '../../support/patience.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { tryRun } from '../../support/process.ts';
@@ -18,7 +18,14 @@ const DEADLINE = patient(120_000);
 const WORKER = `${import.meta.dir}/../../unit/ipam/worker.ts`;
 
 /** Runs one command of a worker, which is struck at the nth call. @returns its answer; "" where it had no time for one */
-function struck(dataDir: string, command: string, call: string, nth: number, strike: string): string {
+function struck(
+  dataDir: string,
+  command: string,
+  call: string,
+  nth: number,
+  strike: string,
+  always: readonly string[] = [],
+): string {
   const store = [
     `${NETWORK}/lock`,
     `${NETWORK}/10.1.0.2`,
@@ -29,7 +36,8 @@ function struck(dataDir: string, command: string, call: string, nth: number, str
   ];
   const own = ['', '/boot', '/.new', '/c1:eth0', '/c2:eth0'].map((name) => `.trestle/${NETWORK}${name}`);
   const paths = [...store, ...own].flatMap((path) => ['-P', `${dataDir}/${path}`]);
-  const inject = ['-e', `trace=${CALLS}`, '-e', `inject=${call}:${strike}:when=${nth}`];
+  const strikes = [`${call}:${strike}:when=${nth}`, ...always];
+  const inject = ['-e', `trace=${CALLS}`, ...strikes.flatMap((one) => ['-e', `inject=${one}`])];
   const worker = [process.execPath, WORKER, dataDir, SUBNET];
   const done = tryRun(['strace', '-f', '-o', '/dev/null', ...paths, ...inject, ...worker], { stdin: `${command}\n` });
   return done.stdout.trim();
@@ -41,13 +49,14 @@ function eachInstant(
   command: string,
   strike: string,
   verify: (dataDir: string, answer: string) => void,
+  always: readonly string[] = [],
 ): number {
   let strikes = 0;
-  for (const call of CALLS) {
+  for (const call of CALLS.filter((one) => !always.some((other) => other.startsWith(`${one}:`)))) {
     for (let nth = 1; nth < 30; nth++) {
       const dataDir = scratch();
       cpSync(prepared, dataDir, { recursive: true, preserveTimestamps: true });
-      const answer = struck(dataDir, command, call, nth, strike);
+      const answer = struck(dataDir, command, call, nth, strike, always);
       verify(dataDir, answer);
       rmSync(dataDir, { recursive: true });
       if (answer.startsWith('"') || answer.startsWith('[')) break;
@@ -136,4 +145,52 @@ describeOnKernel('refused at each of its system calls', () => {
     },
     DEADLINE,
   );
+});
+
+/** link(2) as it answers on file systems without hard links. */
+const withoutLinks = (code: string) => [`link:error=${code}`];
+
+describeOnKernel('on a file system without hard links', () => {
+  test.each(['EPERM', 'EOPNOTSUPP', 'ENOSYS'])('an ADD makes its lease all the same: %s', (code) => {
+    const dataDir = prepared('c1');
+    expect(struck(dataDir, 'add c2', 'mkdir', 99, 'error=EIO', withoutLinks(code))).toBe('"10.1.0.3"');
+    expect([files.leases(dataDir), files.own(dataDir)]).toEqual([
+      ['10.1.0.2', '10.1.0.3'],
+      ['boot', 'c1:eth0', 'c2:eth0'],
+    ]);
+    expect(files.text(dataDir, '10.1.0.3')).toBe('c2\r\neth0');
+    const createdAtMs = Date.parse(JSON.parse(files.record(dataDir, 'c2:eth0')).createdAt);
+    expect(statSync(`${dataDir}/${NETWORK}/10.1.0.3`).mtimeMs).toBeCloseTo(createdAtMs, 0);
+  });
+
+  test(
+    'one that is killed at any of its system calls leaves no half lease, and what DEL puts right',
+    () => {
+      const strikes = eachInstant(
+        prepared('c1'),
+        'add c2',
+        'signal=SIGKILL',
+        (dataDir) => {
+          const found = files.leases(dataDir).filter((name) => name === '10.1.0.3');
+          for (const name of found) expect(['', 'c2\r\neth0']).toContain(files.text(dataDir, name));
+          const answer = struck(dataDir, 'add c2', 'mkdir', 99, 'error=EIO', withoutLinks('EPERM'));
+          if (!answer.startsWith('"')) expect(JSON.parse(answer)).toMatchObject({ kind: 'conflict' });
+          releaseAddresses(dataDir, owner('c2'), host());
+          const rest = files.leases(dataDir).filter((name) => files.text(dataDir, name) !== '');
+          expect([rest, recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
+        },
+        withoutLinks('EPERM'),
+      );
+      expect(strikes).toBeGreaterThan(8);
+    },
+    DEADLINE,
+  );
+
+  test('an ADD that may not rename the lease either says so, and leaves nothing', () => {
+    const dataDir = prepared('c1');
+    // The first rename is the record's.
+    const answer = struck(dataDir, 'add c2', 'rename', 2, 'error=EPERM', withoutLinks('EPERM'));
+    expect(JSON.parse(answer)).toMatchObject({ kind: 'io', message: expect.stringContaining('not permitted (EPERM)') });
+    expect([files.leases(dataDir), recordsOf(dataDir)]).toEqual([['10.1.0.2'], ['c1:eth0']]);
+  });
 });

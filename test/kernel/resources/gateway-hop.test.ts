@@ -3,9 +3,9 @@
 import { expect, test } from 'bun:test';
 import { silentLog } from '../../../src/log.ts';
 import { KernelError } from '../../../src/netlink/error.ts';
-import { ensureGuard } from '../../../src/resources/guard/guard.ts';
+import { ensureGuard, removeGuard } from '../../../src/resources/guard/guard.ts';
 import { type Node, openNode } from '../../../src/resources/node.ts';
-import { ensureHopUntracked, verifyHopUntracked } from '../../../src/resources/vlan/gateway-hop.ts';
+import { ensureHopUntracked, removeHopUntracked, verifyHopUntracked } from '../../../src/resources/vlan/gateway-hop.ts';
 import { EOPNOTSUPP } from '../../../src/sys/errno.ts';
 import { faultOf } from '../../support/fault.ts';
 import { setSysctl } from '../../support/kernel.ts';
@@ -79,6 +79,38 @@ describeOnKernel('the frames of a gateway', () => {
     on(ns, (node) => verifyHopUntracked(node, RED));
     ensure(ns, RED);
     expect(ruleset(ns)).toBe(whole);
+  });
+
+  test('go with their gateway, and all that is for them with the last one, beside the MAC guard', () => {
+    using ns = createNetns();
+    const remove = (gateway: typeof RED) => on(ns, (node) => removeHopUntracked(node, gateway));
+    const guarded = { network: 'pods', port: 'veth0', mac: mac('0a:00:00:00:00:01'), owner: 'pods/a/eth0' };
+    ensure(ns, RED, BLUE);
+    remove(RED);
+    remove({ ...BLUE, name: 'cni0.300' });
+    expect(ruleset(ns)).toContain('elements = { 0a:00:00:00:02:00 comment "cni0.200" }');
+    remove(BLUE);
+    remove(BLUE);
+    expect(ruleset(ns)).toBe('');
+    on(ns, (node) => ensureGuard(node.nft(), guarded));
+    const before = ruleset(ns);
+    ensure(ns, RED);
+    remove(RED);
+    expect(ruleset(ns)).toBe(before);
+    ensure(ns, RED);
+    on(ns, (node) => removeGuard(node.nft(), guarded));
+    ensure(ns, RED);
+    expect(ruleset(ns)).not.toContain('guard');
+    remove(RED);
+    expect(ruleset(ns)).toBe('');
+  });
+
+  test('leave a ruleset that nft can load again', () => {
+    using ns = createNetns();
+    using other = createNetns();
+    ensure(ns, RED, { ...BLUE, name: 'br0123456789.99' });
+    exec(other, ['nft', '-f', '-'], { stdin: exec(ns, ['nft', 'list', 'ruleset']) });
+    expect(nftSnapshot(other)).toEqual(nftSnapshot(ns));
   });
 
   test('are tracked where the kernel cannot do otherwise, which is told where they pass the filter', () => {

@@ -57,11 +57,14 @@ describeOnKernel('the first guard', () => {
     );
   });
 
-  test('leaves a ruleset that nft can load again', () => {
+  test('leaves a ruleset that nft can load again, with the longest names', () => {
     using ns = createNetns();
     using other = createNetns();
     ensure(ns, A);
     restore(ns, 'pods', A, B);
+    const network = 'n'.repeat(200);
+    const owner = ownerText({ network, containerId: 'c'.repeat(200), ifName: 'e"th0', dataDir: '/run/cni' });
+    restore(ns, network, { network, port: 'veth0123456789a', mac: mac(MAC), owner });
     exec(other, ['nft', '-f', '-'], { stdin: exec(ns, ['nft', 'list', 'ruleset']) });
     expect(nftSnapshot(other)).toEqual(nftSnapshot(ns));
   });
@@ -135,6 +138,45 @@ describeOnKernel('removing a guard', () => {
   test('does not mind that there is nothing', () => {
     using ns = createNetns();
     expect(remove(ns, A)).toBe(false);
+  });
+});
+
+describeOnKernel('the last guard', () => {
+  const remove = (ns: Netns, ...entries: guard.Guarded[]) =>
+    withNft(ns, (connection) => entries.map((one) => guard.removeGuard(connection, one)));
+  const OTHER = entry('veth0000000000c', 'c', { network: 'pods-2' });
+
+  test('of all takes everything with it', () => {
+    using ns = createNetns();
+    for (const one of [A, B, OTHER]) restore(ns, one.network, one);
+    expect(remove(ns, A, OTHER, B)).toEqual([true, true, true]);
+    expect(nftSnapshot(ns)).toEqual([]);
+  });
+
+  test('of a network takes its anchors', () => {
+    using ns = createNetns();
+    restore(ns, 'pods-2', OTHER);
+    const before = nftSnapshot(ns);
+    restore(ns, 'pods', A, B);
+    remove(ns, A);
+    expect(anchorsOf(nftSnapshot(ns))).toHaveLength(4);
+    remove(ns, B);
+    expect(sorted(nftSnapshot(ns))).toEqual(sorted(before));
+    expect(ensure(ns, entry('veth0000000000d', 'd', { network: 'pods-2' }))).toEqual([true]);
+  });
+
+  test('leaves the anchors of a network that another data directory has ports on', () => {
+    using ns = createNetns();
+    const there = {
+      ...B,
+      owner: ownerText({ network: 'pods', containerId: 'b', ifName: 'eth0', dataDir: '/run/cni' }),
+    };
+    restore(ns, 'pods', A, there);
+    remove(ns, A);
+    expect(anchorsOf(nftSnapshot(ns))).toHaveLength(2);
+    expect(withNft(ns, (connection) => guard.collectGuards(connection, 'pods', () => false))).toBe(0);
+    expect(withNft(ns, (connection) => guard.collectGuards(connection, 'pods', () => false, '/run/cni'))).toBe(2);
+    expect(nftSnapshot(ns)).toEqual([]);
   });
 });
 

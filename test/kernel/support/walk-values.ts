@@ -57,7 +57,7 @@ export function port(who: Who, changes: Partial<PortWanted> = {}): Resource {
 /** With a default route for each family, and another one. */
 export function addressing(who: Who, families: Families): Resource {
   return resource(addressingKind, {
-    ...{ ifName: who.ifName, detectDuplicates: false },
+    ...{ ifName: who.ifName, port: hostVethName(who), detectDuplicates: false },
     addresses: families.map((family) => ({
       address: addressOf(family, who.host),
       gateway: ip(addressText(family, 1)),

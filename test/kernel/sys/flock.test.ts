@@ -3,10 +3,9 @@
 import { afterEach, expect, test } from 'bun:test';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { tryFlock } from '../../../src/sys/flock.ts';
+import { statFile } from '../../../src/sys/directory.ts';
+import { lockHolder, tryFlock } from '../../../src/sys/flock.ts';
 import { SystemError } from '../../../src/sys/libc.ts';
-import { lockHolder } from '../../../src/sys/lockHolder.ts';
-import { statFile } from '../../../src/sys/stat.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { tool } from '../../support/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';

@@ -3,13 +3,13 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findNetnsInUse } from '../../../src/sys/netnsInUse.ts';
+import { findNetnsInUse } from '../../../src/sys/netns.ts';
 import { createNetns, type Netns, spawnIn } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { run, tool } from '../../support/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 
-const MODULE = join(import.meta.dir, '../../../src/sys/netnsInUse.ts');
+const MODULE = join(import.meta.dir, '../../../src/sys/netns.ts');
 const WITHOUT_PTRACE = [tool('setpriv'), '--bounding-set=-sys_ptrace', '--inh-caps=-sys_ptrace', '--'];
 
 interface Seen {

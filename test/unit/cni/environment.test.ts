@@ -13,17 +13,34 @@ test('all of it', () => {
     netns: '/run/netns/x',
     ifName: 'eth0',
     args: 'IP=10.1.0.2',
+    allowOwnNetns: false,
     path: ['/opt/cni/bin', '/usr/lib/cni'],
     variables: { ...ADD, ...variables },
   });
 });
 
 test('what is not said is empty', () => {
-  const nothing = { containerId: '', netns: '', ifName: '', args: '', path: [] };
+  const nothing = { containerId: '', netns: '', ifName: '', args: '', allowOwnNetns: false, path: [] };
   for (const command of ['GC', 'STATUS', 'VERSION'] as const) {
     const variables = { CNI_COMMAND: command };
     expect(readEnvironment(variables)).toEqual({ command, ...nothing, variables });
   }
+});
+
+test.each([
+  ['1', true],
+  ['TRUE', true],
+  ['true', true],
+  ['True', true],
+  [undefined, false],
+  ['', false],
+  ['0', false],
+  ['false', false],
+  ['yes', false],
+  ['t', false],
+  [' 1', false],
+])('CNI_NETNS_OVERRIDE=%p: the own netns is allowed: %p', (value, allowed) => {
+  expect(read({ CNI_NETNS_OVERRIDE: value }).allowOwnNetns).toBe(allowed);
 });
 
 describe('the command', () => {

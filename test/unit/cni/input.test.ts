@@ -118,7 +118,7 @@ describe('parsing', () => {
     (text) => {
       const fault = faultOf(() => parseInput(text));
       expect(fault.kind).toBe('decode');
-      expect(fault.message).toStartWith('cannot read the configuration: stdin is not JSON: ');
+      expect(fault.message).toStartWith('cannot read the configuration: stdin is not JSON: line 1, column ');
       expect(fault.message.length).toBeLessThan(300);
     },
   );

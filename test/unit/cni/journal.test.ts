@@ -132,7 +132,7 @@ describe('a file that cannot be written', () => {
     journal.log('warn', 'a warning');
     journal.succeeded({});
     expect(lines).toEqual([
-      `warn: cannot write the log ${file}: it is not an ordinary file; going on without it`,
+      `warn: cannot write the log ${file}: it is not a regular file; going on without it`,
       'warn: a warning',
     ]);
   });

@@ -1,7 +1,7 @@
-import { expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAll } from '../../../src/cni/output.ts';
+import { writeAll, writeIfPossible, writeToReader } from '../../../src/cni/output.ts';
 import { run } from '../../support/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 
@@ -38,17 +38,33 @@ test('a pipe that is full and does not block is waited for', async () => {
   await reader.exited;
 });
 
-test('a pipe that nobody reads any more is no error', () => {
-  const path = fifo();
-  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
-  closeSync(reader);
-  expect(() => writeAll(fd, 'x')).not.toThrow();
-  closeSync(fd);
+describe('a pipe whose reader has closed it', () => {
+  function closedPipe(): number {
+    const path = fifo();
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    closeSync(reader);
+    return fd;
+  }
+
+  test('is an error where a runtime must get the text', () => {
+    const fd = closedPipe();
+    expect(() => writeAll(fd, 'x')).toThrow('EPIPE');
+    closeSync(fd);
+  });
+
+  test('is none where a person reads, or where the text is not worth failing for', () => {
+    const fd = closedPipe();
+    writeToReader(fd, 'x');
+    writeIfPossible(fd, 'x');
+    closeSync(fd);
+  });
 });
 
-test('any other error is one', () => {
+test('a full disk is an error, except for what is not worth failing for', () => {
   const fd = openSync('/dev/full', 'w');
   expect(() => writeAll(fd, 'x')).toThrow('ENOSPC');
+  expect(() => writeToReader(fd, 'x')).toThrow('ENOSPC');
+  writeIfPossible(fd, 'x');
   closeSync(fd);
 });

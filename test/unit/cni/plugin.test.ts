@@ -6,9 +6,12 @@ import type { Variables } from '../../../src/cni/environment.ts';
 import { type Plugin, runPlugin } from '../../../src/cni/plugin.ts';
 import { VERSIONS } from '../../../src/cni/versions.ts';
 import { runBridgeCommand } from '../../../src/plugins/bridge/bridge-plugin.ts';
-import { runIpamCommand } from '../../../src/plugins/ipam/ipam-plugin.ts';
+import { withIpamHost } from '../../../src/plugins/bridge/host.ts';
+import { ipamPlugin } from '../../../src/plugins/ipam/ipam-plugin.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 import { ADD } from '../plugins/bridge/requests.ts';
+
+const runIpamCommand = ipamPlugin(withIpamHost);
 
 interface Outcome {
   readonly status: number;

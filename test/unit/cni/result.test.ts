@@ -1,9 +1,9 @@
 /** The result of ADD in each version of the specification, there and back. */
 
 import { describe, expect, test } from 'bun:test';
-import { type Cidr, parseCidr } from '../../../src/address/cidr.ts';
+import { type Cidr, formatCidr, parseCidr } from '../../../src/address/cidr.ts';
 import { type Ip, parseIp } from '../../../src/address/ip.ts';
-import { decodeResult, encodeResult, type Result } from '../../../src/cni/result.ts';
+import { decodeResult, encodeResult, ipsOf, mergeResult, type Result } from '../../../src/cni/result.ts';
 import { type CniVersion, VERSIONS } from '../../../src/cni/versions.ts';
 import { faultOf } from '../../support/fault.ts';
 
@@ -105,7 +105,7 @@ describe('a result of another plugin', () => {
   test('may have empty sandboxes, and keys that we do not know', () => {
     const json = {
       cniVersion: '1.1.0',
-      interfaces: [{ name: 'cni0', sandbox: '', socketPath: '/x', pciID: '1' }],
+      interfaces: [{ name: 'cni0', sandbox: '', more: '/x' }],
       ips: [{ address: '10.1.0.2/24', gateway: '', interface: 0, more: 1 }],
       unknown: {},
     };
@@ -140,3 +140,65 @@ test('the first address of a family is the one that an old version has room for'
 function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, (_, entry) => (typeof entry === 'bigint' ? `${entry}n` : entry)));
 }
+
+describe('after another plugin of the list', () => {
+  const PREVIOUS: Result = {
+    interfaces: [
+      { name: 'eth9', sandbox: '/run/netns/x', mtu: 9000, pciID: '0000:00:1f.6', socketPath: '/run/vhost' },
+      { name: 'up0' },
+    ],
+    ips: [{ address: cidr('192.0.2.2/24'), gateway: ip('192.0.2.1'), interface: 0 }, { address: cidr('192.0.2.3/32') }],
+    routes: [{ dst: cidr('198.51.100.0/24'), gw: ip('192.0.2.1') }],
+    dns: { nameservers: ['192.0.2.53', '10.1.0.1'], domain: 'previous', options: ['ndots:2'] },
+  };
+  const merged = mergeResult(PREVIOUS, RESULT);
+
+  test.each(VERSIONS.slice(2))('the result has that of both, in %s', (cniVersion) => {
+    const json = plain(encodeResult(merged, cniVersion)) as Record<string, Record<string, unknown>[]>;
+    expect(json.cniVersion as unknown).toBe(cniVersion);
+    expect(json.interfaces?.map(({ name }) => name)).toEqual(['eth9', 'up0', 'cni0', 'vethabc', 'eth0']);
+    expect(json.ips?.map(({ address, interface: place }) => [address, place])).toEqual([
+      ['192.0.2.2/24', 0],
+      ['192.0.2.3/32', undefined],
+      ['10.1.0.2/24', 4],
+      ['fd00::2/64', 4],
+    ]);
+    expect(json.routes?.map(({ dst, gw }) => [dst, gw])).toEqual([
+      ['198.51.100.0/24', '192.0.2.1'],
+      ['0.0.0.0/0', '10.1.0.1'],
+      ['fd01::/64', undefined],
+    ]);
+    expect(json.dns as unknown).toEqual({
+      nameservers: ['192.0.2.53', '10.1.0.1'],
+      domain: 'previous',
+      search: ['x'],
+      options: ['ndots:2'],
+    });
+  });
+
+  test('1.1.0 keeps what it alone knows of the interfaces of others', () => {
+    const { interfaces } = plain(encodeResult(merged, '1.1.0')) as { interfaces: unknown[] };
+    expect(interfaces[0]).toEqual({ ...PREVIOUS.interfaces[0] });
+    const older = plain(encodeResult(merged, '1.0.0')) as { interfaces: unknown[] };
+    expect(older.interfaces[0]).toEqual({ name: 'eth9', sandbox: '/run/netns/x' });
+    expect(decodeResult(encodeResult(merged, '1.1.0'), 'it').interfaces.slice(0, 2)).toEqual([...PREVIOUS.interfaces]);
+  });
+
+  test('our domain stands in place of the previous one', () => {
+    const own = { ...RESULT, dns: { domain: 'ours' } };
+    expect(mergeResult(PREVIOUS, own).dns).toMatchObject({ domain: 'ours', nameservers: PREVIOUS.dns.nameservers });
+  });
+
+  test('a result without anything adds nothing', () => {
+    expect(plain(encodeResult(mergeResult(PREVIOUS, EMPTY), '1.1.0'))).toEqual(plain(encodeResult(PREVIOUS, '1.1.0')));
+    expect(plain(encodeResult(mergeResult(EMPTY, RESULT), '1.1.0'))).toEqual(plain(encodeResult(RESULT, '1.1.0')));
+    expect(mergeResult(undefined, RESULT)).toBe(RESULT);
+  });
+
+  test('the addresses of one interface are told from those of others', () => {
+    const addresses = (ifName: string) => ipsOf(merged, ifName).map(({ address }) => formatCidr(address));
+    expect(addresses('eth0')).toEqual(['192.0.2.3/32', '10.1.0.2/24', 'fd00::2/64']);
+    expect(addresses('eth9')).toEqual(['192.0.2.2/24', '192.0.2.3/32']);
+    expect(addresses('up0')).toEqual(['192.0.2.3/32']);
+  });
+});

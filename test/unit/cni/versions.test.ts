@@ -4,7 +4,7 @@ import { faultOf } from '../../support/fault.ts';
 
 test('all versions of the specification are spoken', () => {
   expect([...VERSIONS]).toEqual(['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0']);
-  expect(VERSIONS.map(parseVersion)).toEqual([...VERSIONS]);
+  expect(VERSIONS.map((version) => parseVersion(version))).toEqual([...VERSIONS]);
 });
 
 test('a configuration that does not say means 0.1.0', () => {
@@ -13,7 +13,10 @@ test('a configuration that does not say means 0.1.0', () => {
 
 test.each(['1.2.0', '0.0.1', '1.0', 'v1.0.0', '1.1.0 ', 1, null, {}])('%j is not spoken', (value) => {
   const fault = faultOf(() => parseVersion(value));
-  expect([fault.kind, fault.message]).toEqual(['version', `cannot speak cniVersion ${JSON.stringify(value)}`]);
+  expect([fault.kind, fault.message]).toEqual([
+    'version',
+    `cannot use the configuration: cniVersion ${JSON.stringify(value)} is not supported`,
+  ]);
   expect(fault.details).toContain('0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0');
 });
 
@@ -39,8 +42,8 @@ describe('a command that came later', () => {
     for (const version of VERSIONS.slice(0, first)) {
       const fault = faultOf(() => verifyCommandVersion(command, version));
       expect(fault.kind).toBe('version');
-      expect(fault.message).toBe(`cannot do ${command} for a configuration of cniVersion ${version}`);
-      expect(fault.details).toBe(`${command} came with cniVersion ${since}.`);
+      expect(fault.message).toBe(`config version does not allow ${command}`);
+      expect(fault.details).toBe(`The configuration's cniVersion is ${version}; ${command} needs ${since} or later.`);
     }
   });
 

@@ -4,10 +4,11 @@ import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KNOWN_ARGS } from '../../../src/cni/args.ts';
+import { logSchema } from '../../../src/cni/journal.ts';
 import { structureOf } from '../../../src/cni/keys.ts';
-import { logSchema } from '../../../src/cni/log-config.ts';
 import { ipamSchema } from '../../../src/ipam/config.ts';
-import { ipamPluginSchema, mainPluginSchema } from '../../../src/plugins/bridge/config.ts';
+import { mainPluginSchema } from '../../../src/plugins/bridge/request.ts';
+import { ipamPluginSchema } from '../../../src/plugins/ipam/ipam-plugin.ts';
 import { dns, route } from '../../../src/schema/net.ts';
 import { codeOf, tablesOf } from '../../support/tables.ts';
 

@@ -26,3 +26,8 @@ export function foreign(dataDir: string, address: string, text: string): string 
   writeFileSync(path, text);
   return path;
 }
+
+/** The record of that name, `containerID:ifname`. */
+export function record(dataDir: string, name: string): string {
+  return readFileSync(`${dataDir}/.trestle/${NETWORK}/${name}`, 'utf8');
+}

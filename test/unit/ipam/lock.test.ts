@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { withLock } from '../../../src/ipam/lock.ts';
-import { storeOf } from '../../../src/ipam/paths.ts';
+import { removeRecord } from '../../../src/ipam/record.ts';
+import { type Store, storeOf } from '../../../src/ipam/store.ts';
 import { leaseAddresses, releaseAddresses, statusOf } from './api.ts';
 import { faultOf, host, NETWORK, owner, plan, scratch, texts } from './support.ts';
 import { startWorker, type Worker } from './workers.ts';
@@ -73,6 +74,14 @@ describe('the lock', () => {
       }),
     ).toThrow('inside');
     expect(withLock(store(dataDir), host({ lockDeadlineMs: 0 }), () => 'in')).toBe('in');
+  });
+
+  test('must be held by what changes the store: the types say so', () => {
+    const dataDir = scratch();
+    // @ts-expect-error: a Store is not a LockedStore.
+    const unlocked = (there: Store) => removeRecord(there, owner('c1'));
+    expect(unlocked(store(dataDir))).toBe(false);
+    expect(withLock(store(dataDir), host(), (locked) => removeRecord(locked, owner('c1')))).toBe(false);
   });
 
   test('keeps others out', () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { formatIp } from '../../../src/address/ip.ts';
 import { ipamSchema, ipRangesSchema } from '../../../src/ipam/config.ts';
 import { planIpam } from '../../../src/ipam/plan.ts';
-import { rangeText } from '../../../src/ipam/range.ts';
+import { rangeText } from '../../../src/ipam/ranges.ts';
 import { parseWith } from '../../../src/schema/explain.ts';
 import { faultOf, ip } from './support.ts';
 

@@ -13,7 +13,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { readResolvConf } from '../../../src/ipam/resolvConf.ts';
+import { readResolvConf } from '../../../src/ipam/resolv-conf.ts';
 import { testUnless } from '../../support/privilege.ts';
 import { run } from '../../support/process.ts';
 import {

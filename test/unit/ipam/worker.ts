@@ -8,7 +8,7 @@ import { readSync } from 'node:fs';
 import { formatIp } from '../../../src/address/ip.ts';
 import { Fault } from '../../../src/fault.ts';
 import { withLock } from '../../../src/ipam/lock.ts';
-import { storeOf } from '../../../src/ipam/paths.ts';
+import { storeOf } from '../../../src/ipam/store.ts';
 import { sleepMs } from '../../../src/sys/clock.ts';
 import { leaseAddresses, releaseAddresses, statusOf } from './api.ts';
 import { host, NETWORK, owner, plan } from './fixtures.ts';

@@ -1,8 +1,8 @@
 /** What a record tells of its attachment: its plan, which 0.1.0 wrote as notes, and the process that makes it. */
 
 import { describe, expect, test } from 'bun:test';
-import type { Json, Owner } from '../../../src/ipam/index.ts';
-import { type AttachmentRecord, createRecord, decodeRecord, encodeRecord } from '../../../src/ipam/record.ts';
+import type { AttachmentRecord, Json, Owner } from '../../../src/ipam/attachment.ts';
+import { createRecord, decodeRecord, encodeRecord } from '../../../src/ipam/record.ts';
 import { isBeingMade, recordedPlan, recordedProcess } from '../../../src/resources/attachment.ts';
 import { hostVethName } from '../../../src/resources/names.ts';
 import { encodePlan } from '../../../src/resources/plan.ts';
@@ -129,7 +129,7 @@ describe('a record with a plan', () => {
   });
 
   test('in which not all can be read has the rest, and a warning for each', () => {
-    const garbage: Json[] = [7, { kind: 'tunnel' }, { kind: 'masquerade' }];
+    const garbage: Json[] = [{ kind: 'port' }, { kind: 'guard', mac: 4 }, { kind: 'masquerade' }];
     const { plan, lines } = planOf(record({ plan: [...garbage, ...PLAN] }));
     expect(plan).toEqual(PLAN);
     expect(lines).toHaveLength(3);

@@ -5,15 +5,15 @@ import { type Cidr, parseCidr } from '../../../src/address/cidr.ts';
 import { attrU32be } from '../../../src/netlink/attribute.ts';
 import { connect } from '../../../src/netlink/connection.ts';
 import { KernelError } from '../../../src/netlink/error.ts';
-import type { Message, OutgoingMessage } from '../../../src/netlink/message.ts';
+import { type Message, NLM_F_DUMP, type OutgoingMessage } from '../../../src/netlink/message.ts';
 import * as nft from '../../../src/netlink/nft/constants.ts';
 import {
+  canMasquerade,
   ensureMasquerade,
   isMasqueradeWhole,
   removeMasquerade,
-  verifyMasqueradable,
 } from '../../../src/resources/masquerade/masquerade.ts';
-import { EEXIST, ENOENT, EOPNOTSUPP, EPERM } from '../../../src/sys/errno.ts';
+import { EAFNOSUPPORT, EEXIST, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ERESTART } from '../../../src/sys/errno.ts';
 import { thrownBy } from '../../support/fault.ts';
 import { acknowledgeAll, done, type FakeKernel, fakeKernel, verdict } from '../netlink/fake-kernel.ts';
 import { bytesOf } from '../netlink/fixture.ts';
@@ -25,8 +25,12 @@ const CREATE = nft.NFT_MSG_NEWSET;
 const LOOK = nft.NFT_MSG_GETCHAIN;
 const CHAIN = nft.NFT_MSG_NEWCHAIN;
 const RULE = nft.NFT_MSG_NEWRULE;
-/** What is left is looked for; then all is made. */
-const EVERYTHING = [[nft.NFT_MSG_GETRULE], [LOOK], [nft.NFT_MSG_NEWTABLE, CHAIN, CREATE, CHAIN, RULE, RULE]];
+const GENERATION = 7;
+/** One look; then all is made, with the element. */
+const EVERYTHING = [
+  [nft.NFT_MSG_GETGEN, LOOK, nft.NFT_MSG_GETRULE],
+  [nft.NFT_MSG_NEWTABLE, CHAIN, CREATE, CHAIN, RULE, RULE, ADD],
+];
 interface Kernel extends FakeKernel {
   /** What was asked for, datagram by datagram, without the ends of transactions. */
   asked(): number[][];
@@ -52,12 +56,19 @@ function kernelSaying(errnos: readonly number[], use?: number): Kernel {
 
 function answer(message: Message, use: number | undefined): OutgoingMessage[] {
   if ((message.type & 0xff) === nft.NFT_MSG_GETRULE) return [done(message)];
+  if ((message.type & 0xff) === nft.NFT_MSG_GETSETELEM && message.flags & NLM_F_DUMP) return [done(message)];
+  if ((message.type & 0xff) === nft.NFT_MSG_GETGEN) return [generation(message), verdict(message)];
   if ((message.type & 0xff) !== LOOK) return [verdict(message)];
   if (use === undefined) return [verdict(message, ENOENT)];
   const { sequence } = message;
   const header = new Uint8Array(4);
   const chain = { type: 0xa03, flags: 0, sequence, header, attributes: [attrU32be(nft.NFTA_CHAIN_USE, use)] };
   return [chain, verdict(message)];
+}
+
+function generation({ sequence }: Message): OutgoingMessage {
+  const attributes = [attrU32be(nft.NFTA_GEN_ID, GENERATION)];
+  return { type: 0xa0f, flags: 0, sequence, header: new Uint8Array(4), attributes };
 }
 
 function isTransaction([first]: readonly Message[]): boolean {
@@ -80,22 +91,27 @@ test.each([undefined, 0, 1])('rules that are gone are noticed (%p of 2 are there
   expect(isMasqueradeWhole(connect(kernelSaying([], use)), ENTRY)).toBe(false);
 });
 
-test('what is missing is created, all at once, and the element added again', () => {
+test('what is missing is created with the element, in one transaction, for the generation that was looked at', () => {
   const kernel = kernelSaying([ENOENT]);
   ensureMasquerade(connect(kernel), ENTRY);
-  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD]]);
+  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING]);
+  const [begin] = kernel.requests.at(-1) as readonly Message[];
+  expect(begin?.payload).toEqual(Uint8Array.of(0, 0, 0, 10, 8, 0, 1, 0, 0, 0, 0, GENERATION));
 });
 
-test('another process may have created it meanwhile', () => {
-  const kernel = kernelSaying([ENOENT, EEXIST]);
-  ensureMasquerade(connect(kernel), ENTRY);
-  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD]]);
-});
+test.each([ERESTART, EEXIST])(
+  'another process may change the ruleset meanwhile (errno %d): it is tried again',
+  (errno) => {
+    const kernel = kernelSaying([ENOENT, errno]);
+    ensureMasquerade(connect(kernel), ENTRY);
+    expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD]]);
+  },
+);
 
 test('it may be flushed meanwhile', () => {
-  const kernel = kernelSaying([ENOENT, 0, ENOENT]);
+  const kernel = kernelSaying([ENOENT, ERESTART, ENOENT]);
   ensureMasquerade(connect(kernel), ENTRY);
-  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD], ...EVERYTHING, [ADD]]);
+  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD], ...EVERYTHING]);
 });
 
 test.each([0, ENOENT])('an element that is in the way is replaced, though it may go by itself (errno %d)', (errno) => {
@@ -105,11 +121,14 @@ test.each([0, ENOENT])('an element that is in the way is replaced, though it may
 });
 
 describe('is given up', () => {
-  test.each([ENOENT, EEXIST])('when errno %d never ends', (errno) => {
-    const kernel = kernelSaying(Array.from({ length: 100 }, () => [errno, 0]).flat());
+  test.each([
+    [ENOENT, ERESTART],
+    [EEXIST, 0],
+  ])('when errno %d never ends', (errno, then) => {
+    const kernel = kernelSaying(Array.from({ length: 100 }, () => [errno, then]).flat());
     const error = thrownBy(() => ensureMasquerade(connect(kernel), ENTRY)) as KernelError;
     expect([error.operation, error.errno]).toEqual(['add 10.1.0.2 to the nftables set masq-pods-10.1.0.0/24', errno]);
-    expect(kernel.requests.length).toBeLessThan(50);
+    expect(kernel.requests.length).toBeLessThan(65);
   });
 
   test.each([
@@ -131,21 +150,55 @@ test('removing what is not there is no error, and anything else is one', () => {
 
 test('what goes by itself between our look and our doing was not removed by us', () => {
   const entry = { ...ENTRY, address: parseCidr('10.16.0.2/12') as Cidr };
-  const kernel = fakeKernel((messages, round) =>
-    round === 0
-      ? [bytesOf('nft-set-replies', 'one element'), ...acknowledgeAll(messages)]
-      : [[verdict(messages[1] as Message, ENOENT)]],
-  );
+  const kernel = fakeKernel((messages, round) => {
+    if (round === 0) return [bytesOf('nft-set-replies', 'one element'), ...acknowledgeAll(messages)];
+    const refused = round < 3 ? messages.slice(1, 2) : messages;
+    return refused.map((message) => [verdict(message, ENOENT)]);
+  });
   expect(removeMasquerade(connect(kernel), entry)).toBe(false);
-  expect(kernel.requests.map((messages) => messages.map(({ type }) => type & 0xff))).toEqual([
+  const removal = [nft.NFNL_MSG_BATCH_BEGIN, DELETE, nft.NFNL_MSG_BATCH_END];
+  expect(kernel.requests.map((messages) => messages.map(({ type }) => type & 0xff)).slice(0, 2)).toEqual([
     [nft.NFT_MSG_GETSETELEM],
-    [nft.NFNL_MSG_BATCH_BEGIN, DELETE, nft.NFNL_MSG_BATCH_END],
+    removal,
   ]);
 });
 
-test('a kernel can masquerade where it answers, even that there is no table', () => {
-  const refusing = (errno: number) => connect(fakeKernel(([message]) => [[verdict(message as Message, errno)]]));
-  expect(() => verifyMasqueradable(refusing(ENOENT))).not.toThrow();
-  expect(() => verifyMasqueradable(connect(fakeKernel(acknowledgeAll)))).not.toThrow();
-  expect(() => verifyMasqueradable(refusing(EOPNOTSUPP))).toThrow('operation not supported');
+describe('a kernel', () => {
+  /** One that refuses the messages of these types in a transaction. */
+  const refusing = (errnos: Record<number, number>) =>
+    connect(
+      fakeKernel((messages) =>
+        messages.slice(1, -1).map((message: Message) => [verdict(message, errnos[message.type & 0xff] ?? 0)]),
+      ),
+    );
+
+  test('can masquerade where it refuses nothing but what it must', () => {
+    expect(canMasquerade(refusing({ [DELETE]: ENOENT }))).toBe(true);
+  });
+
+  test.each([
+    ['NAT for both families', CHAIN, ENOENT],
+    ['NAT for both families, as others say it', CHAIN, EOPNOTSUPP],
+    ['nft_masq', RULE, ENOENT],
+    ['the family', nft.NFT_MSG_NEWTABLE, EAFNOSUPPORT],
+    ['nf_tables', nft.NFT_MSG_NEWTABLE, EINVAL],
+  ])('cannot without %s', (_, type, errno) => {
+    expect(canMasquerade(refusing({ [type]: errno, [DELETE]: ENOENT }))).toBe(false);
+  });
+
+  test('that refuses for another reason says nothing about it', () => {
+    expect(() => canMasquerade(refusing({ [nft.NFT_MSG_NEWTABLE]: EPERM }))).toThrow('operation not permitted');
+  });
+
+  test('without nft_masq refuses the first address at once', () => {
+    const kernel = fakeKernel((messages) => {
+      if (!isTransaction(messages)) return messages.map((message) => answer(message, undefined));
+      const types = messages.map(({ type }) => type & 0xff);
+      const refused = (type: number) => type === RULE || (type === ADD && !types.includes(RULE));
+      return messages.slice(1, -1).map((message) => [verdict(message, refused(message.type & 0xff) ? ENOENT : 0)]);
+    });
+    const error = thrownBy(() => ensureMasquerade(connect(kernel), ENTRY)) as KernelError;
+    expect(error.operation).toBe('add the nftables rule "masq-pods-10.1.0.0/24"');
+    expect(kernel.requests.filter(isTransaction)).toHaveLength(2);
+  });
 });

@@ -3,17 +3,22 @@
 import { describe, expect, test } from 'bun:test';
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
+import { hashHex } from '../../../src/address/hash.ts';
 import { formatMac, isUnicastMac } from '../../../src/address/mac.ts';
 import { attrComment, decodeComment } from '../../../src/netlink/nft/batch.ts';
 import {
   type AttachmentKey,
   aliasOwner,
   bridgeMac,
+  COMMENT_MOST,
   containerMac,
+  currentOwner,
   hostVethAlias,
   hostVethMac,
   hostVethName,
+  isOfNetwork,
   isOwnedBy,
+  isSameOwner,
   ownerText,
 } from '../../../src/resources/names.ts';
 
@@ -27,15 +32,24 @@ const identifier = fc.oneof(
 const attachment: fc.Arbitrary<AttachmentKey> = fc.record({
   network: identifier,
   containerId: identifier,
-  ifName: fc.stringMatching(/^[a-z0-9ü.#-]{1,7}$/),
+  ifName: fc.stringMatching(/^[a-z0-9ü.#@"-]{1,7}$/),
+  dataDir: fc.constantFrom(undefined, '/var/lib/cni/networks', '/run/cni', `/${'d'.repeat(300)}`),
 });
+
+/** What 0.1.0 wrote. */
+function formerOwner({ network, containerId, ifName }: AttachmentKey): string {
+  const text = `${network}/${containerId}/${ifName}`;
+  return text.length <= 240 ? text : `${network}/#${hashHex('owner', containerId, ifName)}`;
+}
 
 test('names and MACs are what they always were', () => {
   expect(hostVethName(A)).toBe('veth66ec9efb0bb');
   expect([hostVethMac(A), containerMac(A)].map(formatMac)).toEqual(['12:e1:79:c7:f8:f2', '16:d9:4b:3c:7d:1c']);
   expect(formatMac(bridgeMac('cni0', '0123456789abcdef0123456789abcdef'))).toBe('6a:09:14:8c:ac:20');
   expect([ownerText(A), hostVethAlias(A)]).toEqual(['pods/abc/eth0', 'trestle:pods/abc/eth0']);
-  expect(ownerText(LONGEST)).toBe(`${'n'.repeat(200)}/#fc569515b91b125f`);
+  expect(ownerText(LONGEST)).toBe(`${'n'.repeat(84)}#2d2f6bce3f06ba58/#fc569515b91b125f`);
+  expect(ownerText({ ...A, dataDir: '/run/cni' })).toBe('pods@6a3ab67f/abc/eth0');
+  expect(hostVethAlias({ ...A, dataDir: '/run/cni' })).toBe('trestle:pods@6a3ab67f/abc/eth0 /run/cni');
 });
 
 test('a host veth’s name is one that an interface may have, and has 15 characters', () => {
@@ -104,14 +118,73 @@ describe('an owner', () => {
     expect(new Set(all.map(ownerText)).size).toBe(4);
   });
 
-  test('belongs to its network, not to one whose name begins alike', () => {
-    fc.assert(fc.property(attachment, (key) => expect(isOwnedBy(key.network, ownerText(key))).toBe(true)));
-    expect(isOwnedBy(LONGEST.network, ownerText(LONGEST))).toBe(true);
+  test('fits the comment of a set element, in bytes, and is one that nft can write', () => {
+    const fits = (key: AttachmentKey) => {
+      expect(Buffer.byteLength(ownerText(key))).toBeLessThanOrEqual(COMMENT_MOST);
+      expect(ownerText(key)).not.toContain('"');
+    };
+    fc.assert(fc.property(attachment, fits));
+    fits({ ...LONGEST, dataDir: '/elsewhere' });
+    const atTheEdge = { ...A, containerId: 'c'.repeat(COMMENT_MOST - 'pods//ü'.length) };
+    expect(ownerText({ ...atTheEdge, ifName: 'u' })).not.toContain('#');
+    expect(ownerText({ ...atTheEdge, ifName: 'ü' })).toContain('#');
+  });
+
+  test('belongs to its network and data directory, not to one whose name begins alike', () => {
+    const belongs = (key: AttachmentKey) => {
+      const owner = ownerText(key);
+      expect([isOwnedBy(key.network, owner, key.dataDir), isOfNetwork(key.network, owner)]).toEqual([true, true]);
+      expect(isOwnedBy(key.network, owner, '/another/directory')).toBe(false);
+      expect([isOwnedBy(`${key.network}2`, owner, key.dataDir), isOfNetwork(`${key.network}2`, owner)]).toEqual([
+        false,
+        false,
+      ]);
+    };
+    fc.assert(fc.property(attachment, belongs));
+    belongs(LONGEST);
     expect([
       isOwnedBy('pod', 'pods/abc/eth0'),
       isOwnedBy('pods2', 'pods/abc/eth0'),
+      isOwnedBy('pods', 'pods@0123abcd/abc/eth0'),
       isOwnedBy('pods', undefined),
-    ]).toEqual([false, false, false]);
+      isOfNetwork('pods', undefined),
+      isOfNetwork('pods', 'anchor'),
+    ]).toEqual(Array.from({ length: 6 }, () => false));
+  });
+
+  test('names a data directory however that is written', () => {
+    const owners = ['/run/cni', '/run//cni', '/run/cni/'].map((dataDir) => ownerText({ ...A, dataDir }));
+    expect(new Set(owners).size).toBe(1);
+    expect(ownerText({ ...A, dataDir: '/var/lib/cni//networks/' })).toBe(ownerText(A));
+  });
+
+  test('as 0.1.0 wrote it is read as it is written today', () => {
+    const same = (key: AttachmentKey) => {
+      const today = ownerText({ ...key, dataDir: undefined });
+      expect(currentOwner(formerOwner(key))).toBe(today);
+      expect(aliasOwner(`trestle:${formerOwner(key)}`)).toBe(today);
+      expect(isOwnedBy(key.network, formerOwner(key))).toBe(true);
+      expect(currentOwner(ownerText(key))).toBe(ownerText(key));
+    };
+    fc.assert(fc.property(attachment, same));
+    for (const network of [1, 84, 100, 101, 102, 110, 111, 127, 200].map((length) => 'n'.repeat(length)))
+      for (const containerId of ['c', 'c'.repeat(64), 'c'.repeat(200)])
+        for (const dataDir of [undefined, '/run/cni']) same({ network, containerId, ifName: 'eth0', dataDir });
+  });
+
+  test('as 0.1.0 wrote it is the attachment itself, whatever the directory, and no other', () => {
+    const same = (key: AttachmentKey) => {
+      expect(isSameOwner(formerOwner(key), ownerText(key))).toBe(true);
+      expect(isSameOwner(ownerText(key), ownerText(key))).toBe(true);
+      expect(isSameOwner(formerOwner({ ...key, containerId: `${key.containerId}x` }), ownerText(key))).toBe(false);
+    };
+    fc.assert(fc.property(attachment, same));
+    const [here, there] = [ownerText({ ...A, dataDir: '/a' }), ownerText({ ...A, dataDir: '/b' })];
+    expect([isSameOwner(here, there), isSameOwner(here, ownerText(A)), isSameOwner('anchor', ownerText(A))]).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 
   test.each(['', 'x', 'pods/abc/eth0', 'TRESTLE:pods/abc/eth0', undefined])('is not in the alias %p', (alias) => {

@@ -7,6 +7,7 @@ import { type Ip, parseIp } from '../../../src/address/ip.ts';
 import { parseMac } from '../../../src/address/mac.ts';
 import { Fault } from '../../../src/fault.ts';
 import type { Json } from '../../../src/ipam/index.ts';
+import { silentLog } from '../../../src/log.ts';
 import { addressingKind } from '../../../src/resources/addressing/addressing.ts';
 import { bridgeKind } from '../../../src/resources/bridge/bridge.ts';
 import { forwardAcceptKind } from '../../../src/resources/forward-accept/forward-accept.ts';
@@ -113,16 +114,16 @@ const EXAMPLES: readonly Example[] = [
   },
   {
     resource: resource(addressingKind, {
-      ...{ ifName: 'eth0', detectDuplicates: true },
+      ...{ ifName: 'eth0', port: 'veth0', detectDuplicates: true },
       addresses: [{ address: cidr('10.1.0.2/24'), gateway: ip('10.1.0.1') }, { address: cidr('fd00:1::2/64') }],
       routes: [{ dst: cidr('0.0.0.0/0'), ...ROUTE }, { dst: cidr('fd00:2::/64') }],
     }),
     json: {
-      ...{ kind: 'addressing', ifName: 'eth0', detectDuplicates: true },
+      ...{ kind: 'addressing', ifName: 'eth0', port: 'veth0', detectDuplicates: true },
       addresses: [{ address: '10.1.0.2/24', gateway: '10.1.0.1' }, { address: 'fd00:1::2/64' }],
       routes: [{ dst: '0.0.0.0/0', ...ROUTE, gw: '10.1.0.1' }, { dst: 'fd00:2::/64' }],
     },
-    needs: ['ifName', 'detectDuplicates', 'addresses', 'routes'],
+    needs: ['ifName', 'port', 'detectDuplicates', 'addresses', 'routes'],
     malformed: { addresses: ['10.1.0.2/24'], routes: [{ dst: '10.0.0.0/33' }] },
   },
   {
@@ -202,28 +203,34 @@ const MALFORMED = EXAMPLES.flatMap(({ resource: { kind }, json, malformed }) =>
       ] as const,
   ),
 );
-const FOREIGN: readonly (readonly [string, Json, string])[] = [
-  ['a kind of a later version', { kind: 'tunnel', name: 'x' }, '"tunnel" is no kind of resource'],
-  ['no kind', { name: 'cni0' }, 'undefined is no kind of resource'],
-  ['a kind that is a number', { kind: 4 }, '4 is no kind of resource'],
-  ['null', null, 'undefined is no kind of resource'],
-  ['a text', 'bridge', 'undefined is no kind of resource'],
-  ['a list', [{ kind: 'forwarding', families: [4] }], 'undefined is no kind of resource'],
+const FOREIGN: readonly (readonly [string, Json])[] = [
+  ['a kind of a later version', { kind: 'tunnel', name: 'x' }],
+  ['no kind', { name: 'cni0' }],
+  ['a kind that is a number', { kind: 4 }],
+  ['null', null],
+  ['a text', 'bridge'],
+  ['a list', [{ kind: 'forwarding', families: [4] }]],
 ];
 
 describe('a plan that cannot be read as a whole', () => {
   const [before, after] = [resource(forwardingKind, { families: [4] }), resource(forwardingKind, { families: [6] })];
+  const among = (json: Json) => decoded([...encodePlan([before]), json, ...encodePlan([after])]);
 
-  test.each([...FOREIGN, ...WITHOUT, ...MALFORMED])(
-    '%s: is left out with a warning, and the rest is read',
-    (...row) => {
-      const [, json, reason] = row;
-      const { plan, lines } = decoded([...encodePlan([before]), json, ...encodePlan([after])]);
-      expect(plan).toEqual([before, after]);
-      expect(lines).toEqual([expect.stringContaining(reason)]);
-      expect(lines[0]).toStartWith('warn: cannot read a resource of a record: ');
-    },
-  );
+  test.each([...WITHOUT, ...MALFORMED])('%s: is left out with a warning, and the rest is read', (_, json, reason) => {
+    const { plan, lines } = among(json);
+    expect(plan).toEqual([before, after]);
+    expect(lines).toEqual([expect.stringContaining(reason)]);
+    expect(lines[0]).toStartWith('warn: cannot read a resource of a record: ');
+  });
+
+  test.each(FOREIGN)('%s: is left out, and the rest is read', (_, json) => {
+    expect(among(json).plan).toEqual([before, after]);
+  });
+
+  test('is read of the kinds that are asked for alone', () => {
+    const all = encodePlan(EXAMPLES.map((example) => example.resource));
+    for (const { resource: one } of EXAMPLES) expect(decodePlan(all, [one.kind], silentLog)).toEqual([one]);
+  });
 });
 
 /** What was done with fake resources, in order. */
@@ -337,6 +344,17 @@ describe('removing a plan', () => {
     const plan = [stuck('a'), fake(calls, 'b'), stuck('c'), fake(calls, 'd')];
     expect(removePlan(NODE, plan, step).map((error) => (error as Error).message)).toEqual(['c is stuck', 'a is stuck']);
     expect(calls).toEqual(['remove d', 'remove b']);
+  });
+
+  test('passes over kinds that stay', () => {
+    const { calls, steps, step } = trace();
+    const { kind, wanted } = fake(calls, 'b');
+    const { remove: _, ...staying } = kind;
+    expect(removePlan(NODE, [fake(calls, 'a'), { kind: staying, wanted }, fake(calls, 'c')], step)).toEqual([]);
+    expect([calls, steps]).toEqual([
+      ['remove c', 'remove a'],
+      ['remove c', 'remove a'],
+    ]);
   });
 
   test('takes back what was made of a plan that failed', () => {

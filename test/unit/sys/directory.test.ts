@@ -1,9 +1,8 @@
 import { expect, test } from 'bun:test';
 import { mkdirSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { listDirectory, readLink } from '../../../src/sys/directory.ts';
-import { findNetnsInUse } from '../../../src/sys/netnsInUse.ts';
-import { statPath } from '../../../src/sys/stat.ts';
+import { listDirectory, readLink, statPath } from '../../../src/sys/directory.ts';
+import { findNetnsInUse } from '../../../src/sys/netns.ts';
 import { openedSince, openFiles } from '../../support/open-files.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 

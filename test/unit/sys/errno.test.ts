@@ -42,3 +42,13 @@ describe('an errno in words', () => {
     expect([errno.errnoName(999), errno.errnoText(999)]).toEqual(['errno 999', 'errno 999']);
   });
 });
+
+test('signals have the names that Node knows them by', () => {
+  const named = Object.entries(constants.signals).map(([name, number]) => [name, errno.signalName(number)]);
+  const synonyms: Record<string, string> = { SIGIOT: 'SIGABRT', SIGPOLL: 'SIGIO' };
+  expect(named).toEqual(Object.keys(constants.signals).map((name) => [name, synonyms[name] ?? name]));
+});
+
+test('a real-time signal has a number', () => {
+  expect(errno.signalName(64)).toBe('signal 64');
+});

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'bun:test';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isOnFileSystem } from '../../../src/sys/directory.ts';
 import * as file from '../../../src/sys/file.ts';
 import { SystemError } from '../../../src/sys/libc.ts';
 import { thrownBy } from '../../support/fault.ts';
@@ -144,7 +145,7 @@ test('a file’s time is set to the millisecond', () => {
 
 test('what file system a file is on', () => {
   const [proc, other] = [openSync('/proc/self/comm', 'r'), openSync(scratchFile(''), 'r')];
-  expect([proc, other].map((fd) => file.isOnFileSystem(fd, PROC_SUPER_MAGIC))).toEqual([true, false]);
+  expect([proc, other].map((fd) => isOnFileSystem(fd, PROC_SUPER_MAGIC))).toEqual([true, false]);
   for (const fd of [proc, other]) closeSync(fd);
 });
 

@@ -1,12 +1,24 @@
 import { expect, test } from 'bun:test';
-import { closeSync, lstatSync, openSync, type Stats, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  lstatSync,
+  openSync,
+  type Stats,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { type FileStatus, statFile, statLink, statPath } from '../../../src/sys/stat.ts';
+import { type FileStatus, statFile, statLink, statPath } from '../../../src/sys/directory.ts';
 import { run } from '../../support/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 
+type Known = Omit<FileStatus, 'birthMs'>;
+
 /** What node:fs says, in our words. */
-function known(stats: Stats): FileStatus {
+function known(stats: Stats): Known {
   return {
     device: stats.dev,
     inode: stats.ino,
@@ -40,10 +52,10 @@ function fifo(): string {
 }
 
 /** Whatever else happens on the machine may change the times of what is not ours, between one look and the next. */
-function expectAsKnown(ours: () => FileStatus | undefined, theirs: () => FileStatus): void {
+function expectAsKnown(ours: () => FileStatus | undefined, theirs: () => Known): void {
   const before = theirs();
-  const found = ours();
-  expect([before, theirs()]).toContainEqual(found as FileStatus);
+  const { birthMs: _, ...found } = ours() as FileStatus;
+  expect([before, theirs()]).toContainEqual(found);
 }
 
 test.each<[string, () => string]>([
@@ -71,7 +83,7 @@ test('so is what is open, though its name is gone', () => {
   const fd = openSync(path, 'r');
   const before = known(statSync(path));
   run(['rm', path]);
-  expect(statFile(fd)).toEqual({ ...before, names: 0 });
+  expect(statFile(fd)).toMatchObject({ ...before, names: 0 });
   closeSync(fd);
 });
 
@@ -81,7 +93,17 @@ test('what is not there is undefined', () => {
   expect([statPath('/nonexistent'), statPath(`${file()}/x`), statPath(dangling), statLink('/nonexistent')]).toEqual(
     Array.from({ length: 4 }, () => undefined),
   );
-  expect(statLink(dangling)).toEqual(known(lstatSync(dangling)));
+  expect(statLink(dangling)).toMatchObject(known(lstatSync(dangling)));
+});
+
+test('the time of creation stays when the file is written, and a namespace has none', () => {
+  const path = file();
+  const birthMs = statPath(path)?.birthMs as number;
+  expect(birthMs).toBeWithin(Date.now() - 60_000, Date.now() + 1);
+  appendFileSync(path, 'more');
+  utimesSync(path, 1, 1);
+  expect(statPath(path)).toMatchObject({ birthMs, mtimeMs: 1000 });
+  expect(statPath('/proc/self/ns/net')?.birthMs).toBeUndefined();
 });
 
 test('anything else is an error', () => {

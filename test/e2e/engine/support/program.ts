@@ -43,7 +43,7 @@ export async function answering(body: string): Promise<string> {
     import { commandLine, environment, startWith } from 'sys/process.ts';
     import { readText } from 'sys/file.ts';
     import { writeText } from 'sys/file.ts';
-    import { runProgram } from 'sys/program.ts';
+    import { runProgram } from 'sys/process.ts';
     import * as text from 'sys/text.ts';
     function answer(args: readonly string[], input: () => any): unknown { ${body} }
     startWith(() => {

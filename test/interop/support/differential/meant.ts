@@ -146,6 +146,16 @@ const BETTER: readonly Meant[] = [
     ],
   },
   {
+    because: 'the result of the plugin before ours in the list is handed through',
+    cases: /^behind another plugin$/,
+    lines: [/^ADD \| 0 \| result \| dns: nothing -> something$/],
+  },
+  {
+    because: 'equal routes are one',
+    cases: /^equal routes$/,
+    lines: [/^ADD \| 0 \| status: 1 -> 0$/],
+  },
+  {
     because:
       'a default route without a gateway is one, and one in another table is none: the main table gets what isDefaultGateway asks for',
     cases: /^default routes without gateway from IPAM|^a default route in a table/,

@@ -6,8 +6,7 @@ import { type Ip, parseIp } from '../../../../src/address/ip.ts';
 import { formatMac } from '../../../../src/address/mac.ts';
 import type { Json } from '../../../../src/ipam/index.ts';
 import { silentLog } from '../../../../src/log.ts';
-import { withGateways } from '../../../../src/plugins/bridge/gateways.ts';
-import { attachmentPlan, macOf, newPort } from '../../../../src/plugins/bridge/plan.ts';
+import { attachmentPlan, macOf, newPort, withGateways } from '../../../../src/plugins/bridge/plan.ts';
 import { readSettings } from '../../../../src/plugins/bridge/settings.ts';
 import { KINDS } from '../../../../src/resources/kinds.ts';
 import { containerMac, hostVethName } from '../../../../src/resources/names.ts';
@@ -200,7 +199,15 @@ const WANTED: readonly Row[] = [
     {},
     [V4],
     'addressing',
-    [{ ifName: 'eth0', addresses: [{ address: V4 }], routes: [{ dst: '192.0.2.0/24' }], detectDuplicates: false }],
+    [
+      {
+        ifName: 'eth0',
+        port: VETH,
+        addresses: [{ address: V4 }],
+        routes: [{ dst: '192.0.2.0/24' }],
+        detectDuplicates: false,
+      },
+    ],
   ],
   [{ enabledad: true }, [V6], 'addressing', [{ addresses: [{ address: V6 }], detectDuplicates: true }]],
   [GATEWAY, [V4], 'addressing', [{ addresses: [{ address: V4, gateway: '10.1.0.1' }] }]],

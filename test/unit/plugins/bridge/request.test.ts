@@ -2,11 +2,9 @@ import { describe, expect, test } from 'bun:test';
 import { formatCidr } from '../../../../src/address/cidr.ts';
 import { formatIp } from '../../../../src/address/ip.ts';
 import { formatMac } from '../../../../src/address/mac.ts';
-import { readEnvironment } from '../../../../src/cni/environment.ts';
 import { parseInput } from '../../../../src/cni/input.ts';
-import { readIpamRequest } from '../../../../src/plugins/bridge/request.ts';
 import { faultOf } from '../../../support/fault.ts';
-import { ADD, requestOf, testLog } from './requests.ts';
+import { requestOf, testLog } from './requests.ts';
 
 const MAC = { args: 'MAC=02:00:00:00:00:01', cni: '02:00:00:00:00:02', runtime: '02:00:00:00:00:03' };
 
@@ -33,6 +31,11 @@ test('a request is environment and configuration in one, which nobody changes', 
     Array.from({ length: 4 }, () => undefined),
   );
   expect(Object.isFrozen(request)).toBe(true);
+});
+
+test('CNI_NETNS_OVERRIDE is part of the request', () => {
+  expect(requestOf({}).allowOwnNetns).toBe(false);
+  expect(requestOf({}, { CNI_NETNS_OVERRIDE: '1' }).allowOwnNetns).toBe(true);
 });
 
 describe('the MAC address', () => {
@@ -92,9 +95,47 @@ describe('CNI_ARGS', () => {
   });
 });
 
-describe('a result that is handed in', () => {
-  test.each([[{ ips: 7, CNIVERSION: null }], ['rubbish'], [7], [[]]])('is not looked at: %j', (prevResult) => {
-    expect(requestOf({ prevResult }).prevResult).toEqual(prevResult);
+const PREVIOUS = {
+  cniVersion: '1.0.0',
+  interfaces: [{ name: 'dummy0' }],
+  ips: [{ address: '10.9.0.2/24', interface: 0 }],
+};
+
+describe('prevResult', () => {
+  const BROKEN: [unknown][] = [[{ ips: 7, CNIVERSION: null }], ['rubbish'], [7], [[]]];
+
+  test.each(BROKEN)('is not decoded where the command may not need it: %j', (prevResult) => {
+    for (const command of ['DEL', 'CHECK']) {
+      const request = requestOf({ cniVersion: '1.0.0', prevResult }, { CNI_COMMAND: command });
+      expect([request.prevResult, request.previous]).toEqual([prevResult, undefined]);
+    }
+  });
+
+  test('of an ADD is the result of the plugin before ours', () => {
+    const { previous } = requestOf({ cniVersion: '1.0.0', prevResult: PREVIOUS });
+    expect(previous?.interfaces).toEqual([{ name: 'dummy0' }]);
+    expect(previous?.ips.map(({ address }) => formatCidr(address))).toEqual(['10.9.0.2/24']);
+    expect(requestOf({ cniVersion: '1.0.0' }).previous).toBeUndefined();
+  });
+
+  test('is ignored by an ADD under a version that knows no lists', () => {
+    for (const cniVersion of ['0.1.0', '0.2.0']) {
+      expect(requestOf({ cniVersion, prevResult: { ips: 7 } }).previous).toBeUndefined();
+    }
+  });
+
+  test.each([
+    ['rubbish', 'decode', 'cannot use prevResult: expected an object, found the string "rubbish"'],
+    [{ ips: 7 }, 'decode', 'cannot use prevResult: ips: expected a list, found 7'],
+    [
+      { ...PREVIOUS, interfaces: [] },
+      'decode',
+      'cannot use prevResult: ips[0].interface is 0, and there are 0 interfaces',
+    ],
+    [{ ...PREVIOUS, cniVersion: '2.0.0' }, 'version', 'cannot use prevResult: cniVersion "2.0.0" is not supported'],
+  ])('that an ADD cannot use is refused: %j', (prevResult, kind, message) => {
+    const fault = faultOf(() => requestOf({ cniVersion: '1.0.0', prevResult }));
+    expect([fault.kind as string, fault.message]).toEqual([kind, message]);
   });
 });
 
@@ -142,19 +183,36 @@ describe('IPAM', () => {
     expect(request.delegation?.variables).toMatchObject({ CNI_COMMAND: 'ADD', CNI_CONTAINERID: 'abc', OTHER: 'x' });
   });
 
+  test('is read as the IPAM plugin reads it: routes once, a warning of keys without effect', () => {
+    const log = testLog();
+    const routes = [{ dst: '10.2.0.0/16' }, { dst: '10.2.0.0/16' }];
+    const ipam = { type: 'host-local', ranges: [[{ subnet: '10.1.0.0/24' }]], gateway: '10.1.0.9', routes };
+    expect(requestOf({ ipam }, {}, log).ipam?.routes).toHaveLength(1);
+    expect(log.lines).toEqual([expect.stringContaining('the key "ipam.gateway" has no effect')]);
+  });
+
   test('keeps its leases where host-local does unless told otherwise', () => {
     expect([requestOf({}).dataDir, requestOf({ ipam: { type: 'host-local', dataDir: '' } }).dataDir]).toEqual([
       '/var/lib/cni/networks',
       '/var/lib/cni/networks',
     ]);
   });
+});
 
-  test('is needed where the IPAM plugin is called', () => {
-    const read = (config: object) =>
-      readIpamRequest(readEnvironment(ADD), { text: '', json: { name: 'pods', ...config } }, testLog().log);
-    expect(read({ ipam: { type: 'trestle-ipam' } }).ipam.type).toBe('trestle-ipam');
-    expect(faultOf(() => read({})).message).toBe('cannot use the configuration: ipam is missing');
-    expect(faultOf(() => read({ ipam: {} })).message).toBe('cannot use the configuration: ipam.type is missing');
+describe('a network configuration list', () => {
+  const plugins = [{ type: 'trestle' }, { type: 'portmap' }];
+
+  test('is refused, and the error says what to hand over', () => {
+    const fault = faultOf(() => requestOf({ cniVersion: '1.0.0', plugins }));
+    expect([fault.kind, fault.message]).toEqual([
+      'config',
+      'cannot use the configuration: it is a network configuration list, for it has "plugins"',
+    ]);
+    expect(fault.details).toContain('one entry of "plugins", with "name" and "cniVersion" of the list');
+  });
+
+  test('is none where a type is beside it', () => {
+    expect(requestOf({ type: 'trestle', plugins }).network).toBe('pods');
   });
 });
 

@@ -107,15 +107,8 @@ export const OTHERS: readonly Case[] = [
   { name: 'CNI_ARGS with an unknown key', config: four, call: { args: 'colour=red;IgnoreUnknown=true' } },
   {
     name: 'behind another plugin',
-    config: {
-      ...four,
-      prevResult: {
-        cniVersion: '1.1.0',
-        interfaces: [{ name: 'ext0', sandbox: '/x' }],
-        ips: [{ address: '192.0.2.9/24', interface: 0 }],
-        dns: { domain: 'other' },
-      },
-    },
+    // Without interfaces: the places of ours must be the same on both sides (test/e2e/previous-result.test.ts has some).
+    config: { ...four, prevResult: { cniVersion: '1.1.0', dns: { domain: 'other' } } },
   },
   { name: 'a name with everything that is allowed in one', config: { ...four, name: '0a_B.c-d' } },
   { name: 'a type in the configuration that is another', config: { ...four, type: 'other' } },

@@ -166,6 +166,7 @@ export const ROUTES: readonly Case[] = [
   routed('table 0', [{ dst: '192.0.2.0/24', table: 0 }]),
   routed('table beyond a byte', [{ dst: '192.0.2.0/24', table: 1000 }]),
   routed('mtu and advmss', [{ dst: '192.0.2.0/24', mtu: 1300, advmss: 1200 }]),
+  routed('equal routes', [{ dst: '192.0.2.0/24' }, { dst: '192.0.2.0/24' }]),
   routed('the same route twice', [{ dst: '192.0.2.0/24' }, { dst: '192.0.2.0/24', gw: '10.89.0.9' }]),
   routed('the subnet’s own route', [{ dst: '10.89.0.0/24' }]),
   routed('1.1.0’s keys under 1.0.0', [{ dst: '192.0.2.0/24', priority: 7, table: 100, mtu: 1300 }], {

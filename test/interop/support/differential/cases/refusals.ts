@@ -82,7 +82,6 @@ export const REFUSED_KEYS: readonly Case[] = [
   routes('no dst', { gw: '10.89.0.1' }),
   routes('gw is out of reach', { dst: '192.0.2.0/24', gw: '10.90.0.1' }),
   routes('gw of the other family', { dst: '192.0.2.0/24', gw: 'fd00:89::1' }),
-  routes('the same twice', { dst: '192.0.2.0/24' }, { dst: '192.0.2.0/24' }),
   { name: 'the interface is there already', config: four, inside: 'link add eth0 type bridge' },
   {
     name: 'another address of the bridge, with a port',

@@ -1,0 +1,108 @@
+/** What rules of ours say, in nft's words, as the expressions that it takes. All work on register 1. */
+
+import { cString, readCString } from '../bytes.ts';
+import * as nft from './constants.ts';
+import type { Cmp, Expression, Extension, Immediate, Lookup, Meta, Payload, Plain, Verdict } from './expression.ts';
+
+const REGISTER = nft.NFT_REG_1;
+
+/** `meta nfproto PROTO`: packets of one family in an inet table. */
+export function matchFamily(nfproto: number): Expression[] {
+  return [loadMeta(nft.NFT_META_NFPROTO), compare(nft.NFT_CMP_EQ, Uint8Array.of(nfproto))];
+}
+
+/** `iifname NAME` or `oifname NAME`: as iptables writes it, with the name's NUL and no more. */
+export function matchInterface(direction: 'in' | 'out', name: string): Expression[] {
+  const key = direction === 'in' ? nft.NFT_META_IIFNAME : nft.NFT_META_OIFNAME;
+  return [loadMeta(key), compare(nft.NFT_CMP_EQ, cString(name))];
+}
+
+/** The interface whose whole name two steps compare with, see `matchInterface`; undefined where they do something else. */
+export function interfaceOf(
+  load: Expression | undefined,
+  comparison: Expression | undefined,
+): { readonly direction: 'in' | 'out'; readonly name: string } | undefined {
+  if (load?.name !== 'meta' || comparison?.name !== 'cmp') return undefined;
+  const { operator, value } = comparison;
+  if (operator !== nft.NFT_CMP_EQ || value.at(-1) !== 0) return undefined;
+  if (load.key !== nft.NFT_META_IIFNAME && load.key !== nft.NFT_META_OIFNAME) return undefined;
+  return { direction: load.key === nft.NFT_META_IIFNAME ? 'in' : 'out', name: readCString(value) };
+}
+
+/** The verdict that the rule gives by itself; undefined where it gives none, or looks it up. */
+export function verdictOf(expressions: readonly Expression[]): Verdict | undefined {
+  for (const one of expressions) if (one.name === 'immediate' && one.verdict !== undefined) return one.verdict;
+  return undefined;
+}
+
+/** A match of iptables with its own data, as iptables-nft puts it into a rule. */
+export function matchExtension(extension: string, revision: number, info: Uint8Array): Extension {
+  return { name: 'match', extension, revision, info };
+}
+
+/** `meta KEY` into the register: NFT_META_IIFNAME is in a bridge table the port that a frame came in by. */
+export function loadMeta(key: number): Meta {
+  return { name: 'meta', key, register: REGISTER };
+}
+
+/** Bytes of the network header. */
+export function loadNetworkHeader(offset: number, length: number): Payload {
+  return { name: 'payload', base: nft.NFT_PAYLOAD_NETWORK_HEADER, offset, length, register: REGISTER };
+}
+
+/** Bytes of the link header; into register 2 they are the second part of a key whose first is in register 1. */
+export function loadLinkHeader(offset: number, length: number, register: number = REGISTER): Payload {
+  return { name: 'payload', base: nft.NFT_PAYLOAD_LL_HEADER, offset, length, register };
+}
+
+/** `@SET` */
+export function lookupIn(set: string): Lookup {
+  return { name: 'lookup', set, source: REGISTER, destination: undefined, inverted: false };
+}
+
+/** `!= @SET` */
+export function lookupNotIn(set: string): Lookup {
+  return { ...lookupIn(set), inverted: true };
+}
+
+/** `& MASK != VALUE` */
+export function differsUnder(mask: Uint8Array, value: Uint8Array): Expression[] {
+  const { length } = mask;
+  const registers = { source: REGISTER, destination: REGISTER };
+  const masked: Expression = { name: 'bitwise', ...registers, length, mask, xor: new Uint8Array(length) };
+  return [masked, compare(nft.NFT_CMP_NEQ, value)];
+}
+
+/** `counter`, which iptables puts into each of its rules. */
+export function counter(): Plain {
+  return { name: 'counter' };
+}
+
+export function masquerade(): Plain {
+  return { name: 'masq' };
+}
+
+/** Connection tracking passes the packet by. */
+export function notrack(): Plain {
+  return { name: 'notrack' };
+}
+
+export function accept(): Immediate {
+  return verdict(nft.NF_ACCEPT);
+}
+
+export function drop(): Immediate {
+  return verdict(nft.NF_DROP);
+}
+
+export function jumpTo(chain: string): Immediate {
+  return verdict(nft.NFT_JUMP, chain);
+}
+
+function verdict(code: number, chain?: string): Immediate {
+  return { name: 'immediate', register: nft.NFT_REG_VERDICT, verdict: { code, chain } };
+}
+
+function compare(operator: number, value: Uint8Array): Cmp {
+  return { name: 'cmp', operator, register: REGISTER, value };
+}

@@ -1,0 +1,148 @@
+/** Removing elements that carry their owner; with the last one goes all of its branch. */
+
+import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
+import { commit, decodeGeneration, getGeneration } from '../../netlink/nft/batch.ts';
+import { decodeChain, deleteChain, getChain } from '../../netlink/nft/chain.ts';
+import { deleteRule, flushChain } from '../../netlink/nft/rule.ts';
+import * as sets from '../../netlink/nft/set.ts';
+import { type BaseChain, decodeTable, deleteTable, getTable } from '../../netlink/nft/table.ts';
+import { EBUSY, ENOENT, ERESTART } from '../../sys/errno.ts';
+import { isOwnedBy, isSameOwner } from '../names.ts';
+import { unlessRefused } from '../refused.ts';
+import type { OwnedElement } from './branch.ts';
+import { labelledRules } from './difference.ts';
+import { elementsOf, isHeld, ownersOf, setNames } from './elements.ts';
+
+/** What must be known of a branch to remove it: its chain, its sets, and the base chains that lead to it. */
+export interface Frame {
+  readonly chain: string;
+  readonly sets: readonly sets.SetName[];
+  readonly bases: readonly BaseChain[];
+}
+
+/** An element of an attachment, as it was found. */
+export interface FoundElement {
+  readonly owner: string;
+  /** @throws KernelError */
+  remove(): void;
+}
+
+const ATTEMPTS = 20;
+
+/**
+ * Removes those elements that are still their owners', in one transaction. With the last one of its sets goes the branch.
+ * @returns whether there was one. @throws KernelError
+ */
+export function removeOwned(connection: Connection, frame: Frame, elements: readonly OwnedElement[]): boolean {
+  const own = ownedOf(connection, elements);
+  if (own.length === 0) return false;
+  const removals = own.map(({ set, key }) => sets.deleteElement(set, key));
+  const removed = isCommitted(connection, removals)
+    ? true
+    : removals.map((removal) => isCommitted(connection, [removal])).includes(true);
+  removeUnused(connection, frame);
+  return removed;
+}
+
+/** @returns whether it was there. @throws KernelError */
+export function removeElement(connection: Connection, set: sets.SetName, key: sets.Key): boolean {
+  return isCommitted(connection, [sets.deleteElement(set, key)]);
+}
+
+/** The elements of a network and data directory in the branch's sets. @throws KernelError */
+export function foundElements(connection: Connection, frame: Frame, network: string, dataDir?: string): FoundElement[] {
+  return frame.sets.flatMap((set) =>
+    elementsOf(connection, set).flatMap(({ key, comment: owner }) => {
+      if (owner === undefined || !isOwnedBy(network, owner, dataDir)) return [];
+      const element = { set, key: { bytes: key, text: owner }, owner };
+      return [{ owner, remove: () => void removeOwned(connection, frame, [element]) }];
+    }),
+  );
+}
+
+/** Removes those whose owners do not satisfy `isValid`. @returns how many. @throws KernelError */
+export function collect(found: readonly FoundElement[], isValid: (owner: string) => boolean): number {
+  const doomed = found.filter(({ owner }) => !isValid(owner));
+  for (const element of doomed) element.remove();
+  return doomed.length;
+}
+
+/**
+ * Removes a branch whose sets hold nothing but anchors: its rules, chain and sets; with the last rule of a base chain that,
+ * and with the last chain the table. Safe against an ADD: the transaction is made for the generation in which the sets were
+ * seen empty. What somebody else's rules refer to stays. @throws KernelError
+ */
+export function removeUnused(connection: Connection, frame: Frame): void {
+  if (frame.sets.some((set) => isHeld(connection, set))) return;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const { generation, removals } = planRemoval(connection, frame);
+    if (frame.sets.some((set) => isHeld(connection, set)) || removals.length === 0) return;
+    const done = unlessRefused([ERESTART], () => {
+      unlessRefused([EBUSY], () => commit(connection, removals, generation));
+      return true;
+    });
+    if (done === true) return;
+  }
+}
+
+interface RemovalPlan {
+  readonly generation: number;
+  readonly removals: readonly Request[];
+}
+
+/** How many rules, chains and sets the kernel counts; undefined for what it does not have. */
+interface Counts {
+  readonly table: number | undefined;
+  readonly chain: number | undefined;
+  readonly bases: readonly (number | undefined)[];
+}
+
+/** Where the numbers say that the table holds this branch and nothing else, it goes as a whole, and nothing else is asked. */
+function planRemoval(connection: Connection, frame: Frame): RemovalPlan {
+  const { chain, bases, sets: held } = frame;
+  const table = (bases[0] as BaseChain).table;
+  const questions = [
+    getGeneration(),
+    getTable(table),
+    ...[{ name: chain }, ...bases].map(({ name }) => getChain(table, name)),
+  ];
+  const [generation, found, ...chains] = executeUnlessRefused(connection, [ENOENT], ...questions);
+  const [uses, ...baseUses] = chains.map((replies) => replies?.[0] && decodeChain(replies[0]).uses);
+  const counts = { table: found?.[0] && decodeTable(found[0]).uses, chain: uses, bases: baseUses };
+  const entrances = baseUses.reduce((sum: number, use) => sum + (use ?? Number.NaN), 0);
+  const isAlone = counts.table === 1 + bases.length + held.length && counts.chain === 1 + entrances;
+  return {
+    generation: decodeGeneration(generation?.[0]),
+    removals: isAlone ? [deleteTable(table)] : partsOf(connection, frame, counts),
+  };
+}
+
+/** What there is of the branch, in an order in which nothing goes that something else refers to. */
+function partsOf(connection: Connection, { chain, sets: held, bases }: Frame, counts: Counts): Request[] {
+  const table = (bases[0] as BaseChain).table;
+  const ways = bases.map((base) => labelledRules(connection, base, chain));
+  const emptied = bases.filter((_, at) => counts.bases[at] === ways[at]?.length);
+  const names = setNames(connection, table);
+  const present = held.filter(({ name }) => names.includes(name));
+  const inside = counts.chain === undefined ? [] : [flushChain(table, chain), deleteChain(table, chain)];
+  if (counts.table === Math.min(inside.length, 1) + present.length + emptied.length) return [deleteTable(table)];
+  return [
+    ...bases.flatMap(({ name }, at) => (ways[at] ?? []).map(({ handle }) => deleteRule(table, name, handle))),
+    ...inside,
+    ...present.map(sets.deleteSet),
+    ...emptied.map(({ name }) => deleteChain(table, name)),
+  ];
+}
+
+function isCommitted(connection: Connection, changes: readonly Request[]): boolean {
+  const done = unlessRefused([ENOENT], () => {
+    commit(connection, changes);
+    return true;
+  });
+  return done === true;
+}
+
+function ownedOf(connection: Connection, elements: readonly OwnedElement[]): OwnedElement[] {
+  const found = ownersOf(connection, elements);
+  return elements.filter(({ owner }, at) => found[at] !== undefined && isSameOwner(found[at], owner));
+}

@@ -79,7 +79,7 @@ function hostOfAdd(machine: Host, owner: Owner): Host {
   return { ...machine, judge: (record) => machine.judge(record, owner) };
 }
 
-/** With the start of the process that makes it, by which a later process with its ID is told from it. */
+/** Adds the start of the process that makes it: a later process may have the same ID. */
 function withStart(owner: Owner, { startOf }: Host): Owner {
   const { process, processStart } = owner;
   return process === undefined || processStart !== undefined ? owner : { ...owner, processStart: startOf?.(process) };
@@ -106,7 +106,7 @@ function tryLease(plan: IpamPlan, there: Store, owner: Owner, host: Host, planFo
   });
 }
 
-/** The attachment may be there already: dead, or half made by an ADD that was killed; else it must stay. */
+/** The attachment may be there already. It is replaced where it is dead, or where a killed ADD has not finished it. */
 function giveWay(store: LockedStore, owner: Owner, host: Host): void {
   const record = readRecord(store, owner, host);
   if (record === undefined) {
@@ -121,7 +121,7 @@ function giveWay(store: LockedStore, owner: Owner, host: Host): void {
   host.log('info', `replaced ${attachmentText(record)} on ${store.network}, ${why}`);
 }
 
-/** Only where a broken record stands is it worth reading all leases: it may have been that of a living attachment. */
+/** A broken record may have been that of a living attachment, so all leases are read. Without any record, that is not worth it. */
 function verifyNoLease(store: Store, owner: Owner): void {
   const [held] = isThere(recordPath(store, owner)) ? leasesHeldBy(store, owner) : [];
   if (held !== undefined) throw holdsAlready(held, store, owner);

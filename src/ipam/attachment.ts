@@ -40,7 +40,7 @@ export interface Owner extends Attachment {
 
 export interface AttachmentRecord extends Owner {
   readonly version: number;
-  /** What was leased, with the subnet's length; empty where IPAM is somebody else's, or there is none. */
+  /** What was leased, with the subnet's length; empty where another IPAM plugin leases, or there is none. */
   readonly addresses: readonly string[];
   readonly bootId: string;
   /** ISO 8601. */

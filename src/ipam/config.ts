@@ -34,7 +34,7 @@ export const optionalIpamSchema = options({ type: text, ...ipamOptions });
 export type RangeSection = Parsed<typeof range>;
 export type IpamSection = Parsed<typeof ipamSchema>;
 
-/** Where host-local keeps its leases unless told otherwise. */
+/** Where host-local keeps its leases by default. */
 export const DEFAULT_DATA_DIR = '/var/lib/cni/networks';
 
 /** The directory that holds the leases of all networks. Enough for DEL, which must not trip over ranges. */

@@ -1,4 +1,4 @@
-/** Files of the store: reading what may be missing, writing what nobody may see half-written. */
+/** Files of the store: reading what may be missing, writing what no process may see half-written. */
 
 import { collecting, hasErrno, ignoring } from '../attempt.ts';
 import { errorCode, Fault, reasonOf } from '../fault.ts';
@@ -18,7 +18,7 @@ export function readIfThere(path: string): string | undefined {
   return absentWhenMissing('read', path, () => file.readAtMost(path, MOST_BYTES, file.O_NOFOLLOW));
 }
 
-/** The text of a file that somebody named, which may be a link; undefined where there is none. @throws Fault `io` */
+/** The text of a file that the configuration names, which may be a link; undefined where there is none. @throws Fault `io` */
 export function readNamed(path: string): string | undefined {
   return absentWhenMissing('read', path, () => file.readAtMost(path, MOST_BYTES));
 }
@@ -28,7 +28,7 @@ export function isNoFile(error: unknown): boolean {
   return error instanceof Fault && hasErrno(error.cause, NO_FILE);
 }
 
-/** A directory, a link, a socket, a FIFO that somebody holds open, a device, a file that was never ours. */
+/** A directory, a link, a socket, a FIFO that a process holds open, a device, a file that was never ours. */
 const NO_FILE = [EISDIR, ELOOP, ENXIO, EAGAIN, ENODEV, EFBIG];
 
 /** The names in a directory, in no order; none where it is missing. @throws Fault `io` */
@@ -91,7 +91,7 @@ function writeInPlace(path: string, text: string): boolean {
   });
 }
 
-/** @returns undefined for a link (ELOOP), and for a FIFO that nobody reads or a socket (ENXIO) */
+/** @returns undefined for a link (ELOOP), and for a FIFO without a reader or a socket (ENXIO) */
 function openPlain(path: string): number | undefined {
   const flags = file.O_WRONLY | file.O_CREAT | file.O_NOFOLLOW | file.O_NONBLOCK;
   return ignoring([ELOOP, ENXIO], () => file.openFile(path, flags, FILE_MODE));

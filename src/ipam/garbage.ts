@@ -1,4 +1,4 @@
-/** What is to go and was not deleted: what GC finds invalid, and what is dead where a range is exhausted. */
+/** Attachments that go without a DEL: GC finds them invalid, or a range is exhausted and they are dead. */
 
 import { formatIp, type Ip } from '../address/ip.ts';
 import { asFault, collecting, tolerating } from '../attempt.ts';
@@ -73,13 +73,13 @@ export function releaseGarbage(dataDir: string, network: string, doomed: readonl
   return { released, failures };
 }
 
-/** What is provably dead, by what the host knows. `tell` gets a sentence about those that could not be judged, if any. */
-function findDead(store: Store, host: Host, tell?: (doubts: string) => void): Doomed[] {
+/** Finds what is provably dead. `warn` gets a sentence about those whose life is unknown, if there are any. */
+function findDead(store: Store, host: Host, warn?: (doubts: string) => void): Doomed[] {
   const records = readRecords(store, host);
   const lives = records.map((record) => host.judge(record));
   const dead = records.filter((_, at) => lives[at]?.state === 'dead');
   const doubts = doubtText('attachments', lives);
-  if (doubts !== '') tell?.(doubts);
+  if (doubts !== '') warn?.(doubts);
   const unrecorded = groupByHolder(store, leasesBefore(store, host.bootedAtMs(), records), host);
   return [
     ...dead.map((record) => doomRecord(record, recordedIps(record), 'dead')),
@@ -99,14 +99,14 @@ function findInvalid(store: Store, valid: ValidAttachments, host: Host): Doomed[
 
 type Held = Pick<Doomed, 'attachment' | 'addresses'>;
 
-/** Leases by who holds them; those that cannot be read are nobody's, and stay. */
+/** Groups leases by their holder. A lease that cannot be read has none, and stays. */
 function groupByHolder(store: Store, ips: readonly Ip[], host: Host): Map<string, Held> {
   const groups = new Map<string, { attachment: Attachment; addresses: Ip[] }>();
   for (const ip of ips) {
     const text = readLease(store, ip) ?? '';
     const holder = decodeLease(text);
     if (holder === undefined) {
-      if (text !== '') host.log('warn', `${leasePath(store, ip)} does not say whose lease it is: left alone`);
+      if (text !== '') host.log('warn', `${leasePath(store, ip)} names no holder: left alone`);
       continue;
     }
     const attachment = { network: store.network, containerId: holder.containerId, ifName: holder.ifName ?? '' };
@@ -156,7 +156,7 @@ function textOf(record: AttachmentRecord | undefined): string {
 export function reclaimDead(there: Store, host: Host): readonly Fault[] {
   const failures: Fault[] = [];
   for (const one of findDead(there, host)) {
-    const act = (store: LockedStore) => release(store, one, host) && tellReclaimed(store, one, host);
+    const act = (store: LockedStore) => release(store, one, host) && logReclaimed(store, one, host);
     failures.push(...withLock(there, host, (store) => collecting(() => act(store)).map(asFault)));
   }
   withLock(there, host, (store) => tolerating(host.log, () => removeAborted(store, leasedIps(store), host)));
@@ -164,6 +164,6 @@ export function reclaimDead(there: Store, host: Host): readonly Fault[] {
   return failures;
 }
 
-function tellReclaimed({ network }: Store, { addresses }: Doomed, host: Host): void {
+function logReclaimed({ network }: Store, { addresses }: Doomed, host: Host): void {
   host.log('info', `reclaimed ${addresses.map(formatIp).join(' and ')} on ${network}: the holder is dead`);
 }

@@ -9,7 +9,7 @@ import { isRunning, startOf } from '../sys/process.ts';
 import type { Attachment, AttachmentRecord, Netns, Owner } from './attachment.ts';
 import { judgeLife, judgeNetns, type Life, mayBeInPlace, type Probes } from './life.ts';
 
-/** An attachment that is alive as the node alone tells, by its host veth, say: with no record, or without looking at it. */
+/** An attachment that the node itself shows to be alive, for example by its host veth. No record is needed to see that. */
 export interface Survivor extends Owner {
   /** Those that the store leased, with the subnet's prefix length. */
   readonly addresses: readonly Cidr[];
@@ -23,7 +23,7 @@ export interface Host {
   nowMs(): number;
   /** Whether the attachment is alive, as `judgeLife` says. `adding` is the attachment that an ADD makes. Never throws. */
   judge(record: AttachmentRecord, adding?: Owner): Life;
-  /** When a process began, to tell it from a later one with its ID; for `isRunning` of the probes. */
+  /** When a process began. A later process with the same ID has another start. */
   startOf?(pid: number): number | undefined;
   /**
    * Removes all that an attachment has on the node beside its leases. It is called while the lock is held and the leases
@@ -31,8 +31,8 @@ export interface Host {
    */
   detach?(attachment: Attachment, record: AttachmentRecord | undefined): void;
   /**
-   * The attachments of a network, with leases in this data directory, that are alive as the node tells. The store asks where it
-   * has no records: on a new network, and where its files were removed while containers run. What it throws fails the ADD.
+   * Lists the attachments of a network, with leases in this data directory, that the node itself shows to be alive. The store asks
+   * where it has no records: on a new network, and where its files were removed while containers run. An error fails the ADD.
    */
   survivors?(network: string, dataDir: string): Iterable<Survivor>;
   readonly log: Log;
@@ -40,13 +40,13 @@ export interface Host {
   readonly lockDeadlineMs?: number | undefined;
 }
 
-/** A machine that tells of a network namespace alone, too. */
+/** A machine that can also judge a network namespace without a record. */
 export interface Machine extends Host {
   judgeNetns(netns: Netns | undefined): Life;
 }
 
 /**
- * The machine as it is. `hostVeth` is the probe of who can look at network interfaces.
+ * The machine as it is. A caller that can look at network interfaces gives the probe `hostVeth`.
  * @throws Error where /proc is not mounted
  */
 export function readHost(log: Log, { hostVeth }: Pick<Probes, 'hostVeth'> = {}): Machine {

@@ -76,7 +76,7 @@ export function readLease(store: Store, ip: Ip): string | undefined {
 /**
  * Takes addresses; each file is complete before it has its name, and its mtime is the record's `createdAtMs`. The
  * caller takes back what was made when this fails.
- * @returns the address that was taken by somebody else after all, or undefined. @throws Fault `io`
+ * @returns the first address that another process has taken in the meantime, or undefined. @throws Fault `io`
  */
 export function createLeases(
   store: LockedStore,
@@ -171,7 +171,7 @@ export function leasedIps(store: Store): Ip[] {
 }
 
 /**
- * The leases of an attachment, by reading every one: where no record tells. Those without interface (very old
+ * The leases of an attachment, found by reading every lease, where there is no record. Those without interface (very old
  * host-local) count only where none has it, as in host-local. @throws Fault `io`
  */
 export function leasesHeldBy(store: Store, attachment: Attachment): Ip[] {
@@ -183,7 +183,7 @@ export function leasesHeldBy(store: Store, attachment: Attachment): Ip[] {
   return (exact.length > 0 ? exact : own).map(({ ip }) => ip);
 }
 
-/** Only the canonical form names a lease: any other file is somebody else's. */
+/** Only the canonical form names a lease: any other file is no lease. */
 function parseLeaseName(name: string): Ip | undefined {
   if (name.startsWith('l')) return undefined; // `lock`, `last_reserved_ip.<n>`
   const ip = parseIp(name);
@@ -195,7 +195,7 @@ export function readCursor(store: Store, rangeSet: number, host: Host): Ip | und
   return asHint(host, () => parseIp(readIfThere(cursorPath(store, rangeSet))?.trim() ?? ''));
 }
 
-/** A failure is logged: the address is leased all the same. */
+/** Only logs a failure: the address is leased in any case. */
 export function writeCursor(store: LockedStore, rangeSet: number, ip: Ip, host: Host): void {
   const path = cursorPath(store, rangeSet);
   asHint(host, () => overwriteFile(path, formatIp(ip)));

@@ -10,7 +10,7 @@ import type { Attachment, AttachmentRecord, Netns, Owner } from './attachment.ts
 
 export interface Life {
   readonly state: 'alive' | 'dead' | 'unknown';
-  /** What says so, to stand behind a colon or "since". */
+  /** The reason, as a clause that can follow a colon. */
   readonly evidence: string;
 }
 
@@ -45,7 +45,7 @@ export interface Probes {
  * - A differing boot ID alone proves nothing (CRIU, a container with a boot ID of its own): the record must also be older than
  *   this boot. Then the inode of a process's netns proves nothing, since each boot gives the same numbers again.
  *
- * `adding` is the attachment of an ADD that met the record. Its own record is also void when its netns is not in use, whatever
+ * `adding` is the attachment that an ADD makes, which found the record. Its own record is also void when its netns is not in use, whatever
  * keeps the veth (a connection that is being closed, for one); and when it has no host veth, and the process that was to make
  * it has ended. The record of another attachment without host veth is void where its netns is gone and the kernel has given the
  * inode number to the netns of this ADD.
@@ -136,7 +136,7 @@ function isOfEarlierBoot({ bootId, createdAt }: AttachmentRecord, probes: Probes
   return bootId !== probes.bootId && Date.parse(createdAt) < probes.bootedAtMs();
 }
 
-/** All network namespaces are files of one device (nsfs). Any other file is where a mount was, or is out of our sight. */
+/** All network namespaces are files of one device (nsfs). Any other file is the mount point of a mount that is gone, or that is not in this mount namespace. */
 function placeOf({ path, device, inode }: Netns, { fileAt }: Pick<Probes, 'fileAt'>): Life | 'gone' | 'another file' {
   try {
     const found = fileAt(path);

@@ -16,7 +16,7 @@ const DEFAULT_DEADLINE_MS = 10_000;
 const SHORTEST_SLEEP_MS = 0.3;
 const LONGEST_SLEEP_MS = 5;
 
-/** A store whose lock this process holds: what changes the store takes one. Only `withLock` makes it. */
+/** A store whose lock this process holds. Functions that change the store take one; only `withLock` makes it. */
 export interface LockedStore extends Store {
   /** The file that is locked. */
   readonly lockFile: FileStatus;
@@ -106,7 +106,7 @@ function verifyDirectory(path: string): void {
 const WRITABLE_BY_ALL = 0o002;
 
 function objectionTo({ isDirectory, owner, mode }: FileStatus): string | undefined {
-  if (!isDirectory) return undefined; // which is told by whoever opens it
+  if (!isDirectory) return undefined; // opening the lock below it fails, and says why
   if (mode & WRITABLE_BY_ALL)
     return `everybody may write to it (mode ${mode.toString(8)}), and so hand out its addresses`;
   if (owner === 0 || owner === effectiveUser()) return undefined;

@@ -32,11 +32,11 @@ export function listNetworks(dataDir: string): string[] {
 }
 
 export function readRecord(store: Store, attachment: Attachment, host: Host): AttachmentRecord | undefined {
-  return told(loadRecord(store, recordPath(store, attachment)), host);
+  return warned(loadRecord(store, recordPath(store, attachment)), host);
 }
 
 export function readRecords(store: Store, host: Host): AttachmentRecord[] {
-  return recordPaths(store).flatMap((path) => told(loadRecord(store, path), host) ?? []);
+  return recordPaths(store).flatMap((path) => warned(loadRecord(store, path), host) ?? []);
 }
 
 /** Writes it, in place of one that is there. @throws Fault `io` */
@@ -84,12 +84,13 @@ function loadRecord(store: Store, path: string): Loaded | undefined {
   }
 }
 
-/** A directory cannot be removed as a file can, so it is left to whoever made it. */
+/** A directory cannot be removed as a file can, and no version of this program makes one, so it stays. */
 function isDirectory(error: unknown): boolean {
   return error instanceof Fault && hasErrno(error.cause, [EISDIR]);
 }
 
-function told(loaded: Loaded | undefined, host: Host): AttachmentRecord | undefined {
+/** The record, if there is a usable one; a broken one is logged. */
+function warned(loaded: Loaded | undefined, host: Host): AttachmentRecord | undefined {
   if (loaded?.complaint !== undefined) host.log('warn', `${loaded.complaint}; it counts as absent`);
   return loaded?.record;
 }
@@ -100,7 +101,7 @@ export function encodeRecord(record: AttachmentRecord): string {
   return `${JSON.stringify(record)}\n`;
 }
 
-/** @throws Fault `decode` where the text is no record; `what` says whose */
+/** @throws Fault `decode` where the text is no record; `what` names it in the message */
 export function decodeRecord(text: string, what: string): AttachmentRecord {
   return parseWith(recordSchema, parseJson(text, what), what, 'decode');
 }

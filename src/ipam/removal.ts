@@ -18,20 +18,20 @@ export function removeAttachment(store: LockedStore, record: AttachmentRecord): 
 }
 
 /**
- * Removes a dead attachment with all that it has on the node: only leases that were made together with this record, or before
- * this boot, for the attachment may live again by host-local's doing. @throws Fault, and then its leases stay
+ * Removes a dead attachment with all that it has on the node. Of its leases, only those go that were made together with the record
+ * or before this boot: host-local may have given the others to the same attachment since. @throws Fault, and then its leases stay
  */
 export function removeDead(store: LockedStore, record: AttachmentRecord, host: Host): Ip[] {
   detach(record, record, host);
   const createdAtMs = Date.parse(record.createdAt);
   const isOwn = (ip: Ip) => isWrittenAt(store, ip, createdAtMs) || isWrittenBefore(store, ip, host.bootedAtMs());
   const released = recordedIps(record).filter((ip) => isOwn(ip) && removeLease(store, ip, record));
-  for (const ip of recordedIps(record)) tellKept(store, ip, record, host);
+  for (const ip of recordedIps(record)) logKept(store, ip, record, host);
   removeRecord(store, record);
   return released;
 }
 
-function tellKept(store: LockedStore, ip: Ip, record: AttachmentRecord, host: Host): void {
+function logKept(store: LockedStore, ip: Ip, record: AttachmentRecord, host: Host): void {
   if (!isHeldBy(readLease(store, ip) ?? '', record)) return;
   const reason = 'the file is of another time than the record, by host-local or by a copy without times';
   const advice = 'DEL, GC with a list, or the next boot releases it.';
@@ -39,7 +39,7 @@ function tellKept(store: LockedStore, ip: Ip, record: AttachmentRecord, host: Ho
   host.log('warn', `kept the lease of ${formatIp(ip)} on ${store.network}: ${text}`);
 }
 
-/** Removes what an attachment has on the node, while its leases keep everybody else away. @throws Fault that names it */
+/** Removes what an attachment has on the node. Its leases are still there, so no other attachment has its addresses. @throws Fault that names it */
 export function detach(attachment: Attachment, record: AttachmentRecord | undefined, host: Host): void {
   try {
     host.detach?.(attachment, record);

@@ -1,4 +1,4 @@
-/** Leases whose files were removed, or lost their times in a copy, while the attachments that hold them live. */
+/** Putting back leases whose files were removed, or lost their times in a copy, while their attachments live. */
 
 import { formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
@@ -9,9 +9,9 @@ import type { LockedStore } from './lock.ts';
 import { createRecord, readRecords, recordedIps, replaceRecord } from './record.ts';
 
 /**
- * Puts back the leases of every attachment that is not dead, and logs it once. Who lives is known by the records; where there
- * are none (`hasNoRecords`), the host tells, and gets records again. Reads all records. @throws Fault `io`, what
- * `host.survivors` throws
+ * Puts back the leases of every attachment that has a record and is not dead, and logs that once. Where the store has no records
+ * (`hasNoRecords`), it first makes them for the survivors that the host lists. Reads all records and their leases.
+ * @throws Fault `io`, what `host.survivors` throws
  */
 export function putBack(store: LockedStore, host: Host, hasNoRecords: boolean): void {
   const recorded = readRecords(store, host);
@@ -47,7 +47,7 @@ function putBackLeases(store: LockedStore, record: AttachmentRecord, host: Host)
   return missing;
 }
 
-/** While the attachment lives, a lease in its name is the one of its record, whatever time the file has. */
+/** While the attachment lives, a lease with its content is the one of its record, whatever time the file has. */
 function claim(store: LockedStore, ip: Ip, record: AttachmentRecord, host: Host): void {
   const text = readLease(store, ip) ?? '';
   if (isHeldBy(text, record)) {

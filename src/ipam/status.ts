@@ -1,4 +1,4 @@
-/** STATUS's part: whether an ADD would get its addresses; and what is said where it would not. */
+/** STATUS's part: whether an ADD would get its addresses, and the error where it would not. */
 
 import { formatIp, type Ip } from '../address/ip.ts';
 import { Fault, reasonOf } from '../fault.ts';
@@ -41,7 +41,7 @@ export function statusOf(plan: IpamPlan, host: Host): readonly RangeSetStatus[] 
   });
 }
 
-/** By writing: neither permission bits nor free blocks tell the whole truth to root. */
+/** Writes a file: for root, neither permission bits nor free blocks say whether that is possible. */
 function verifyWritable(there: Store, host: Host): void {
   withLock(there, host, (store) => {
     maintain(store, host);
@@ -83,7 +83,7 @@ export function exhausted(store: Store, set: RangeSet, kept: readonly Fault[], h
   return new Fault('exhausted', message, { details });
 }
 
-/** A requested address is somebody else's. `kept` as above. */
+/** Another attachment holds a requested address. `kept` as above. */
 export function requestedTaken(store: Store, ip: Ip, set: RangeSet, kept: readonly Fault[], host: Host): Fault {
   const holder = holderOf(store, ip, host);
   const message = `cannot lease the requested address ${formatIp(ip)} on ${store.network}: ${holder} holds it`;

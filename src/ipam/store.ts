@@ -1,6 +1,6 @@
 /**
- * Where everything stands on disk. The leases are host-local's; what is ours is out of its sight, for it reads all it
- * finds.
+ * Where everything stands on disk. The leases are host-local's. It reads every file in their directory, so our own files are in
+ * another one.
  */
 
 import { hashHex } from '../address/hash.ts';
@@ -19,8 +19,8 @@ export interface Store {
   /** Says in which boot, and under which lock file, `maintain` last saw to the store. */
   readonly boot: string;
   /**
-   * A file that is being written and has not got its name yet: one for all of them, since there is one writer at a time,
-   * who holds the lock. So a killed process leaves one at most.
+   * A file that is being written and does not have its name yet. There is one writer at a time, which holds the lock, so one name
+   * serves for all files, and a killed process leaves one file at most.
    */
   readonly temporary: string;
 }

@@ -72,11 +72,11 @@ function sweep(store: LockedStore, host: Host): boolean {
     tolerating(host.log, () => removeBrokenRecords(store)),
     tolerating(host.log, () => removeAborted(store, leasedIps(store), host)),
   ];
-  tellSwept(store, host, old.length, unrecorded.length);
+  logSwept(store, host, old.length, unrecorded.length);
   return outcomes.every(Boolean);
 }
 
-function tellSwept({ network }: Store, { log }: Host, attachments: number, leases: number): void {
+function logSwept({ network }: Store, { log }: Host, attachments: number, leases: number): void {
   if (attachments + leases === 0) return;
   log(
     'info',

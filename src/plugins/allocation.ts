@@ -1,6 +1,9 @@
 /** The addresses, routes and DNS that an attachment gets from IPAM. */
 
+import type { Cidr } from '../address/cidr.ts';
+import { type Delegation, delegateAdd } from '../cni/delegate.ts';
 import type { BaseRequest } from '../cni/request.ts';
+
 import {
   type Host,
   type IpamPlan,
@@ -18,6 +21,8 @@ export interface Allocation {
   readonly addresses: readonly ContainerAddress[];
   readonly routes: readonly Route[];
   readonly dns: Dns;
+  /** Of all ranges that the network's addresses come from, each with its subnet's length; absent where that is not known. */
+  readonly gateways?: readonly Cidr[];
 }
 
 /** @throws Fault `config`, `address` */
@@ -48,6 +53,9 @@ export function allocate(
     addresses,
     routes: plan.routes,
     dns: dnsOf(request, dns ?? {}),
+    gateways: plan.rangeSets.flatMap(({ ranges }) =>
+      ranges.map(({ subnet, gateway }) => ({ ip: gateway, prefix: subnet.prefix })),
+    ),
   });
   return allocationOf(leaseAddresses(plan, owner, host, (leases) => planFor(allocationOf(leases))));
 }
@@ -56,4 +64,23 @@ export function allocate(
 export function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
   const { domain = '', ...lists } = dns;
   return domain !== '' || Object.values(lists).some((list) => list !== undefined) ? dns : given;
+}
+
+/** IPAM plugins that give an address back through the container's interface. */
+const THROUGH_INTERFACE = ['dhcp'];
+
+/** Whether the plugin must release the address before the interface goes. */
+export function releasesThroughInterface(delegation: Delegation | undefined): boolean {
+  return THROUGH_INTERFACE.includes(delegation?.type ?? '');
+}
+
+/** The plan of a request whose IPAM is done here; undefined for layer 2 only. @throws Fault `config`, `address` */
+export function planOf(request: BaseRequest & { readonly ipam: IpamSection | undefined }): IpamPlan | undefined {
+  return request.ipam && planFor({ ...request, ipam: request.ipam });
+}
+
+/** Has another plugin give the addresses. @throws what `delegateAdd` throws */
+export function allocateElsewhere(request: BaseRequest, delegation: Delegation): Allocation {
+  const { ips, routes, dns } = delegateAdd(delegation);
+  return { addresses: ips.map(({ address, gateway }) => ({ address, gateway })), routes, dns: dnsOf(request, dns) };
 }

@@ -64,7 +64,7 @@ export interface FileStatus {
   readonly names: number;
   readonly size: number;
   readonly mtimeMs: number;
-  /** When it was created; undefined where the file system does not record that. */
+  /** When it was created; undefined where the file system does not keep that. */
   readonly birthMs: number | undefined;
 }
 
@@ -115,21 +115,27 @@ function statx(fd: number, path: string, flags: number): FileStatus {
   const hasBirth = (view.getUint32(STATX.mask, true) & STATX_BTIME) !== 0;
   return {
     device: deviceNumber(view.getUint32(STATX.major, true), view.getUint32(STATX.minor, true)),
-    inode: Number(view.getBigUint64(STATX.inode, true)),
+    inode: u64At(view, STATX.inode),
     isFile: kind === S_IFREG,
     isDirectory: kind === S_IFDIR,
     mode: mode & S_MODE,
     owner: view.getUint32(STATX.owner, true),
     names: view.getUint32(STATX.names, true),
-    size: Number(view.getBigUint64(STATX.size, true)),
-    mtimeMs: milliseconds(view, STATX.mtime),
-    birthMs: hasBirth ? milliseconds(view, STATX.birth) : undefined,
+    size: u64At(view, STATX.size),
+    mtimeMs: millisecondsAt(view, STATX.mtime),
+    birthMs: hasBirth ? millisecondsAt(view, STATX.birth) : undefined,
   };
 }
 
-/** struct statx_timestamp: seconds, nanoseconds. */
-function milliseconds(view: DataView, at: number): number {
-  return Number(view.getBigInt64(at, true)) * 1000 + view.getUint32(at + 8, true) / 1e6;
+/** struct statx_timestamp: i64 seconds, u32 nanoseconds. */
+function millisecondsAt(view: DataView, at: number): number {
+  const seconds = view.getUint32(at, true) + view.getInt32(at + 4, true) * 2 ** 32;
+  return seconds * 1000 + view.getUint32(at + 8, true) / 1e6;
+}
+
+/** As a number, which is exact below 2^53. */
+function u64At(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 }
 
 /** dev_t as glibc's gnu_dev_makedev makes it, for numbers below 2^32. */

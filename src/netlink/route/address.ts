@@ -47,6 +47,12 @@ export function listAddresses(index: number, family: Family): Request {
   return { operation: 'list the addresses', type: rt.RTM_GETADDR, flags: NLM_F_DUMP, header, attributes: [] };
 }
 
+/** Answered by the addresses of a link in another network namespace, by the number that this one has for it. Linux 4.20. */
+export function listPeerAddresses(index: number, family: Family, netnsId: number): Request {
+  const request = listAddresses(index, family);
+  return { ...request, attributes: [attrU32(rt.IFA_TARGET_NETNSID, netnsId)] };
+}
+
 /** @throws Truncated, RangeError when there is no address in it */
 export function decodeAddress(payload: Uint8Array): LinkAddress {
   const attributes = decodeAttributes(payload.subarray(HEADER));

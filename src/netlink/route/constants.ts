@@ -46,6 +46,7 @@ export const IFLA_BR_MULTI_BOOLOPT = 46;
 /** Which bit of IFLA_BR_MULTI_BOOLOPT. */
 export const BR_BOOLOPT_NO_LL_LEARN = 0;
 
+export const IFLA_BRPORT_STATE = 1;
 export const IFLA_BRPORT_MODE = 4;
 export const IFLA_BRPORT_ISOLATED = 33;
 
@@ -54,6 +55,7 @@ export const IFLA_INET_CONF = 1;
 export const IPV4_DEVCONF_ARP_NOTIFY = 22;
 /** In IFLA_AF_SPEC of the family AF_INET6: s32 each, at these places (linux/if_link.h, linux/ipv6.h). */
 export const IFLA_INET6_CONF = 2;
+export const DEVCONF_FORWARDING = 0;
 export const DEVCONF_ACCEPT_RA = 3;
 export const IFLA_INET6_ADDR_GEN_MODE = 8;
 export const IN6_ADDR_GEN_MODE_NONE = 1;
@@ -83,6 +85,8 @@ export const NETCONFA_IFINDEX_ALL = -1;
 export const IFA_ADDRESS = 1;
 export const IFA_LOCAL = 2;
 export const IFA_BROADCAST = 4;
+/** The network namespace that is meant, by the number that the socket's own has for it. */
+export const IFA_TARGET_NETNSID = 10;
 export const IFA_FLAGS = 8;
 export const IFA_F_NODAD = 0x02;
 export const IFA_F_DADFAILED = 0x08;

@@ -5,10 +5,10 @@ import type { Result } from '../../cni/result.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
-import { refuseAdvertisements } from '../../resources/addressing/addressing.ts';
+import { refuseAdvertisements } from '../../resources/addressing/sysctls.ts';
 import { neighboursOf } from '../../resources/attachment.ts';
 import { findBridge } from '../../resources/bridge/bridge-link.ts';
-import { uplinkMtu } from '../../resources/bridge/mtu.ts';
+import { inheritedMtu } from '../../resources/bridge/mtu.ts';
 import { withBridgeLock } from '../../resources/bridge-lock.ts';
 import { hostVethName } from '../../resources/names.ts';
 import { containerOf, type Node, withContainer, withNode } from '../../resources/node.ts';
@@ -16,12 +16,10 @@ import { encodePlan, ensurePlan, type Plan, type Resource, removePlan } from '..
 import { verifyVlanFilterable } from '../../resources/vlan/vlan.ts';
 import { sameNetns } from '../../sys/netns.ts';
 import { processId } from '../../sys/process.ts';
-import { type Allocation, allocate } from '../allocation.ts';
+import { type Allocation, allocate, allocateElsewhere, planOf } from '../allocation.ts';
 import { addResult } from './add-result.ts';
-import { allocateElsewhere, planOf } from './delegated.ts';
-import { withGateways } from './gateways.ts';
 import { addHost } from './host.ts';
-import { attachmentPlan, newPort, type PortFacts } from './plan.ts';
+import { attachmentPlan, newPort, type PortFacts, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -48,7 +46,7 @@ export function add(request: MainRequest, journal: Journal): Result {
       const node = { ...outside, container, neighbours: () => neighboursOf(outside, request, request.dataDir, host) };
       journal.step('look at the place', () => inspectPlace(request, settings, node));
       const host = addHost(node, ownerOf(request, node), request.dataDir);
-      const port = newPort(request, settings, settings.mtu === undefined ? uplinkMtu(node.route) : undefined);
+      const port = newPort(request, settings, () => inheritedMtu(node.route, node.links.get(settings.bridge)));
       return attach({ request, settings, node, host, port, journal, made: [], askedElsewhere: false }, ipam);
     }),
   );
@@ -165,7 +163,8 @@ function ownNetns(path: string): Fault {
     'environment',
     `cannot attach ${path} (CNI_NETNS): it is the network namespace that the plugin itself runs in`,
     {
-      details: 'CNI_NETNS must be the netns of the container. Containers on the host network need no CNI call.',
+      details:
+        'CNI_NETNS must be the netns of the container. Containers on the host network need no CNI call. CNI_NETNS_OVERRIDE=1 allows it.',
     },
   );
 }

@@ -5,12 +5,12 @@
 
 import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
 import { reasonOf } from '../../fault.ts';
-import { findRecord, releaseAddresses } from '../../ipam/index.ts';
+import { type AttachmentRecord, findRecord, releaseAddresses } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
 import { removablePlan } from '../../resources/attachment.ts';
 import { type Node, withNode } from '../../resources/node.ts';
 import { removePlan } from '../../resources/plan.ts';
-import { releasesThroughInterface } from './delegated.ts';
+import { releasesThroughInterface } from '../allocation.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { removeUnrecorded } from './unrecorded.ts';
@@ -37,11 +37,8 @@ function detachContainer(request: MainRequest, node: Node, { log, step }: Journa
     if (delegation !== undefined) attempt(() => haveReleased(delegation, step));
   };
   if (isEarly) releaseElsewhere();
-  const removed =
-    record === undefined
-      ? removeUnrecorded(node, request, step)
-      : removePlan(node, removablePlan(request, record, dataDir, log), step);
-  failures.push(...removed);
+  if (record !== undefined) failures.push(...removePlan(node, removablePlan(request, record, dataDir, log), step));
+  if (saysNothing(record)) failures.push(...removeUnrecorded(node, request, step));
   // With anything still there, the address is still in use: it stays leased, and the runtime will call again.
   if (failures.length === 0 && !isEarly) releaseElsewhere();
   if (failures.length === 0) {
@@ -49,6 +46,11 @@ function detachContainer(request: MainRequest, node: Node, { log, step }: Journa
   }
   for (const failure of failures.slice(1)) log('error', `DEL: ${reasonOf(failure)}`);
   if (failures.length > 0) throw failures[0];
+}
+
+/** No record, or one that was written anew after the data directory had been emptied, see `survivorsOf`. */
+function saysNothing(record: AttachmentRecord | undefined): boolean {
+  return record === undefined || (record.plan === undefined && record.notes === undefined);
 }
 
 function haveReleased(delegation: Delegation, step: Journal['step']): void {

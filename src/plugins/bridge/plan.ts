@@ -1,7 +1,10 @@
 /** The plan of an attachment: what its configuration and its addresses amount to, as resources. */
 
-import { addressingKind } from '../../resources/addressing/addressing.ts';
+import { type Cidr, firstValue, formatCidr, networkOf, sameCidr } from '../../address/cidr.ts';
+import type { Family, Ip } from '../../address/ip.ts';
+import { addressingKind, type ContainerAddress } from '../../resources/addressing/addressing.ts';
 import { bridgeKind } from '../../resources/bridge/bridge.ts';
+import { fittingMtu, type Mtu } from '../../resources/bridge/mtu.ts';
 import { forwardAcceptKind } from '../../resources/forward-accept/forward-accept.ts';
 import { forwardingKind } from '../../resources/forwarding/forwarding.ts';
 import { gatewayKind } from '../../resources/gateway/gateway.ts';
@@ -10,9 +13,9 @@ import { masqueradeKind } from '../../resources/masquerade/backend.ts';
 import { containerMac, hostVethName } from '../../resources/names.ts';
 import { type Plan, type Resource, resource } from '../../resources/plan.ts';
 import { portKind } from '../../resources/port/port.ts';
-import { vlanGatewayKind } from '../../resources/vlan/vlan-gateway-kind.ts';
+import { vlanGatewayKind } from '../../resources/vlan/vlan-gateway.ts';
+import type { Route } from '../../schema/net.ts';
 import type { Allocation } from '../allocation.ts';
-import { familiesOf, filteredFamilies, gatewaysOf } from './gateways.ts';
 import type { MainRequest } from './request.ts';
 import type { Settings } from './settings.ts';
 import { gatewayVlan } from './vlan-settings.ts';
@@ -23,12 +26,18 @@ export interface PortFacts {
   readonly name: string;
   /** Of the container's interface; undefined for CHECK where the result names none. */
   readonly mac: Uint8Array | undefined;
-  readonly mtu: number | undefined;
+  readonly mtu: Mtu;
 }
 
-/** The port as ADD makes it. `uplinkMtu` is the MTU where the configuration names none. */
-export function newPort(request: MainRequest, settings: Settings, uplinkMtu: number | undefined): PortFacts {
-  return { name: hostVethName(request), mac: macOf(request), mtu: settings.mtu ?? uplinkMtu };
+/** The port as ADD makes it. `inherit` finds the MTU where the configuration names none. */
+export function newPort(request: MainRequest, settings: Settings, inherit: () => Mtu): PortFacts {
+  const mtu = settings.mtu === undefined ? inherit() : configuredMtu(settings);
+  return { name: hostVethName(request), mac: macOf(request), mtu };
+}
+
+/** The MTU of the configuration; without one, any. */
+export function configuredMtu({ mtu }: Settings): Mtu {
+  return { value: mtu, from: 'configuration' };
 }
 
 /**
@@ -38,30 +47,33 @@ export function newPort(request: MainRequest, settings: Settings, uplinkMtu: num
 export function attachmentPlan(
   request: MainRequest,
   settings: Settings,
-  allocation: Pick<Allocation, 'addresses' | 'routes'>,
+  allocation: Pick<Allocation, 'addresses' | 'routes' | 'gateways'>,
   port: PortFacts,
 ): Plan {
   const { bridge, isGateway, ipMasq, backend, promiscuous, hairpin, isolated, keepDown, detectDuplicates } = settings;
   const { network, containerId, ifName, dataDir } = request;
   const key = { network, containerId, ifName, dataDir };
   const { addresses, routes } = allocation;
+  const mtu = fittingMtu(port.mtu, familiesOf(allocation));
   const gateways = isGateway ? gatewaysOf(allocation) : [];
+  const others = (allocation.gateways ?? []).filter((one) => !gateways.some((gateway) => sameCidr(one, gateway)));
+  const siblings = others.length > 0 ? others : undefined;
   const vlan = gateways.length > 0 ? gatewayVlan(settings.vlans) : undefined;
   const vlanKey = vlan === undefined ? {} : { vlan: vlan.vlan };
   const force = settings.forceAddress;
   return [
     resource(bridgeKind, {
-      ...{ name: bridge, mtu: port.mtu, promiscuous, isGateway },
+      ...{ name: bridge, mtu, promiscuous, isGateway },
       vlanFiltering: settings.vlans !== undefined || undefined,
     }),
     ...optional(vlan && resource(vlanGatewayKind, { bridge, ...vlan })),
     ...(gateways.length === 0
       ? []
-      : [resource(gatewayKind, { bridge, ...vlanKey, addresses: gateways, force, port: port.name })]),
+      : [resource(gatewayKind, { bridge, ...vlanKey, addresses: gateways, siblings, force, port: port.name })]),
     ...accepts(settings, vlanKey, allocation),
     ...(settings.guarded ? [resource(guardKind, { ...key, bridge, port: port.name, mac: macOf(request) })] : []),
-    resource(portKind, { ...key, ...port, bridge, hairpin, isolated, keepDown, vlans: settings.vlans?.port }),
-    ...(keepDown ? [] : [resource(addressingKind, { ifName, addresses, routes, detectDuplicates })]),
+    resource(portKind, { ...key, ...port, mtu, bridge, hairpin, isolated, keepDown, vlans: settings.vlans?.port }),
+    ...(keepDown ? [] : [resource(addressingKind, { ifName, port: port.name, addresses, routes, detectDuplicates })]),
     ...(ipMasq && addresses.length > 0
       ? [resource(masqueradeKind, { ...key, addresses: addresses.map(({ address }) => address), backend })]
       : []),
@@ -82,12 +94,50 @@ function accepts(
 ): Resource[] {
   if (mode === undefined) return [];
   const families = [...filteredFamilies(allocation)];
-  const own = resource(forwardAcceptKind, { bridge, mode, families });
-  return vlanKey.vlan === undefined
-    ? [own]
-    : [own, resource(forwardAcceptKind, { bridge, ...vlanKey, mode, families })];
+  const wanted = { bridge, mode, families, subnets: allocation.addresses.map(({ address }) => networkOf(address)) };
+  const own = resource(forwardAcceptKind, wanted);
+  return vlanKey.vlan === undefined ? [own] : [own, resource(forwardAcceptKind, { ...wanted, ...vlanKey })];
 }
 
 function optional<T>(value: T | undefined): T[] {
   return value === undefined ? [] : [value];
+}
+
+/** What the main plugin makes of it: a gateway where IPAM named none, and the default routes that are asked for. */
+export function withGateways(allocation: Allocation, settings: Settings): Allocation {
+  if (!settings.isGateway) return allocation;
+  const addresses = allocation.addresses.map(({ address, gateway }) => ({
+    address,
+    gateway: gateway ?? { family: address.ip.family, value: firstValue(address) + 1n },
+  }));
+  const routes = settings.isDefaultGateway ? withDefaultRoutes(allocation.routes, addresses) : allocation.routes;
+  return { ...allocation, addresses, routes };
+}
+
+/** The bridge's own addresses: each gateway, with its subnet's length. */
+export function gatewaysOf({ addresses }: Pick<Allocation, 'addresses'>): Cidr[] {
+  const gateways = addresses.flatMap(({ address, gateway }) => gateway && [{ ip: gateway, prefix: address.prefix }]);
+  const present = gateways.filter((gateway): gateway is { ip: Ip; prefix: number } => gateway !== undefined);
+  return [...new Map(present.map((gateway) => [formatCidr(gateway), gateway])).values()];
+}
+
+export function familiesOf({ addresses }: Pick<Allocation, 'addresses'>): Set<Family> {
+  return new Set(addresses.map(({ address }) => address.ip.family));
+}
+
+/** Those that packet filters see: without addresses it may be either. */
+export function filteredFamilies(allocation: Pick<Allocation, 'addresses'>): ReadonlySet<Family> {
+  return allocation.addresses.length === 0 ? new Set([4, 6]) : familiesOf(allocation);
+}
+
+/** One for each family that has an address and no default route yet. */
+function withDefaultRoutes(routes: readonly Route[], addresses: readonly ContainerAddress[]): Route[] {
+  const added: Route[] = [];
+  for (const { address, gateway } of addresses) {
+    const { family } = address.ip;
+    const isDefault = ({ dst, table }: Route) => dst.prefix === 0 && dst.ip.family === family && table === undefined;
+    if (gateway === undefined || [...routes, ...added].some(isDefault)) continue;
+    added.push({ dst: { ip: { family, value: 0n }, prefix: 0 }, gw: gateway });
+  }
+  return [...routes, ...added];
 }

@@ -8,10 +8,9 @@ import { type IpamPlan, statusOf } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
 import { withNode } from '../../resources/node.ts';
 import { ablePlan, type Plan } from '../../resources/plan.ts';
-import { planOf } from './delegated.ts';
-import { withGateways } from './gateways.ts';
+import { planOf } from '../allocation.ts';
 import { mainHost } from './host.ts';
-import { attachmentPlan, newPort } from './plan.ts';
+import { attachmentPlan, configuredMtu, newPort, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -42,7 +41,12 @@ function sketch(request: MainRequest, settings: Settings, ipam: IpamPlan | undef
     gateway,
   }));
   const allocation = withGateways({ addresses, routes: [], dns: {} }, settings);
-  return attachmentPlan(request, settings, allocation, newPort(request, settings, undefined));
+  return attachmentPlan(
+    request,
+    settings,
+    allocation,
+    newPort(request, settings, () => configuredMtu(settings)),
+  );
 }
 
 function raise(fault: Fault): never {

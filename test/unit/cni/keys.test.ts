@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test';
 import { tidyKeys } from '../../../src/cni/keys.ts';
-import { mainPluginSchema } from '../../../src/plugins/bridge/config.ts';
+import { mainPluginSchema } from '../../../src/plugins/bridge/request.ts';
 import { requestOf, testLog } from '../plugins/bridge/requests.ts';
 
 /** The configuration as it is understood, and what was said about it. */

@@ -153,7 +153,7 @@ describe('GC', () => {
     files.foreign(dataDir, '10.1.0.98', 'who knows?');
     const machine = host();
     collect(dataDir, names('a', 'b', 'c', 'd', 'e', 'f'), machine);
-    expect(machine.lines.filter((line) => line.includes('10.1.0.98 does not say whose'))).toHaveLength(1);
+    expect(machine.lines.filter((line) => line.includes('10.1.0.98 names no holder'))).toHaveLength(1);
     expect(files.own(dataDir)).toEqual(['a:eth0', 'b:eth0', 'boot', 'c:eth0', 'd:eth0']);
     expect(files.leases(dataDir)).not.toContain('10.1.0.99');
     expect(files.leases(dataDir)).toContain('10.1.0.98');

@@ -3,7 +3,7 @@
 import type { Family } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { verifyUsable } from '../iptables/iptables.ts';
-import { hasNftables, mayLackNftables } from '../nftables/nftables.ts';
+import { mayLackNftables, nftIfThere } from '../nftables/nftables.ts';
 import type { NodeKernel } from '../node.ts';
 import {
   addIptablesMasquerade,
@@ -13,8 +13,8 @@ import {
   verifyIptablesMasquerade,
 } from './iptables.ts';
 import {
+  canMasquerade,
   ensureMasquerade,
-  isMasqueradeWhole,
   type Masqueraded,
   removeMasquerade,
   restoreMasquerade,
@@ -31,10 +31,7 @@ export type Backend = 'nftables' | 'iptables' | 'auto';
  */
 export function masquerade(node: NodeKernel, backend: Backend, entry: Masqueraded): boolean {
   return choose(node, backend, {
-    nftables: () => {
-      ensureMasquerade(node.nft(), entry);
-      return isMasqueradeWhole(node.nft(), entry);
-    },
+    nftables: () => ensureMasquerade(node.nft(), entry),
     iptables: () => addIptablesMasquerade(node, entry),
   });
 }
@@ -70,7 +67,7 @@ export function verifyMasqueraded(node: NodeKernel, backend: Backend, entry: Mas
 
 /** Whether an ADD could masquerade now, for STATUS. @throws Fault, KernelError */
 export function verifyBackend(node: NodeKernel, backend: Backend, families: Iterable<Family>): void {
-  if (backend !== 'iptables' && hasNftables(node)) return;
+  if (backend !== 'iptables' && canUseNftables(node)) return;
   if (backend === 'nftables') throw withoutNftables();
   for (const family of families) verifyUsable(node, family, 'default');
 }
@@ -80,16 +77,26 @@ function choose<T>(node: NodeKernel, backend: Backend, actions: { nftables: () =
   try {
     return actions.nftables();
   } catch (error) {
-    if (!mayLackNftables(error) || hasNftables(node)) throw error;
+    if (!mayLackNftables(error) || canUseNftables(node)) throw error;
     if (backend === 'nftables') throw withoutNftables(error);
     return actions.iptables();
   }
 }
 
+/** @throws KernelError, SystemError where the kernel says something else than that it cannot */
+function canUseNftables(node: NodeKernel): boolean {
+  const connection = nftIfThere(node);
+  return connection !== undefined && canMasquerade(connection);
+}
+
 function withoutNftables(cause?: unknown): Fault {
-  return new Fault('unsupported', 'cannot masquerade through nftables: the kernel has no nf_tables', {
-    cause,
-    details:
-      'Load the modules nf_tables, nft_masq and nft_nat, or leave "ipMasqBackend" out: then iptables is used where nftables is not.',
-  });
+  return new Fault(
+    'unsupported',
+    'cannot masquerade through nftables: the kernel has no nf_tables, or none that masquerades',
+    {
+      cause,
+      details:
+        'Load the modules nf_tables, nft_masq and nft_nat, or leave "ipMasqBackend" out: then iptables is used where nftables is not.',
+    },
+  );
 }

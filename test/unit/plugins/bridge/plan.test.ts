@@ -32,7 +32,7 @@ function planOf(config: object, addresses: readonly string[] = [V4], uplinkMtu?:
   });
   const routes = [{ dst: parseCidr('192.0.2.0/24') as Cidr }];
   const allocation = withGateways({ addresses: given, routes, dns: {} }, settings);
-  return attachmentPlan(request, settings, allocation, newPort(request, settings, uplinkMtu));
+  return attachmentPlan(request, settings, allocation, newPort(request, settings, () => ({ value: uplinkMtu, from: 'uplink' })));
 }
 
 const kindsOf = (plan: Plan) => plan.map(({ kind }) => kind.name).join(' ');
@@ -270,9 +270,9 @@ test('the port is called and has the MAC that the caller says, and the guard hol
     request,
     settings,
     { addresses: [], routes: [] },
-    { name: 'vethx', mac: undefined, mtu: 1 },
+    { name: 'vethx', mac: undefined, mtu: { value: 1400, from: 'configuration' } },
   );
-  expect(wanted(plan, 'port')).toMatchObject([{ name: 'vethx', mtu: 1 }]);
+  expect(wanted(plan, 'port')).toMatchObject([{ name: 'vethx', mtu: 1400 }]);
   expect(wanted(plan, 'port')[0]).not.toHaveProperty('mac');
   expect(wanted(plan, 'guard')).toMatchObject([{ port: 'vethx', mac: formatMac(macOf(request)) }]);
 });

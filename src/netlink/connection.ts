@@ -31,6 +31,8 @@ export interface Request {
   readonly attributes: readonly Attribute[];
   /** Marks the ends of an nftables batch: the kernel answers them only when it refuses the batch as a whole. */
   readonly silent?: boolean;
+  /** Answered by exactly one message, so that no acknowledgement need follow it; a refusal always comes. */
+  readonly single?: boolean;
 }
 
 export interface Connection {
@@ -152,7 +154,7 @@ function exchange(connection: Connection, requests: readonly Request[]): Answer[
   const messages = requests.map((request) => {
     const sequence = connection.sequence++;
     pending.set(sequence, { request, replies: [], verdict: undefined, interrupted: false, lost: false });
-    const flags = request.flags | NLM_F_REQUEST | (request.silent ? 0 : NLM_F_ACK);
+    const flags = request.flags | NLM_F_REQUEST | (request.silent || request.single ? 0 : NLM_F_ACK);
     return { type: request.type, flags, sequence, header: request.header, attributes: request.attributes };
   });
   connection.transport.send(encodeMessages(messages));
@@ -175,7 +177,10 @@ function receiveInto(connection: Connection, pending: ReadonlyMap<number, Answer
     if (answer === undefined) continue;
     if (message.flags & NLM_F_DUMP_INTR && isDump(answer.request)) answer.interrupted = true;
     if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) answer.verdict = decodeVerdict(message);
-    else answer.replies.push(message);
+    else {
+      answer.replies.push(message);
+      if (answer.request.single) answer.verdict = DONE;
+    }
   }
 }
 

@@ -67,7 +67,7 @@ export function findRoute(ip: Ip): Request {
   const [, ...rest] = NOTHING;
   const header = pack([1, afOf(ip.family)], [1, BITS[ip.family]], ...rest);
   const attributes = [attrBytes(rt.RTA_DST, ipToBytes(ip))];
-  return { operation: 'find a route', type: rt.RTM_GETROUTE, flags: 0, header, attributes };
+  return { operation: 'find a route', type: rt.RTM_GETROUTE, flags: 0, header, attributes, single: true };
 }
 
 /** @returns undefined for what is no unicast route through one link. @throws Truncated */

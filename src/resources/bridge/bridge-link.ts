@@ -10,9 +10,8 @@ import { createBridge, setLinkAlias, setLinkPromiscuous, setLinkUp } from '../..
 import { EEXIST, ENODEV } from '../../sys/errno.ts';
 import { findLink } from '../links.ts';
 import { BRIDGE_ALIAS, bridgeMac } from '../names.ts';
-import { preferSysctl } from '../sysctl.ts';
+import { closeToAdvertisements, preferSysctl } from '../sysctl.ts';
 import { ensureVlanFiltering } from '../vlan/vlan.ts';
-import { closeToAdvertisements } from './router-advertisements.ts';
 
 export interface BridgeSettings {
   readonly name: string;

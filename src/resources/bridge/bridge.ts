@@ -7,6 +7,7 @@ import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { filtersByVlan, verifyVlanFilterable } from '../vlan/vlan.ts';
 import { type BridgeSettings, ensureBridge, findBridge } from './bridge-link.ts';
+import { portShortage } from './port-limit.ts';
 import { closeGatewayToAdvertisements, verifyAdvertisementsRefused } from './router-advertisements.ts';
 
 export interface BridgeWanted extends BridgeSettings {
@@ -28,14 +29,11 @@ export const bridgeKind: Kind<BridgeWanted> = {
   },
   verify: ({ route }, wanted) => findingOf(() => verifyBridge(route, wanted)),
   survey: nothingOwned,
-  able: ({ route }, { name, vlanFiltering }) =>
-    findingOf(
-      () => {
-        findBridge(route, name);
-        if (vlanFiltering) verifyVlanFilterable(route);
-      },
-      () => true,
-    ),
+  able({ route }, { name, vlanFiltering }) {
+    const bridge = findBridge(route, name);
+    if (vlanFiltering) verifyVlanFilterable(route);
+    return bridge && portShortage(route, bridge);
+  },
 };
 
 /** @throws Fault `check` unless the bridge is there, up, as promiscuous as asked for, and filters by VLAN where it should */

@@ -3,20 +3,10 @@
 import { Fault } from '../../fault.ts';
 import { hasNftables } from '../nftables/nftables.ts';
 import type { MasqueradeDriver } from './driver.ts';
-import {
-  ensureMasquerade,
-  isMasqueradeWhole,
-  removeMasquerade,
-  restoreMasquerade,
-  verifyMasquerade,
-} from './masquerade.ts';
+import { ensureMasquerade, removeMasquerade, verifyMasquerade } from './masquerade.ts';
 
 export const nftDriver: MasqueradeDriver = {
-  ensure(node, entry) {
-    ensureMasquerade(node.nft(), entry);
-    return isMasqueradeWhole(node.nft(), entry);
-  },
-  restore: (node, entry, live) => restoreMasquerade(node.nft(), [entry, ...live]),
+  ensure: (node, entry, live) => void ensureMasquerade(node.nft(), entry, live),
   verify: (node, entry) => verifyMasquerade(node.nft(), entry),
   remove: (node, entry) => removeMasquerade(node.nft(), entry),
   able: (node) => (hasNftables(node) ? undefined : withoutNftables()),

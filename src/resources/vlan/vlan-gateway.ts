@@ -12,8 +12,9 @@ import type { Link } from '../../netlink/route/link.ts';
 import { createVeth, setLinkUp, withoutLinkLocal } from '../../netlink/route/link-change.ts';
 import { addPortVlans, removePortVlan } from '../../netlink/route/vlan.ts';
 import { object, unsigned } from '../../schema/net.ts';
-import { EAFNOSUPPORT, EEXIST } from '../../sys/errno.ts';
+import { EAFNOSUPPORT, EEXIST, EXFULL } from '../../sys/errno.ts';
 import { findBridge, prepareOwn } from '../bridge/bridge-link.ts';
+import { bridgeFull } from '../bridge/port-limit.ts';
 import { findLink, findLinks, linkNamed } from '../links.ts';
 import { bridgeMac, vlanPortMac, vlanPortName } from '../names.ts';
 import type { Node } from '../node.ts';
@@ -103,6 +104,7 @@ function create(node: Node, bridge: Link, name: string, { vlan, keepDefault }: V
   try {
     execute(node.route, createVeth({ host: port, container }));
   } catch (error) {
+    if (isKernelError(error, EXFULL)) throw bridgeFull(bridge, error);
     if (!isKernelError(error, EEXIST)) throw error;
   }
   // As on a bridge: nothing of what containers advertise, and no wait for duplicates.

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 import { formatMac } from '../../../src/address/mac.ts';
 import type { Connection } from '../../../src/netlink/connection.ts';
 import { RTM_GETLINK, RTM_NEWLINK } from '../../../src/netlink/route/constants.ts';
+import { bridgeKind } from '../../../src/resources/bridge/bridge.ts';
 import {
   type BridgeSettings,
   ensureBridge,
@@ -11,9 +12,10 @@ import {
 import { bridgeMac } from '../../../src/resources/names.ts';
 import { faultOf } from '../../support/fault.ts';
 import { link, links, setSysctl, sysctl } from '../../support/kernel.ts';
-import { createNetns, exec, ipBatch } from '../../support/netns.ts';
+import { createNetns, exec, ipBatch, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
-import { withRoute } from '../support/inside.ts';
+import { bridgeOf, plugIn } from '../support/attach.ts';
+import { withKernels, withRoute } from '../support/inside.ts';
 import { before, spyOn } from '../support/spy.ts';
 
 const CNI0: BridgeSettings = { name: 'cni0', mtu: 1400, promiscuous: false };
@@ -196,4 +198,32 @@ describeOnKernel('what the kernel refuses', () => {
     );
     expect(exec(ns, ['ip', '-br', 'link', 'show', 'type', 'bridge'])).toBe('');
   });
+});
+
+describeOnKernel('the ports of a bridge', () => {
+  const plug = (ns: Netns, from: number, to: number) => {
+    const add = (at: number) => `link add p${at} type ifb\n link set p${at} master cni0`;
+    ipBatch(ns, Array.from({ length: to - from }, (_, at) => add(from + at)).join('\n'));
+  };
+
+  test('are 1023 at most: ADD says so, and STATUS from nine tenths on', () => {
+    using ns = createNetns();
+    using container = createNetns();
+    withKernels(ns, container, (kernels) => {
+      const able = () => bridgeKind.able(kernels.node, { ...CNI0, isGateway: false });
+      bridgeOf(kernels);
+      plug(ns, 0, 920);
+      expect(able()).toBeUndefined();
+      plug(ns, 920, 921);
+      expect(able()).toMatchObject({
+        kind: 'limited',
+        message: 'the bridge cni0 has 921 ports, and the kernel allows 1023',
+      });
+      plug(ns, 921, 1023);
+      const message = 'cannot use the bridge cni0: it has 1023 ports, the most that the kernel allows (BR_MAX_PORTS)';
+      expect(able()).toMatchObject({ kind: 'limited', message });
+      expect(faultOf(() => plugIn(kernels))).toMatchObject({ kind: 'exhausted', message });
+    });
+    expect(links(container).map(({ ifname }) => ifname)).toEqual(['lo']);
+  }, 30_000);
 });

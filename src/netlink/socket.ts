@@ -13,7 +13,6 @@ const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
-const RTNLGRP_LINK = 1;
 const MSG_TRUNC = 0x20;
 
 /** Protocols (linux/netlink.h). */
@@ -48,6 +47,9 @@ export function openSocket(protocol: keyof typeof PROTOCOLS): Transport {
   };
 }
 
+/** Groups of notifications (linux/rtnetlink.h). */
+const GROUPS = { link: 1, ipv6Address: 9, ipv6Route: 11 } as const;
+
 /** A socket that gets the kernel's notifications of changes. */
 export interface Watch {
   /**
@@ -58,11 +60,15 @@ export interface Watch {
   close(): void;
 }
 
-/** Opens a socket in the thread's network namespace that is notified of each change of a link or bridge port. @throws SystemError */
-export function watchLinks(): Watch {
+/**
+ * Opens a socket in the thread's network namespace that is notified of each change of what is named; of links and bridge ports
+ * alike by `link`. @throws SystemError
+ */
+export function openWatch(...groups: readonly (keyof typeof GROUPS)[]): Watch {
   const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, PROTOCOLS.route);
   try {
-    libc('setsockopt', fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, pack([4, RTNLGRP_LINK]), 4);
+    for (const group of groups)
+      libc('setsockopt', fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, pack([4, GROUPS[group]]), 4);
     // A socket without an address is notified of nothing (do_one_broadcast); it gets one with the first message that it sends.
     libc('send', fd, NOTHING, NOTHING.length, 0);
   } catch (error) {

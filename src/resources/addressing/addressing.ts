@@ -18,8 +18,8 @@ import { type Container, containerOf, type Node } from '../node.ts';
 import { off } from '../off.ts';
 import { awaitForwarding } from '../port/await-forwarding.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
-import { awaitUniqueAddresses } from './duplicates.ts';
 import { prepareInterface } from './sysctls.ts';
+import { awaitUsable } from './usable-addresses.ts';
 import { verifyAddress, verifyRoutes } from './verify-address.ts';
 
 export interface ContainerAddress {
@@ -53,8 +53,8 @@ export const addressingKind: Kind<AddressingWanted> = {
 };
 
 /**
- * Sets loopback and the interface up, waits until the bridge forwards, then gives the interface its addresses and routes:
- * duplicate address detection is heard that way.
+ * Sets loopback and the interface up, waits until the bridge forwards, then gives the interface its addresses and routes and
+ * announces the addresses: duplicate address detection and the announcement are heard that way. Returns when all are usable.
  * @throws Fault `config` when a route's gateway cannot be reached, `conflict` when another host has an address, `busy`; KernelError
  */
 function ensureAddressing(node: Node, wanted: AddressingWanted): void {
@@ -66,7 +66,8 @@ function ensureAddressing(node: Node, wanted: AddressingWanted): void {
   execute(container.route, setLinkUp('lo'), setLinkUp(link.index));
   awaitForwarding(node, wanted.port);
   giveAddresses(container, link, wanted);
-  if (detectDuplicates) awaitUniqueAddresses(container, link);
+  const ipv6 = addresses.filter(isFamily(6)).map(({ address }) => address.ip);
+  awaitUsable(container, link, { addresses: ipv6, detectDuplicates });
 }
 
 function giveAddresses(container: Container, link: Pick<Link, 'index'>, wanted: AddressingWanted): void {

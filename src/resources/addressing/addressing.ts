@@ -8,7 +8,7 @@ import { execute, type Request } from '../../netlink/connection.ts';
 import { isKernelError, type KernelError } from '../../netlink/error.ts';
 import { addAddress } from '../../netlink/route/address.ts';
 import type { Link } from '../../netlink/route/link.ts';
-import { setArpNotify, setLinkUp } from '../../netlink/route/link-change.ts';
+import { setArpNotify, setLinkMac, setLinkUp } from '../../netlink/route/link-change.ts';
 import { addRoute, type LinkRoute } from '../../netlink/route/route.ts';
 import type { Route } from '../../schema/net.ts';
 import { cidr, ip, list, object, route } from '../../schema/net.ts';
@@ -70,7 +70,7 @@ function ensureAddressing(node: Node, wanted: AddressingWanted): void {
   awaitUsable(container, link, { addresses: ipv6, detectDuplicates });
 }
 
-function giveAddresses(container: Container, link: Pick<Link, 'index'>, wanted: AddressingWanted): void {
+function giveAddresses(container: Container, link: Pick<Link, 'index' | 'mac'>, wanted: AddressingWanted): void {
   const requests = addressRequests(link, wanted);
   if (requests.length === 0) return;
   try {
@@ -80,12 +80,17 @@ function giveAddresses(container: Container, link: Pick<Link, 'index'>, wanted: 
   }
 }
 
-function addressRequests(link: Pick<Link, 'index'>, wanted: AddressingWanted): Request[] {
+/**
+ * An address may have had another MAC before. Setting the MAC, also to what it is, makes the kernel announce all addresses
+ * of the interface (NETDEV_CHANGEADDR): by ARP with arp_notify, by neighbour advertisements with ndisc_notify.
+ */
+function addressRequests(link: Pick<Link, 'index' | 'mac'>, wanted: AddressingWanted): Request[] {
   const { addresses, detectDuplicates } = wanted;
   return [
     ...(addresses.some(isFamily(4)) ? [setArpNotify(link.index)] : []),
     ...addresses.map(({ address }) => addAddress(link.index, address, detectDuplicates)),
     ...linkRoutes(link.index, wanted).map(addRoute),
+    ...(addresses.length > 0 ? [setLinkMac(link.index, link.mac)] : []),
   ];
 }
 

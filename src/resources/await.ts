@@ -1,10 +1,10 @@
 /** Waiting for the kernel, by its notifications. */
 
+import { isKernelError } from '../netlink/error.ts';
 import { decodeMessages, type Message } from '../netlink/message.ts';
 import type { Watch } from '../netlink/socket.ts';
 import { monotonicMs } from '../sys/clock.ts';
 import { ENOBUFS } from '../sys/errno.ts';
-import { SystemError } from '../sys/libc.ts';
 
 export interface Awaited {
   /** Looks whether it is so. @throws what says that it never will be */
@@ -17,7 +17,7 @@ export interface Awaited {
 
 /**
  * Looks; if it is not so, subscribes and looks again, now and after each notification that matters. @returns false when it is
- * not so within `deadlineMs`. @throws SystemError, and what `isSo` throws
+ * not so within `deadlineMs`. @throws KernelError, and what `isSo` throws
  */
 export function awaitNotified({ isSo, watch, matters }: Awaited, deadlineMs: number): boolean {
   if (isSo()) return true;
@@ -37,7 +37,7 @@ function hasNotified(socket: Watch, matters: Awaited['matters'], end: number): b
     try {
       if (decodeMessages(socket.next(left) ?? new Uint8Array()).some(matters)) return true;
     } catch (error) {
-      if (!(error instanceof SystemError && error.errno === ENOBUFS)) throw error;
+      if (!isKernelError(error, ENOBUFS)) throw error;
       return true;
     }
   }

@@ -18,6 +18,7 @@ import {
   NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
+  type OutgoingMessage,
 } from './message.ts';
 import type { Transport } from './socket.ts';
 
@@ -157,10 +158,22 @@ function exchange(connection: Connection, requests: readonly Request[]): Answer[
     const flags = request.flags | NLM_F_REQUEST | (request.silent || request.single ? 0 : NLM_F_ACK);
     return { type: request.type, flags, sequence, header: request.header, attributes: request.attributes };
   });
-  connection.transport.send(encodeMessages(messages));
   const answers = [...pending.values()];
+  sendMessages(connection, messages, answers);
   while (!isComplete(answers)) receiveInto(connection, pending, answers);
   return answers;
+}
+
+function sendMessages(
+  { transport }: Connection,
+  messages: readonly OutgoingMessage[],
+  answers: readonly Answer[],
+): void {
+  try {
+    transport.send(encodeMessages(messages));
+  } catch (error) {
+    throw error instanceof SystemError ? new KernelError(unanswered(answers), error.errno) : error;
+  }
 }
 
 /** All are answered, or the batch was refused as a whole, after which nothing more need come. */

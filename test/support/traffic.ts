@@ -48,6 +48,14 @@ export function ping(from: Netns, to: string, options: PingOptions = {}): boolea
   return stdout.includes(` ${count} packets received`);
 }
 
+/** Milliseconds from one echo request to its answer, as ping measures them; undefined when none comes within 3 s. */
+export function roundTrip(from: Netns, to: string): number | undefined {
+  const family = to.includes(':') ? '-6' : '-4';
+  const { stdout } = tryExec(from, ['busybox', 'ping', family, '-c', '1', '-W', String(patient(3)), to]);
+  const time = / time=([\d.]+) ms/.exec(stdout)?.[1];
+  return time === undefined ? undefined : Number(time);
+}
+
 /** Pings that go on while something else happens. */
 export interface SteadyPing {
   /** Ends it, and tells how many echo requests were not answered. */

@@ -118,6 +118,11 @@ function decodeCommon(payload: Uint8Array, attributes: Attributes): Omit<LinkRou
   };
 }
 
+/** Whether it delivers packets to the host itself. @throws Truncated */
+export function isLocalRoute(payload: Uint8Array): boolean {
+  return readU8(payload, 7) === rt.RTN_LOCAL;
+}
+
 /** RTPROT_*: who made the route. @throws Truncated */
 export function decodeRouteProtocol(payload: Uint8Array): number {
   return readU8(payload, 5);

@@ -42,6 +42,10 @@ export interface Connection {
   sequence: number;
   /** How many answers were lost so far: what was asked may have been done all the same. */
   lost: number;
+  /** How many transactions of nftables were carried out so far. */
+  transactions: number;
+  /** The ruleset's generation before the first of them, once it was read. */
+  generation?: number;
 }
 
 /** What one request brought: the messages it asked for, and the kernel's verdict. */
@@ -61,7 +65,7 @@ const DONE: Verdict = { errno: 0, explanation: undefined };
 const UNKNOWN: Verdict = { errno: ENOBUFS, explanation: undefined };
 
 export function connect(transport: Transport): Connection {
-  return { transport, sequence: 1, lost: 0 };
+  return { transport, sequence: 1, lost: 0, transactions: 0 };
 }
 
 export function closeConnection(connection: Connection): void {
@@ -114,7 +118,10 @@ function persist(connection: Connection, requests: readonly Request[]): Answer[]
 export function executeTransaction(connection: Connection, requests: readonly Request[]): void {
   for (let attempt = 1; ; attempt++) {
     const refused = exchange(connection, requests).find(isRefused);
-    if (refused === undefined) return;
+    if (refused === undefined) {
+      connection.transactions++;
+      return;
+    }
     if (!PASSING.includes(errnoOf(refused)) || attempt === ATTEMPTS) throw refusal(refused);
     sleepMs(attempt);
   }

@@ -94,6 +94,29 @@ export function seenFrom(from: Netns, target: Target, timeout = 2): string | und
   return answer === '' ? undefined : answer;
 }
 
+export interface ReachOptions {
+  /** Of a `sourceServer`. Default 7777. */
+  readonly port?: number;
+  /** Answers that are waited for up to 10 s, as they are returned. The lack of others is certain after one second. */
+  readonly expected: readonly string[];
+}
+
+/** What answers, as `icmp ADDRESS`, `tcp ADDRESS`, `udp ADDRESS`, sorted. All is tried at once. */
+export async function reached(
+  from: Netns,
+  addresses: readonly string[],
+  { port = 7777, expected }: ReachOptions,
+): Promise<string[]> {
+  const found = new Set<string>();
+  const child = await startPeer(from, ['reach', String(port), ...addresses], (line) => found.add(line));
+  const started = Date.now();
+  const isOver = () => Date.now() > started + patient(expected.every((line) => found.has(line)) ? 1000 : 10_000);
+  while (!isOver() && child.exitCode === null) await Bun.sleep(20);
+  if (child.exitCode !== null) throw new Error(`peer reach ended: ${await child.stderr.text()}`);
+  child.kill('SIGKILL');
+  return [...found].sort();
+}
+
 /** Joins a multicast group on an interface and notes who sends to it. */
 export async function multicastReceiver(ns: Netns, dev: string, group: string, port = 7778): Promise<Receiver> {
   const seen: string[] = [];

@@ -50,7 +50,7 @@ const DATA_DIR = '/var/lib/cni/networks';
 export const OWN: Who = { network: 'pods', containerId: 'abc', ifName: 'eth0', dataDir: DATA_DIR, host: 2 };
 const NEXT: Who = { ...OWN, containerId: 'next', host: 3 };
 /** Attachments that are none of OWN's business: one of its network, one of its container, and such whose network's name is alike. */
-const OTHERS: readonly Who[] = [
+export const OTHERS: readonly Who[] = [
   NEXT,
   { ...OWN, ifName: 'eth1', host: 4 },
   { ...OWN, network: 'pod', host: 5 },
@@ -63,7 +63,7 @@ const STAYING = ['bridge', 'vlan-gateway', 'gateway', 'forwarding'];
 /** Kinds that can be ensured for an attachment that is not there yet alone. */
 const ONCE = ['port', 'addressing'];
 
-export const resourcesOf = (plan: Plan, kind: string) => plan.filter((one) => one.kind.name === kind);
+const resourcesOf = (plan: Plan, kind: string) => plan.filter((one) => one.kind.name === kind);
 export const isOnce = ({ kind }: Resource) => ONCE.includes(kind.name);
 const plain = <T>(_: string, action: () => T) => action();
 
@@ -78,6 +78,7 @@ export interface Place extends Disposable {
   /** Does something with a node as a call has it. */
   call<T>(who: Who, act: (node: Node) => T, neighbours?: readonly Plan[]): T;
   run(who: Who, commands: string): void;
+  containerOf(who: Who): Netns;
   look(): Footprint;
 }
 
@@ -108,6 +109,7 @@ export function placeFor({ flavour, given = [] }: Pick<Row, 'flavour' | 'given'>
     node,
     lines,
     call,
+    containerOf,
     ensure: (who, plan, plans) => call(who, (one) => ensurePlan(one, plan, [], plain), plans),
     finding: (who, plan) => call(who, (one) => findingOf(() => verifyPlan(one, plan, plain))),
     remove: (who, plan) => call(who, (one) => removePlan(one, plan, plain)),

@@ -55,6 +55,7 @@ export const IFLA_INET_CONF = 1;
 export const IPV4_DEVCONF_ARP_NOTIFY = 22;
 /** In IFLA_AF_SPEC of the family AF_INET6: s32 each, at these places (linux/if_link.h, linux/ipv6.h). */
 export const IFLA_INET6_CONF = 2;
+export const DEVCONF_FORWARDING = 0;
 export const DEVCONF_ACCEPT_RA = 3;
 export const IFLA_INET6_ADDR_GEN_MODE = 8;
 export const IN6_ADDR_GEN_MODE_NONE = 1;

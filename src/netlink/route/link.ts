@@ -109,8 +109,17 @@ function decodePort(info: Attributes): BridgePort {
  * Whether the link takes router advertisements, as sysctl accept_ra has it: 0 not, 1 unless it forwards, 2 in any case.
  * @returns undefined where it has no IPv6. @throws Truncated
  */
-export function acceptRaOf({ families }: Pick<Link, 'families'>): number | undefined {
+export function acceptRaOf(link: Pick<Link, 'families'>): number | undefined {
+  return ipv6Parameter(link, rt.DEVCONF_ACCEPT_RA);
+}
+
+/** Whether the link forwards IPv6, as sysctl `conf/<link>/forwarding` has it. @throws Truncated */
+export function isForwardingIpv6(link: Pick<Link, 'families'>): boolean {
+  return ipv6Parameter(link, rt.DEVCONF_FORWARDING) === 1;
+}
+
+function ipv6Parameter({ families }: Pick<Link, 'families'>, place: number): number | undefined {
   if (families === undefined) return undefined;
   const conf = nested(decodeAttributes(families), rt.AF_INET6).get(rt.IFLA_INET6_CONF);
-  return conf && readI32le(conf, rt.DEVCONF_ACCEPT_RA * 4);
+  return conf && readI32le(conf, place * 4);
 }

@@ -1,7 +1,7 @@
 /** Bridge ports: whether the bridge forwards for one, and being notified of changes (linux/if_bridge.h, rtnetlink(7)). */
 
 import { findAttribute } from '../attribute.ts';
-import { readCString, readI32le } from '../bytes.ts';
+import { readCString, readI32le, Truncated } from '../bytes.ts';
 import type { Message } from '../message.ts';
 import * as rt from './constants.ts';
 import { LINK_HEADER } from './link.ts';
@@ -20,6 +20,7 @@ export interface PortLook {
 
 /** Reads this alone of the reply to `getLink`: an ADD has no time for fifty attributes. @throws Truncated */
 export function decodePortLook(payload: Uint8Array): PortLook {
+  if (payload.length < LINK_HEADER) throw new Truncated(`a link of ${payload.length} bytes`);
   const info = findAttribute(payload.subarray(LINK_HEADER), rt.IFLA_LINKINFO);
   const data = info && findAttribute(info, rt.IFLA_INFO_SLAVE_DATA);
   const isPort = info !== undefined && textOf(findAttribute(info, rt.IFLA_INFO_SLAVE_KIND)) === 'bridge';

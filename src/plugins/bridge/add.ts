@@ -8,7 +8,7 @@ import type { Journal } from '../../log.ts';
 import { refuseAdvertisements } from '../../resources/addressing/sysctls.ts';
 import { neighboursOf } from '../../resources/attachment.ts';
 import { findBridge } from '../../resources/bridge/bridge-link.ts';
-import { uplinkMtu } from '../../resources/bridge/mtu.ts';
+import { inheritedMtu } from '../../resources/bridge/mtu.ts';
 import { withBridgeLock } from '../../resources/bridge-lock.ts';
 import { hostVethName } from '../../resources/names.ts';
 import { containerOf, type Node, withContainer, withNode } from '../../resources/node.ts';
@@ -46,7 +46,7 @@ export function add(request: MainRequest, journal: Journal): Result {
       const node = { ...outside, container, neighbours: () => neighboursOf(outside, request, request.dataDir, host) };
       journal.step('look at the place', () => inspectPlace(request, settings, node));
       const host = addHost(node, ownerOf(request, node), request.dataDir);
-      const port = newPort(request, settings, settings.mtu === undefined ? uplinkMtu(node.route) : undefined);
+      const port = newPort(request, settings, () => inheritedMtu(node.route, node.links.get(settings.bridge)));
       return attach({ request, settings, node, host, port, journal, made: [], askedElsewhere: false }, ipam);
     }),
   );

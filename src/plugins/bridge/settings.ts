@@ -3,7 +3,7 @@
 import { verifyInterfaceName } from '../../cni/environment.ts';
 import { type Strictness, strictnessOf } from '../../cni/strictness.ts';
 import { Fault } from '../../fault.ts';
-import type { ForwardMode } from '../../resources/forward-accept/chain.ts';
+import type { ForwardAcceptWanted } from '../../resources/forward-accept/forward-accept.ts';
 import type { Backend } from '../../resources/masquerade/backend.ts';
 import { describe } from '../../schema/explain.ts';
 import type { MainConfig } from './request.ts';
@@ -15,8 +15,8 @@ export interface Settings {
   readonly isDefaultGateway: boolean;
   readonly ipMasq: boolean;
   readonly backend: Backend;
-  /** What of that which the bridge forwards is accepted where something drops it; undefined for nothing. */
-  readonly forward: ForwardMode | undefined;
+  /** What of that which the bridge forwards is accepted where something drops it; undefined for nothing, and for no warning. */
+  readonly forward: ForwardAcceptWanted['mode'] | undefined;
   /** Undefined: as the interface of the node's default route. */
   readonly mtu: number | undefined;
   readonly hairpin: boolean;
@@ -87,9 +87,13 @@ function verifyCombinations(config: MainConfig): void {
   }
 }
 
-/** What is accepted of forwarding where something drops it; undefined for nothing, and for a value that is not known. */
-export function forwardMode({ forward, isGateway, isDefaultGateway }: MainConfig): ForwardMode | undefined {
-  if (!forward) return isGateway || isDefaultGateway ? 'auto' : undefined;
+/**
+ * What is accepted of forwarding where something drops it. Without a gateway nothing is, unless the key asks for it, and a drop of
+ * bridged frames is looked for. Undefined for "off", and for a value that is not known.
+ */
+function forwardMode(config: MainConfig): ForwardAcceptWanted['mode'] | undefined {
+  const { forward, isGateway, isDefaultGateway } = config;
+  if (!forward) return isGateway || isDefaultGateway ? 'auto' : 'look';
   return forward === 'auto' || forward === 'open' ? forward : undefined;
 }
 

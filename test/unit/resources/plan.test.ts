@@ -34,7 +34,7 @@ import {
 } from '../../../src/resources/plan.ts';
 import { portKind } from '../../../src/resources/port/port.ts';
 import type { Kind, Owned } from '../../../src/resources/resource.ts';
-import { vlanGatewayKind } from '../../../src/resources/vlan/vlan-gateway-kind.ts';
+import { vlanGatewayKind } from '../../../src/resources/vlan/vlan-gateway.ts';
 import { faultOf, thrownBy } from '../../support/fault.ts';
 
 const cidr = (text: string) => parseCidr(text) as Cidr;

@@ -5,7 +5,7 @@ import { gatewayKind } from '../../../../src/resources/gateway/gateway.ts';
 import { bridgeMac, hostVethName, vlanPortName } from '../../../../src/resources/names.ts';
 import { resource } from '../../../../src/resources/plan.ts';
 import { untagged } from '../../../../src/resources/vlan/vlan.ts';
-import { vlanGatewayKind } from '../../../../src/resources/vlan/vlan-gateway-kind.ts';
+import { vlanGatewayKind } from '../../../../src/resources/vlan/vlan-gateway.ts';
 import { describeNeeding } from '../../../support/feature.ts';
 import { type Break, type Row, type Who, walk } from '../../support/walk.ts';
 import { addressOf, addressText, bridge, type Families, familyText, port } from '../../support/walk-values.ts';

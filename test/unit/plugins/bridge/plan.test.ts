@@ -32,7 +32,12 @@ function planOf(config: object, addresses: readonly string[] = [V4], uplinkMtu?:
   });
   const routes = [{ dst: parseCidr('192.0.2.0/24') as Cidr }];
   const allocation = withGateways({ addresses: given, routes, dns: {} }, settings);
-  return attachmentPlan(request, settings, allocation, newPort(request, settings, uplinkMtu));
+  return attachmentPlan(
+    request,
+    settings,
+    allocation,
+    newPort(request, settings, () => ({ value: uplinkMtu, from: 'uplink' })),
+  );
 }
 
 const kindsOf = (plan: Plan) => plan.map(({ kind }) => kind.name).join(' ');
@@ -50,15 +55,15 @@ const OPEN = { forward: 'open' };
 const BOTH = [V4, V6];
 
 const ORDER: readonly (readonly [object, readonly string[], string])[] = [
-  [{}, [V4], 'bridge port addressing'],
-  [{}, [], 'bridge port addressing'],
-  [DOWN, [], 'bridge port'],
-  [MASQ, [V4], 'bridge port addressing masquerade'],
-  [MASQ, [], 'bridge port addressing'],
-  [{ ...MASQ, ...DOWN }, [], 'bridge port'],
-  [GUARDED, [], 'bridge guard port addressing'],
-  [{ ...GUARDED, ...DOWN }, [], 'bridge guard port'],
-  [{ ...GUARDED, ...MASQ }, BOTH, 'bridge guard port addressing masquerade'],
+  [{}, [V4], 'bridge forward-accept port addressing'],
+  [{}, [], 'bridge forward-accept port addressing'],
+  [DOWN, [], 'bridge forward-accept port'],
+  [MASQ, [V4], 'bridge forward-accept port addressing masquerade'],
+  [MASQ, [], 'bridge forward-accept port addressing'],
+  [{ ...MASQ, ...DOWN }, [], 'bridge forward-accept port'],
+  [GUARDED, [], 'bridge forward-accept guard port addressing'],
+  [{ ...GUARDED, ...DOWN }, [], 'bridge forward-accept guard port'],
+  [{ ...GUARDED, ...MASQ }, BOTH, 'bridge forward-accept guard port addressing masquerade'],
   [GATEWAY, [V4], 'bridge gateway forward-accept port addressing forwarding'],
   [{ isDefaultGateway: true }, BOTH, 'bridge gateway forward-accept port addressing forwarding'],
   [{ ...GATEWAY, ...OFF }, [V6], 'bridge gateway port addressing forwarding'],
@@ -72,9 +77,9 @@ const ORDER: readonly (readonly [object, readonly string[], string])[] = [
     'bridge gateway forward-accept guard port addressing masquerade forwarding',
   ],
   [{ ...GATEWAY, ...MASQ, ...OFF }, BOTH, 'bridge gateway port addressing masquerade forwarding'],
-  [VLAN, [V4], 'bridge port addressing'],
-  [TRUNK, [V4], 'bridge port addressing'],
-  [{ ...VLAN, ...MASQ }, [V4], 'bridge port addressing masquerade'],
+  [VLAN, [V4], 'bridge forward-accept port addressing'],
+  [TRUNK, [V4], 'bridge forward-accept port addressing'],
+  [{ ...VLAN, ...MASQ }, [V4], 'bridge forward-accept port addressing masquerade'],
   [
     { ...VLAN, ...GATEWAY },
     [V4],
@@ -270,9 +275,9 @@ test('the port is called and has the MAC that the caller says, and the guard hol
     request,
     settings,
     { addresses: [], routes: [] },
-    { name: 'vethx', mac: undefined, mtu: 1 },
+    { name: 'vethx', mac: undefined, mtu: { value: 1400, from: 'configuration' } },
   );
-  expect(wanted(plan, 'port')).toMatchObject([{ name: 'vethx', mtu: 1 }]);
+  expect(wanted(plan, 'port')).toMatchObject([{ name: 'vethx', mtu: 1400 }]);
   expect(wanted(plan, 'port')[0]).not.toHaveProperty('mac');
   expect(wanted(plan, 'guard')).toMatchObject([{ port: 'vethx', mac: formatMac(macOf(request)) }]);
 });

@@ -68,7 +68,7 @@ function casesOf(families: Families, flavour: Flavour, backend: Backend): Case[]
     { by: each('-F TRESTLE-FWD-cni0'), kinds: 'forward-accept' },
     { by: 'ip address flush dev cni0 scope global', kinds: 'gateway' },
     { by: 'ip link set cni0 type bridge no_linklocal_learn 0', kinds: 'guard' },
-    { by: 'sysctl -qw net.ipv6.conf.cni0.accept_ra=1', kinds: 'bridge' },
+    { by: 'sysctl -qw net.ipv6.conf.cni0.accept_ra=2', kinds: 'bridge' },
     { by: 'sysctl -qw net.ipv4.ip_forward=0 ; sysctl -qw net.ipv6.conf.all.forwarding=0', kinds: 'forwarding' },
     {
       by: `ip address flush dev cni0 scope global ; ${each('-F')} ; nft delete table bridge trestle`,

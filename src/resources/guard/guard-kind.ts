@@ -8,7 +8,16 @@ import { type AttachmentKey, isSameOwner, ownerText } from '../names.ts';
 import type { Node } from '../node.ts';
 import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
 import { takeBack } from '../take-back.ts';
-import { ensureGuard, type Guarded, ownedGuards, removeGuard, verifyGuard, verifyGuardable } from './guard.ts';
+import {
+  ensureGuard,
+  type Guarded,
+  missingGuards,
+  ownedGuards,
+  removeGuard,
+  restoreGuard,
+  verifyGuard,
+  verifyGuardable,
+} from './guard.ts';
 import { ensureNoLinkLocalLearning, verifyNoLinkLocalLearning } from './link-local-learning.ts';
 import { removeForeignGuard } from './reference.ts';
 
@@ -59,6 +68,20 @@ export const guardKind: Kind<GuardWanted> = {
     removeGuard(node.nft(), guardedOf(wanted));
   },
   survey,
+  mend(node, wanted) {
+    const missing = new Set(missingGuards(node.nft(), node.owners?.() ?? []));
+    if (missing.size === 0) return;
+    const neighbours = (node.neighbours?.() ?? []).filter(({ owner }) => missing.has(owner));
+    restoreGuard(
+      node.nft(),
+      wanted.network,
+      neighbours.flatMap((one) => one.wanted(guardKind).map(guardedOf)),
+    );
+    for (const one of neighbours) {
+      if (!one.isRecorded())
+        for (const guarded of one.wanted(guardKind).map(guardedOf)) removeGuard(node.nft(), guarded);
+    }
+  },
   able(node) {
     try {
       verifyGuardable(node.nft());

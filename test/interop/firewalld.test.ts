@@ -65,6 +65,10 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
     async () => {
       using filtered = await createFilteredMachine('nft');
       const { start, stop, command, permanent } = firewalld(filtered);
+      const permanentPolicy = () => {
+        for (const words of POLICY_OF_INTERNAL) command(`--permanent ${words}`)();
+        permanent('--zone=internal --add-interface=cni0')();
+      };
       start();
       await filtered.addBoth();
       await filtered.follow(IN_PUBLIC, [
@@ -85,6 +89,10 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
           { ...REJECTED, node: NONE },
         ],
         ['default zone trusted', command('--set-default-zone=trusted'), { ...TRUSTED, inward: ALL }],
+        ['default zone public', command('--set-default-zone=public'), REJECTED],
+        // The zone forwards within itself, so not everything that the bridge forwards is dropped.
+        ['cni0 in internal', command('--zone=internal --add-interface=cni0'), { peer: ALL, check: 'ok', status: 'ok' }],
+        ['with a policy that accepts', permanentPolicy, { out: ALL }],
       ]);
     },
     TIMEOUT,
@@ -156,6 +164,12 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
   );
 });
 
+const POLICY_OF_INTERNAL = [
+  '--new-policy pods',
+  '--policy pods --add-ingress-zone internal',
+  '--policy pods --add-egress-zone ANY',
+  '--policy pods --set-target ACCEPT',
+];
 const SOURCES = '--zone=trusted --add-source=10.89.0.0/24 --add-source=fd00:89::/64';
 const FORWARDED_PORT = [
   '--add-forward-port=port=8081:proto=tcp:toport=7777:toaddr=10.89.0.2',

@@ -1,7 +1,9 @@
 /** The addresses, routes and DNS that an attachment gets from IPAM. */
 
+import type { Cidr } from '../address/cidr.ts';
 import { type Delegation, delegateAdd } from '../cni/delegate.ts';
 import type { BaseRequest } from '../cni/request.ts';
+
 import {
   type Host,
   type IpamPlan,
@@ -19,6 +21,8 @@ export interface Allocation {
   readonly addresses: readonly ContainerAddress[];
   readonly routes: readonly Route[];
   readonly dns: Dns;
+  /** Of all ranges that the network's addresses come from, each with its subnet's length; absent where that is not known. */
+  readonly gateways?: readonly Cidr[];
 }
 
 /** @throws Fault `config`, `address` */
@@ -49,6 +53,9 @@ export function allocate(
     addresses,
     routes: plan.routes,
     dns: dnsOf(request, dns ?? {}),
+    gateways: plan.rangeSets.flatMap(({ ranges }) =>
+      ranges.map(({ subnet, gateway }) => ({ ip: gateway, prefix: subnet.prefix })),
+    ),
   });
   return allocationOf(leaseAddresses(plan, owner, host, (leases) => planFor(allocationOf(leases))));
 }

@@ -9,7 +9,7 @@ import { guardKind } from './guard/guard-kind.ts';
 import { masqueradeKind } from './masquerade/backend.ts';
 import { portKind } from './port/port.ts';
 import type { Kind } from './resource.ts';
-import { vlanGatewayKind } from './vlan/vlan-gateway-kind.ts';
+import { vlanGatewayKind } from './vlan/vlan-gateway.ts';
 
 export const KINDS = [
   bridgeKind,

@@ -3,6 +3,8 @@
 import { hashHex } from '../address/hash.ts';
 import { localMac } from '../address/mac.ts';
 import { DEFAULT_DATA_DIR } from '../ipam/index.ts';
+import { bootId } from '../sys/clock.ts';
+import { statPath } from '../sys/directory.ts';
 import { readText } from '../sys/file.ts';
 import { encodeUtf8 } from '../sys/text.ts';
 
@@ -19,6 +21,10 @@ export interface AttachmentKey {
 export const ANCHOR = 'anchor';
 
 const ALIAS_PREFIX = 'trestle:';
+/** Of the bridges that this plugin makes. No attachment's: an owner has two `/`. */
+export const BRIDGE_ALIAS = `${ALIAS_PREFIX}bridge`;
+/** machine-id(5): 32 digits. Before the first boot is complete it may say `uninitialized`, or nothing. */
+const MACHINE_ID = /^[0-9a-f]{32}$/i;
 /** IFALIASZ without its NUL, in bytes. */
 const ALIAS_MOST = 255;
 /** NFTNL_UDATA_COMMENT_MAXLEN, in bytes: nft reads back no longer comment. */
@@ -36,14 +42,27 @@ export function hostVethName({ network, containerId, ifName }: AttachmentKey): s
 }
 
 export function hostVethMac({ network, containerId, ifName }: AttachmentKey): Uint8Array {
-  return localMac(hashHex('host MAC', network, containerId, ifName));
+  return portMac(hashHex('host MAC', network, containerId, ifName));
+}
+
+/**
+ * `fe:…`, the highest local unicast MACs: a bridge without a MAC of its own takes the lowest of its ports'
+ * (br_stp_recalculate_bridge_id), which must stay that of the LAN's interface.
+ */
+function portMac(hash: string): Uint8Array {
+  const mac = localMac(hash);
+  mac[0] = 0xfe;
+  return mac;
 }
 
 export function containerMac({ network, containerId, ifName }: AttachmentKey): Uint8Array {
   return localMac(hashHex('container MAC', network, containerId, ifName));
 }
 
-/** The same on every boot of a machine, another on another machine. */
+/**
+ * The same on every boot of a machine, another on another machine. Where the machine has no ID: the same for as long as the
+ * network namespace is there, and so the bridge.
+ */
 export function bridgeMac(bridge: string, machine: string = machineId()): Uint8Array {
   return localMac(hashHex('bridge MAC', machine, bridge));
 }
@@ -54,7 +73,7 @@ export function vlanPortName(gateway: string): string {
 }
 
 export function vlanPortMac(gateway: string): Uint8Array {
-  return localMac(hashHex('VLAN port MAC', gateway));
+  return portMac(hashHex('VLAN port MAC', gateway));
 }
 
 /**
@@ -157,10 +176,20 @@ function plain(path: string): string {
 function machineId(): string {
   for (const file of MACHINE_ID_FILES) {
     try {
-      return readText(file).trim();
+      const id = readText(file).trim();
+      if (MACHINE_ID.test(id)) return id;
     } catch {
-      // The next one, or none: a machine without an ID still gets a MAC that is the same each time.
+      // The next file, or none.
     }
   }
-  return '';
+  return netnsId();
+}
+
+/** Of the network namespace that the thread is in. Its inode number is unique in one boot of one kernel. */
+function netnsId(): string {
+  try {
+    return `${bootId()} ${statPath('/proc/thread-self/ns/net')?.inode}`;
+  } catch {
+    return String(Math.random());
+  }
 }

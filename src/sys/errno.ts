@@ -16,6 +16,7 @@ export const EFBIG = 27;
 export const ENOSPC = 28;
 export const ENOSYS = 38;
 export const ELOOP = 40;
+export const EXFULL = 54;
 export const ERESTART = 85;
 export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;

@@ -10,7 +10,7 @@ import { exec, ipBatch } from '../support/netns.ts';
 import { type Container, createNode, type ScratchNode } from '../support/node.ts';
 import { type CallOptions, runtime } from '../support/runtime.ts';
 import { ping } from '../support/traffic.ts';
-import { withMounts, withReadOnly } from './support/mounts.ts';
+import { withMounts, withoutWritableProc } from './support/mounts.ts';
 import { type Config, e2e, footprint, hostVeth, ipam, network, stopForwarding, V4, V6 } from './support/network.ts';
 
 interface Failure {
@@ -137,18 +137,21 @@ function spoilSet({ ns }: ScratchNode): void {
 const LAST: Failure[] = [
   { what: 'the packet filter refuses the second of two addresses', code: 101, message: /masq-pods/, prepare: spoilSet },
   {
-    what: 'the parameters of the bridge cannot be set',
+    what: 'IPv6 of the bridge cannot be turned on',
     code: 5,
-    message: /\/proc\/sys\/net\/ipv6\/conf\/cni0/,
-    prepare: ({ ns }) => setSysctl(ns, 'net/ipv6/conf/default/accept_ra', 1),
-    plugin: (node, artifact) => withReadOnly(node, artifact, '/proc/sys'),
+    message: /\/proc\/sys\/net\/ipv6\/conf\/cni0\/disable_ipv6/,
+    prepare: ({ ns }) => setSysctl(ns, 'net/ipv6/conf/default/disable_ipv6', 1),
+    plugin: withoutWritableProc,
   },
   {
     what: 'forwarding cannot be turned on',
     code: 5,
     message: /\/proc\/sys\/net\/ipv4\/ip_forward/,
-    prepare: ({ ns }) => stopForwarding(ns),
-    plugin: (node, artifact) => withReadOnly(node, artifact, '/proc/sys/net/ipv4/ip_forward'),
+    prepare: ({ ns }, container) => {
+      stopForwarding(ns);
+      setSysctl(container.ns, 'net/ipv6/conf/default/accept_ra', 0);
+    },
+    plugin: withoutWritableProc,
   },
 ];
 

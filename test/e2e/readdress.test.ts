@@ -2,13 +2,13 @@
 
 import { expect, test } from 'bun:test';
 import { failed, succeeded } from '../support/cni.ts';
-import { cidrs } from '../support/kernel.ts';
+import { addresses, cidrs } from '../support/kernel.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { exec } from '../support/netns.ts';
-import { createNode } from '../support/node.ts';
+import { type Container, createNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { ping } from '../support/traffic.ts';
-import { e2e, ipam, network } from './support/network.ts';
+import { e2e, eventually, ipam, network, V6 } from './support/network.ts';
 
 const OLD = '10.91.0.0/24';
 const NEW = '10.92.0.0/24';
@@ -64,5 +64,60 @@ e2e('after a change of the subnet', (artifact) => {
     const container = node.container();
     succeeded(runtime(node, artifact, network(node, { ipam: ipam(node, [NEW]) })).add(container));
     expect(ping(container.ns, '10.92.0.1')).toBe(true);
+  });
+});
+
+e2e('the gateways of one network', (artifact) => {
+  const reach = (container: Container, gateway: string) => expect(ping(container.ns, gateway)).toBe(true);
+
+  test.each([
+    ['IPv4', { subnet: OLD, rangeStart: '10.91.0.9', rangeEnd: '10.91.0.9' }, { subnet: NEW }, '10.92.0.1'],
+    [
+      'IPv6',
+      { subnet: 'fd00:91::/64', rangeStart: 'fd00:91::9', rangeEnd: 'fd00:91::9' },
+      { subnet: 'fd00:92::/64' },
+      'fd00:92::1',
+    ],
+  ])('of all ranges of a set stand beside each other, %s', (_, first, second, gateway) => {
+    using node = createNode();
+    const config = network(node, { ipam: { ...ipam(node, []), ranges: [[first, second]] } });
+    const pods = runtime(node, artifact, config);
+    const containers = [node.container(), node.container(), node.container()];
+    for (const container of containers) succeeded(pods.add(container));
+    const [one, two, three] = containers as [Container, Container, Container];
+    reach(one, gateway.replace('92', '91'));
+    for (const container of [two, three]) reach(container, gateway);
+    for (const container of containers) succeeded(pods.check(container));
+  });
+
+  test.each([
+    ['10.91.0.0/24', '10.91.0.0/16', '10.91.0.1'],
+    ['fd00:91::/64', 'fd00:91::/48', 'fd00:91::1'],
+  ])('follow a subnet that is made larger in place: %s, then %s', (old, larger, gateway) => {
+    using node = createNode();
+    const before = runtime(node, artifact, network(node, { ipam: ipam(node, [old]) }));
+    const [running, next] = [node.container(), node.container()];
+    succeeded(before.add(running));
+    const after = runtime(node, artifact, network(node, { ipam: ipam(node, [larger]) }));
+    succeeded(after.add(next));
+    for (const container of [running, next]) reach(container, gateway);
+    const [address] = addresses(next.ns, 'eth0').map(({ cidr }) => cidr.split('/')[0]);
+    reach(running, address as string);
+    succeeded(before.check(running));
+    succeeded(after.check(next));
+  });
+
+  test('may be link-local, whatever address the kernel gives the bridge', () => {
+    using node = createNode();
+    for (const forceAddress of [false, true]) {
+      const section = ipam(node, [{ subnet: V6.subnet, gateway: 'fe80::1' }]);
+      const pods = runtime(node, artifact, network(node, { forceAddress, ipam: section }));
+      const container = node.container();
+      succeeded(pods.add(container));
+      // The container's own link-local address is tentative for a second.
+      eventually(() => reach(container, 'fe80::1%eth0'));
+      succeeded(pods.check(container));
+    }
+    expect(addresses(node.ns, 'cni0', { linkLocal: true })).toHaveLength(2);
   });
 });

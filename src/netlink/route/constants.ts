@@ -46,6 +46,7 @@ export const IFLA_BR_MULTI_BOOLOPT = 46;
 /** Which bit of IFLA_BR_MULTI_BOOLOPT. */
 export const BR_BOOLOPT_NO_LL_LEARN = 0;
 
+export const IFLA_BRPORT_STATE = 1;
 export const IFLA_BRPORT_MODE = 4;
 export const IFLA_BRPORT_ISOLATED = 33;
 
@@ -54,6 +55,7 @@ export const IFLA_INET_CONF = 1;
 export const IPV4_DEVCONF_ARP_NOTIFY = 22;
 /** In IFLA_AF_SPEC of the family AF_INET6: s32 each, at these places (linux/if_link.h, linux/ipv6.h). */
 export const IFLA_INET6_CONF = 2;
+export const DEVCONF_FORWARDING = 0;
 export const DEVCONF_ACCEPT_RA = 3;
 export const IFLA_INET6_ADDR_GEN_MODE = 8;
 export const IN6_ADDR_GEN_MODE_NONE = 1;
@@ -95,6 +97,7 @@ export const RT_TABLE_MAIN = 254;
 export const RTPROT_BOOT = 3;
 export const RTPROT_RA = 9;
 export const RTN_UNICAST = 1;
+export const RTN_LOCAL = 2;
 export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_LINK = 253;
 

@@ -89,10 +89,10 @@ export function setLinkUp(key: LinkKey): Request {
 }
 
 /** Gives the link an alias, which `ip link` shows. */
-export function setLinkAlias(name: string, alias: string): Request {
-  const { header, attributes: selected } = selectLink(name);
+export function setLinkAlias(key: LinkKey, alias: string): Request {
+  const { header, attributes: selected } = selectLink(key);
   const attributes = [...selected, attrText(rt.IFLA_IFALIAS, alias)];
-  return { operation: `label ${name}`, type: rt.RTM_SETLINK, flags: 0, header, attributes };
+  return { operation: `label ${key}`, type: rt.RTM_SETLINK, flags: 0, header, attributes };
 }
 
 /** Keeps IPv6 from making a link-local address for the link. Refused with EAFNOSUPPORT by a kernel without IPv6. */

@@ -10,7 +10,7 @@ import { hostVethName } from '../../resources/names.ts';
 import { type Node, withContainer, withNode } from '../../resources/node.ts';
 import { type Plan, verifyPlan } from '../../resources/plan.ts';
 import { mainHost } from './host.ts';
-import { attachmentPlan, withGateways } from './plan.ts';
+import { attachmentPlan, configuredMtu, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -51,7 +51,7 @@ function expectedPlan(request: MainRequest, settings: Settings, previous: Result
   const allocation = { ...withGateways({ addresses, routes: [], dns: {} }, settings), routes: previous.routes };
   const inside = previous.interfaces.find(({ name, sandbox }) => name === request.ifName && sandbox === request.netns);
   const mac = inside?.mac === undefined ? undefined : parseMac(inside.mac);
-  const port = { name: hostVethOf(request, previous, settings), mac, mtu: settings.mtu };
+  const port = { name: hostVethOf(request, previous, settings), mac, mtu: configuredMtu(settings) };
   return attachmentPlan(request, settings, allocation, port);
 }
 

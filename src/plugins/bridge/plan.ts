@@ -1,9 +1,10 @@
 /** The plan of an attachment: what its configuration and its addresses amount to, as resources. */
 
-import { type Cidr, firstValue, formatCidr, networkOf } from '../../address/cidr.ts';
+import { type Cidr, firstValue, formatCidr, networkOf, sameCidr } from '../../address/cidr.ts';
 import type { Family, Ip } from '../../address/ip.ts';
 import { addressingKind, type ContainerAddress } from '../../resources/addressing/addressing.ts';
 import { bridgeKind } from '../../resources/bridge/bridge.ts';
+import { fittingMtu, type Mtu } from '../../resources/bridge/mtu.ts';
 import { forwardAcceptKind } from '../../resources/forward-accept/forward-accept.ts';
 import { forwardingKind } from '../../resources/forwarding/forwarding.ts';
 import { gatewayKind } from '../../resources/gateway/gateway.ts';
@@ -12,7 +13,7 @@ import { masqueradeKind } from '../../resources/masquerade/backend.ts';
 import { containerMac, hostVethName } from '../../resources/names.ts';
 import { type Plan, type Resource, resource } from '../../resources/plan.ts';
 import { portKind } from '../../resources/port/port.ts';
-import { vlanGatewayKind } from '../../resources/vlan/vlan-gateway-kind.ts';
+import { vlanGatewayKind } from '../../resources/vlan/vlan-gateway.ts';
 import type { Route } from '../../schema/net.ts';
 import type { Allocation } from '../allocation.ts';
 import type { MainRequest } from './request.ts';
@@ -25,12 +26,18 @@ export interface PortFacts {
   readonly name: string;
   /** Of the container's interface; undefined for CHECK where the result names none. */
   readonly mac: Uint8Array | undefined;
-  readonly mtu: number | undefined;
+  readonly mtu: Mtu;
 }
 
-/** The port as ADD makes it. `uplinkMtu` is the MTU where the configuration names none. */
-export function newPort(request: MainRequest, settings: Settings, uplinkMtu: number | undefined): PortFacts {
-  return { name: hostVethName(request), mac: macOf(request), mtu: settings.mtu ?? uplinkMtu };
+/** The port as ADD makes it. `inherit` finds the MTU where the configuration names none. */
+export function newPort(request: MainRequest, settings: Settings, inherit: () => Mtu): PortFacts {
+  const mtu = settings.mtu === undefined ? inherit() : configuredMtu(settings);
+  return { name: hostVethName(request), mac: macOf(request), mtu };
+}
+
+/** The MTU of the configuration; without one, any. */
+export function configuredMtu({ mtu }: Settings): Mtu {
+  return { value: mtu, from: 'configuration' };
 }
 
 /**
@@ -40,30 +47,33 @@ export function newPort(request: MainRequest, settings: Settings, uplinkMtu: num
 export function attachmentPlan(
   request: MainRequest,
   settings: Settings,
-  allocation: Pick<Allocation, 'addresses' | 'routes'>,
+  allocation: Pick<Allocation, 'addresses' | 'routes' | 'gateways'>,
   port: PortFacts,
 ): Plan {
   const { bridge, isGateway, ipMasq, backend, promiscuous, hairpin, isolated, keepDown, detectDuplicates } = settings;
   const { network, containerId, ifName, dataDir } = request;
   const key = { network, containerId, ifName, dataDir };
   const { addresses, routes } = allocation;
+  const mtu = fittingMtu(port.mtu, familiesOf(allocation));
   const gateways = isGateway ? gatewaysOf(allocation) : [];
+  const others = (allocation.gateways ?? []).filter((one) => !gateways.some((gateway) => sameCidr(one, gateway)));
+  const siblings = others.length > 0 ? others : undefined;
   const vlan = gateways.length > 0 ? gatewayVlan(settings.vlans) : undefined;
   const vlanKey = vlan === undefined ? {} : { vlan: vlan.vlan };
   const force = settings.forceAddress;
   return [
     resource(bridgeKind, {
-      ...{ name: bridge, mtu: port.mtu, promiscuous, isGateway },
+      ...{ name: bridge, mtu, promiscuous, isGateway },
       vlanFiltering: settings.vlans !== undefined || undefined,
     }),
     ...optional(vlan && resource(vlanGatewayKind, { bridge, ...vlan })),
     ...(gateways.length === 0
       ? []
-      : [resource(gatewayKind, { bridge, ...vlanKey, addresses: gateways, force, port: port.name })]),
+      : [resource(gatewayKind, { bridge, ...vlanKey, addresses: gateways, siblings, force, port: port.name })]),
     ...accepts(settings, vlanKey, allocation),
     ...(settings.guarded ? [resource(guardKind, { ...key, bridge, port: port.name, mac: macOf(request) })] : []),
-    resource(portKind, { ...key, ...port, bridge, hairpin, isolated, keepDown, vlans: settings.vlans?.port }),
-    ...(keepDown ? [] : [resource(addressingKind, { ifName, addresses, routes, detectDuplicates })]),
+    resource(portKind, { ...key, ...port, mtu, bridge, hairpin, isolated, keepDown, vlans: settings.vlans?.port }),
+    ...(keepDown ? [] : [resource(addressingKind, { ifName, port: port.name, addresses, routes, detectDuplicates })]),
     ...(ipMasq && addresses.length > 0
       ? [resource(masqueradeKind, { ...key, addresses: addresses.map(({ address }) => address), backend })]
       : []),

@@ -10,7 +10,7 @@ import { withNode } from '../../resources/node.ts';
 import { ablePlan, type Plan } from '../../resources/plan.ts';
 import { planOf } from '../allocation.ts';
 import { mainHost } from './host.ts';
-import { attachmentPlan, newPort, withGateways } from './plan.ts';
+import { attachmentPlan, configuredMtu, newPort, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -41,7 +41,12 @@ function sketch(request: MainRequest, settings: Settings, ipam: IpamPlan | undef
     gateway,
   }));
   const allocation = withGateways({ addresses, routes: [], dns: {} }, settings);
-  return attachmentPlan(request, settings, allocation, newPort(request, settings, undefined));
+  return attachmentPlan(
+    request,
+    settings,
+    allocation,
+    newPort(request, settings, () => configuredMtu(settings)),
+  );
 }
 
 function raise(fault: Fault): never {

@@ -2,14 +2,15 @@
 
 import { formatMac } from '../../address/mac.ts';
 import { Fault } from '../../fault.ts';
+import { type Log, silentLog } from '../../log.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
-import type { Link } from '../../netlink/route/link.ts';
-import { createBridge, setLinkPromiscuous, setLinkUp } from '../../netlink/route/link-change.ts';
-import { EEXIST } from '../../sys/errno.ts';
+import { decodeLink, getLink, type Link, type LinkKey } from '../../netlink/route/link.ts';
+import { createBridge, setLinkAlias, setLinkPromiscuous, setLinkUp } from '../../netlink/route/link-change.ts';
+import { EEXIST, ENODEV } from '../../sys/errno.ts';
 import { findLink } from '../links.ts';
-import { bridgeMac } from '../names.ts';
-import { ensureSysctl, preferSysctl } from '../sysctl.ts';
+import { BRIDGE_ALIAS, bridgeMac } from '../names.ts';
+import { closeToAdvertisements, preferSysctl } from '../sysctl.ts';
 import { ensureVlanFiltering } from '../vlan/vlan.ts';
 
 export interface BridgeSettings {
@@ -26,9 +27,14 @@ export interface BridgeSettings {
  * the same time, or may have been killed after it did.
  * @throws Fault `conflict` when the name belongs to something that is no bridge, KernelError
  */
-export function ensureBridge(connection: Connection, found: Link | undefined, settings: BridgeSettings): Link {
-  const bridge = found ?? create(connection, settings);
-  if (!bridge.up) bringUp(connection, bridge);
+export function ensureBridge(
+  connection: Connection,
+  found: Link | undefined,
+  settings: BridgeSettings,
+  log: Log = silentLog,
+): Link {
+  const bridge = withLabel(connection, found ?? create(connection, settings));
+  if (!bridge.up) bringUp(connection, bridge, log);
   if (settings.vlanFiltering) ensureVlanFiltering(connection, bridge);
   if (settings.promiscuous && !bridge.promiscuous) execute(connection, setLinkPromiscuous(bridge.index));
   return bridge;
@@ -41,32 +47,61 @@ export function findBridge(connection: Connection, name: string): Link | undefin
   return link;
 }
 
-/** Whether we made it: its MAC tells. */
-export function isOwnBridge({ name, mac }: Link): boolean {
-  return formatMac(mac) === formatMac(bridgeMac(name));
+/**
+ * Whether this plugin made it: the alias tells. A bridge of 0.1.0 has none, nor one whose maker was killed at once; its MAC tells.
+ * (A bit of the first byte of that says "locally administered", which saves the look at the machine's ID.)
+ */
+export function isOwnBridge({ name, mac, alias }: Pick<Link, 'name' | 'mac' | 'alias'>): boolean {
+  if (alias === BRIDGE_ALIAS) return true;
+  return ((mac[0] ?? 0) & LOCALLY_ADMINISTERED) !== 0 && formatMac(mac) === formatMac(bridgeMac(name));
 }
 
-function create(connection: Connection, { name, mtu, vlanFiltering }: BridgeSettings): Link {
+const LOCALLY_ADMINISTERED = 0x02;
+
+/** So that it is known as ours when the machine's ID changes. An alias that somebody gave it stays. */
+function withLabel(connection: Connection, bridge: Link): Link {
+  if (bridge.alias !== undefined || !isOwnBridge(bridge)) return bridge;
+  return label(connection, bridge.index) ?? bridge;
+}
+
+function create(connection: Connection, settings: BridgeSettings): Link {
+  const { name } = settings;
+  const bridge = isCreated(connection, settings) ? label(connection, name) : findBridge(connection, name);
+  if (bridge !== undefined) return bridge;
+  throw new Fault('busy', `cannot use the bridge ${name}: it was removed as soon as it was made`);
+}
+
+/** @returns false where it is there already */
+function isCreated(connection: Connection, { name, mtu, vlanFiltering }: BridgeSettings): boolean {
   try {
     execute(connection, createBridge({ name, mac: bridgeMac(name), mtu, vlanFiltering }));
+    return true;
   } catch (error) {
-    if (!isKernelError(error, EEXIST)) throw error;
+    if (isKernelError(error, EEXIST)) return false;
+    throw error;
   }
-  const created = findBridge(connection, name);
-  if (created === undefined)
-    throw new Fault('busy', `cannot use the bridge ${name}: it was removed as soon as it was made`);
-  return created;
+}
+
+/** @returns the bridge as it is then; undefined where it is gone */
+function label(connection: Connection, key: LinkKey): Link | undefined {
+  try {
+    const reply = execute(connection, setLinkAlias(key, BRIDGE_ALIAS), getLink(key))[1]?.[0];
+    return reply && decodeLink(reply.payload);
+  } catch (error) {
+    if (isKernelError(error, ENODEV)) return undefined;
+    throw error;
+  }
 }
 
 /** One that is ours and up has been told what must be said before. Others' may have been set up otherwise on purpose. */
-function bringUp(connection: Connection, bridge: Link): void {
-  if (isOwnBridge(bridge)) prepareOwn(bridge);
+function bringUp(connection: Connection, bridge: Link, log: Log): void {
+  if (isOwnBridge(bridge)) prepareOwn(bridge.name, log);
   execute(connection, setLinkUp(bridge.index));
 }
 
-function prepareOwn({ name }: Link): void {
-  // Router advertisements of a container must not configure the node.
-  ensureSysctl(`ipv6/conf/${name}/accept_ra`, '0');
+/** Parameters of an interface that is ours, a bridge or the gateway of a VLAN, from before it is up. */
+export function prepareOwn(name: string, log: Log): void {
+  closeToAdvertisements(name, log);
   // Its link-local address asks for the neighbours of whoever is routed to a container: it must not be tentative then.
   preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
 }

@@ -7,7 +7,8 @@ import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { filtersByVlan, verifyVlanFilterable } from '../vlan/vlan.ts';
 import { type BridgeSettings, ensureBridge, findBridge } from './bridge-link.ts';
-import { closeToAdvertisements, verifyAdvertisementsRefused } from './router-advertisements.ts';
+import { portShortage } from './port-limit.ts';
+import { closeGatewayToAdvertisements, verifyAdvertisementsRefused } from './router-advertisements.ts';
 
 export interface BridgeWanted extends BridgeSettings {
   /** The node is a gateway on it, so no port may configure the node by router advertisements. */
@@ -21,21 +22,18 @@ export const bridgeKind: Kind<BridgeWanted> = {
     { name: z.string(), promiscuous: z.boolean(), isGateway: z.boolean() },
     { mtu, vlanFiltering: z.boolean() },
   ),
-  ensure({ route, links }, wanted) {
-    const bridge = ensureBridge(route, links.get(wanted.name) ?? findBridge(route, wanted.name), wanted);
+  ensure({ route, links, log }, wanted) {
+    const bridge = ensureBridge(route, links.get(wanted.name) ?? findBridge(route, wanted.name), wanted, log);
     links.set(wanted.name, bridge);
-    if (wanted.isGateway) closeToAdvertisements(route, bridge);
+    if (wanted.isGateway) closeGatewayToAdvertisements(route, bridge, log);
   },
   verify: ({ route }, wanted) => findingOf(() => verifyBridge(route, wanted)),
   survey: nothingOwned,
-  able: ({ route }, { name, vlanFiltering }) =>
-    findingOf(
-      () => {
-        findBridge(route, name);
-        if (vlanFiltering) verifyVlanFilterable(route);
-      },
-      () => true,
-    ),
+  able({ route }, { name, vlanFiltering }) {
+    const bridge = findBridge(route, name);
+    if (vlanFiltering) verifyVlanFilterable(route);
+    return bridge && portShortage(route, bridge);
+  },
 };
 
 /** @throws Fault `check` unless the bridge is there, up, as promiscuous as asked for, and filters by VLAN where it should */

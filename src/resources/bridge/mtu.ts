@@ -1,10 +1,13 @@
-/** The MTU that attachments get when none is configured. */
+/** The MTU of an attachment: configured, or inherited from the bridge or from the node's uplink; and what the kernel allows. */
 
-import type { Ip } from '../../address/ip.ts';
+import type { Family, Ip } from '../../address/ip.ts';
+import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { KernelError } from '../../netlink/error.ts';
+import type { Link } from '../../netlink/route/link.ts';
 import { decodeRoute, findRoute } from '../../netlink/route/route.ts';
-import { findLink } from '../links.ts';
+import { findLink, findLinks } from '../links.ts';
+import { aliasOwner } from '../names.ts';
 
 /**
  * Addresses that no host has (RFC 5737 TEST-NET-2, RFC 6666 discard-only): only a default route leads there, and one
@@ -15,8 +18,78 @@ const NOWHERE: readonly Ip[] = [
   { family: 6, value: (0x100n << 112n) | 1n },
 ];
 
+/** The kernel disables IPv6 on an interface with less (RFC 8200, section 5), and a veth takes no less than 68 (RFC 791). */
+const LEAST: Record<Family, number> = { 4: 68, 6: 1280 };
+/** Of a veth and of a bridge (ETH_MAX_MTU). The loopback interface has more. */
+const MOST = 65_535;
+/** Of a bridge or veth that is made without one (ETH_DATA_LEN). */
+const DEFAULT = 1500;
+
+export type Mtu =
+  /** Undefined: the kernel's default. */
+  | { readonly value: number | undefined; readonly from: 'configuration' | 'uplink' }
+  | { readonly value: number; readonly from: 'bridge'; readonly bridge: string };
+
+/**
+ * The MTU where none is configured. On a bridge with ports of others it is the bridge's: a larger frame would be dropped at their
+ * ports without a word. Else it is that of the interface that the default route leaves by. The ports are looked at only where the
+ * two differ. @throws KernelError
+ */
+export function inheritedMtu(connection: Connection, bridge: Link | undefined): Mtu {
+  const uplink = uplinkMtu(connection);
+  const isOther = bridge !== undefined && bridge.mtu !== (uplink ?? DEFAULT);
+  if (!isOther || !hasPortsOfOthers(connection, bridge)) return { value: uplink, from: 'uplink' };
+  return { value: bridge.mtu, from: 'bridge', bridge: bridge.name };
+}
+
+function hasPortsOfOthers(connection: Connection, bridge: Link): boolean {
+  return findLinks(connection, bridge.index).some(({ alias }) => aliasOwner(alias) === undefined);
+}
+
+/**
+ * The MTU that an attachment with addresses of these families gets: what the uplink has is brought within what the kernel allows.
+ * @throws Fault `config`, `conflict` where the configuration, or the bridge, has too small a one
+ */
+export function fittingMtu(mtu: Mtu, families: ReadonlySet<Family>): number | undefined {
+  const { value, from } = mtu;
+  if (value === undefined) return undefined;
+  // Without addresses the container may have either family.
+  const usable = families.size === 0 ? LEAST[6] : leastOf(families);
+  if (from === 'uplink') return Math.min(Math.max(value, usable), MOST);
+  const least = leastOf(families);
+  if (value >= least) return value;
+  throw mtu.from === 'bridge' ? bridgeTooSmall({ name: mtu.bridge, mtu: value }) : tooSmall(value, least);
+}
+
+function leastOf(families: ReadonlySet<Family>): number {
+  return families.has(6) ? LEAST[6] : LEAST[4];
+}
+
+/** Whether the kernel has IPv6 on such a link. */
+export function allowsIpv6({ mtu }: Pick<Link, 'mtu'>): boolean {
+  return mtu >= LEAST[6];
+}
+
+/** A bridge has the least MTU of its ports, unless it was given one. */
+export function bridgeTooSmall({ name, mtu }: Pick<Link, 'name' | 'mtu'>): Fault {
+  return new Fault(
+    'conflict',
+    `cannot use the bridge ${name} for IPv6: its MTU is ${mtu}, and IPv6 needs ${LEAST[6]}`,
+    {
+      details: `Give its ports and it a larger MTU ("ip link set ${name} mtu …"), or use another "bridge".`,
+    },
+  );
+}
+
+function tooSmall(mtu: number, least: number): Fault {
+  const reason = least === LEAST[6] ? 'the kernel has no IPv6 on an interface' : 'the kernel has no interface';
+  return new Fault('config', `cannot use the configuration: mtu: ${mtu} is too small: ${reason} below ${least}`, {
+    details: `Set it to ${least} or more, or leave it out.`,
+  });
+}
+
 /** The MTU of the interface that the default route leaves by. @returns undefined where there is none */
-export function uplinkMtu(connection: Connection): number | undefined {
+function uplinkMtu(connection: Connection): number | undefined {
   for (const ip of NOWHERE) {
     const index = defaultInterface(connection, ip);
     const link = index === undefined ? undefined : findLink(connection, index);

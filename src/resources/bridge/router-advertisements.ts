@@ -4,29 +4,30 @@
  */
 
 import { Fault } from '../../fault.ts';
+import type { Log } from '../../log.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { RT_TABLE_UNSPEC, RTPROT_RA } from '../../netlink/route/constants.ts';
-import { acceptRaOf, type Link } from '../../netlink/route/link.ts';
+import { acceptRaOf, isForwardingIpv6, type Link } from '../../netlink/route/link.ts';
 import { decodeRoute, decodeRouteProtocol, listRoutes } from '../../netlink/route/route.ts';
-
 import { findLinks } from '../links.ts';
-import { ensureSysctl, readSysctl } from '../sysctl.ts';
+import { ACCEPT_RA, closeToAdvertisements, readSysctl } from '../sysctl.ts';
 import { isOwnBridge } from './bridge-link.ts';
-
-export const ACCEPT_RA = (name: string) => `ipv6/conf/${name}/accept_ra`;
 
 /**
  * For a bridge that somebody else made: one that the node is a gateway on is no place to take advertisements from, unless
  * it leads to the outside. One that we make refuses them from the start. @throws Fault `io`, KernelError
  */
-export function closeToAdvertisements(connection: Connection, bridge: Link): void {
-  if (acceptsStrayAdvertisements(connection, bridge)) ensureSysctl(ACCEPT_RA(bridge.name), '0');
+export function closeGatewayToAdvertisements(connection: Connection, bridge: Link, log: Log): void {
+  if (acceptsStrayAdvertisements(connection, bridge)) closeToAdvertisements(bridge.name, log);
 }
 
-/** @throws Fault `check` where a bridge that we made accepts advertisements; others' are seen to by ADD */
+/**
+ * @throws Fault `check` where a bridge that we made accepts advertisements; others' are seen to by ADD. One that forwards accepts
+ * them with accept_ra=2 alone (ipv6_accept_ra in the kernel's include/net/ipv6.h).
+ */
 export function verifyAdvertisementsRefused(bridge: Link): void {
   const found = acceptRaOf(bridge) ?? 0;
-  if (found === 0 || !isOwnBridge(bridge)) return;
+  if (found === 0 || !isOwnBridge(bridge) || (found === 1 && isForwardingIpv6(bridge))) return;
   const name = `net.${ACCEPT_RA(bridge.name).replaceAll('/', '.')}`;
   throw new Fault('check', `the bridge ${bridge.name} accepts router advertisements: ${name} is ${found}, expected 0`, {
     details: `Any container could change the node's routes. "sysctl -w ${name}=0" puts an end to it, and so does the next ADD.`,

@@ -2,6 +2,7 @@
 
 import * as z from 'zod/mini';
 import { type Cidr, containsIp, formatCidr, sameCidr } from '../../address/cidr.ts';
+import { sameIp } from '../../address/ip.ts';
 import { isUnicastMac } from '../../address/mac.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
@@ -13,6 +14,7 @@ import { cidr, list, object, unsigned } from '../../schema/net.ts';
 import { EADDRNOTAVAIL, EEXIST } from '../../sys/errno.ts';
 import { verifyAddress } from '../addressing/verify-address.ts';
 import { isOwnBridge } from '../bridge/bridge-link.ts';
+import { allowsIpv6, bridgeTooSmall } from '../bridge/mtu.ts';
 import { findAddresses, findLink, findLinks, linkNamed } from '../links.ts';
 import { bridgeMac } from '../names.ts';
 import type { Node } from '../node.ts';
@@ -21,11 +23,19 @@ import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { ensureSysctl } from '../sysctl.ts';
 import { vlanGatewayName, vlanUsers } from '../vlan/vlan-gateway.ts';
 
+/** fe80::/10 (RFC 4291) and 169.254.0.0/16 (RFC 3927). */
+const LINK_LOCAL: readonly Cidr[] = [
+  { ip: { family: 6, value: 0xfe80n << 112n }, prefix: 10 },
+  { ip: { family: 4, value: 0xa9fe_0000n }, prefix: 16 },
+];
+
 export interface GatewayWanted {
   readonly bridge: string;
   /** The VLAN whose gateway has the addresses; absent where the bridge itself has them. */
   readonly vlan?: number | undefined;
   readonly addresses: readonly Cidr[];
+  /** Gateways of the network's other ranges: they stand beside these ones. */
+  readonly siblings?: readonly Cidr[] | undefined;
   /** Another address gives way. */
   readonly force: boolean;
   /** The attachment's own port, which does not count as a user of another address. */
@@ -37,16 +47,16 @@ export const gatewayKind: Kind<GatewayWanted> = {
   name: 'gateway',
   schema: object(
     { bridge: z.string(), addresses: list(cidr), force: z.boolean(), port: z.string() },
-    { vlan: unsigned(4094) },
+    { vlan: unsigned(4094), siblings: list(cidr) },
   ),
   ensure(node, wanted) {
     const { route } = node;
-    const { bridge: name, vlan, port, addresses, force } = wanted;
+    const { bridge: name, vlan, port } = wanted;
     const bridge = linkNamed(node, name);
     const gateway = vlan === undefined ? bridge : linkNamed(node, vlanGatewayName(name, vlan));
     const all = () => (vlan === undefined ? findLinks(route, bridge.index) : vlanUsers(route, bridge, gateway, vlan));
     const users = () => all().filter((user) => user.name !== port);
-    ensureGateways(route, gateway, addresses, force, users);
+    ensureGateways(route, gateway, wanted, users);
   },
   verify: (node, wanted) => findingOf(() => verifyGateways(node, wanted)),
   survey: nothingOwned,
@@ -59,7 +69,10 @@ function verifyGateways({ route }: Node, { bridge, vlan, addresses }: GatewayWan
   const what = vlan === undefined ? `the bridge ${name}` : `the VLAN gateway ${name}`;
   const link = findLink(route, name);
   if (link === undefined) throw off(`${what} is missing`);
-  for (const address of addresses) verifyAddress(route, link, address, what);
+  for (const address of addresses) {
+    const present = findAddresses(route, link.index, address.ip.family).map((one) => one.address);
+    if (!present.some((one) => isEnough(one, address))) verifyAddress(route, link, address, what);
+  }
 }
 
 /**
@@ -70,24 +83,56 @@ function verifyGateways({ route }: Node, { bridge, vlan, addresses }: GatewayWan
 export function ensureGateways(
   connection: Connection,
   bridge: Link,
-  gateways: readonly Cidr[],
-  force: boolean,
+  { addresses, siblings = [], force }: Pick<GatewayWanted, 'addresses' | 'siblings' | 'force'>,
   users: () => readonly Link[] = () => findLinks(connection, bridge.index),
 ): void {
-  for (const gateway of gateways) {
+  const own = [...addresses, ...siblings];
+  for (const gateway of addresses) {
     const present = findAddresses(connection, bridge.index, gateway.ip.family).map(({ address }) => address);
     if (present.some((address) => sameCidr(address, gateway))) continue;
-    const others = present.filter((address) => !gateways.some((wanted) => sameCidr(wanted, address)));
+    const resized = present.find(({ ip }) => sameIp(ip, gateway.ip));
+    if (resized !== undefined && isEnough(resized, gateway) && users().length > 0) continue;
+    const others = present.filter((address) => address !== resized && !own.some((one) => sameCidr(one, address)));
     const contradicting = others.filter((address) => contradicts(address, gateway));
     if (contradicting.length > 0 && !force) {
       verifyMayGo(bridge, contradicting[0] as Cidr, gateway, users());
     }
     for (const address of contradicting) remove(connection, bridge, address);
-    // Nodes may have IPv6 off for new links; the gateway is asked for explicitly.
-    if (gateway.ip.family === 6) ensureSysctl(`ipv6/conf/${bridge.name}/disable_ipv6`, '0');
-    add(connection, bridge, gateway);
+    if (gateway.ip.family === 6) enableIpv6(bridge);
+    if (resized === undefined) add(connection, bridge, gateway);
+    else resize(connection, bridge, resized, gateway, users);
     keepMac(connection, bridge);
   }
+}
+
+/** Nodes may have IPv6 off for new links; the gateway is asked for explicitly. @throws Fault `conflict`, `io` */
+function enableIpv6(bridge: Link): void {
+  if (!allowsIpv6(bridge)) throw bridgeTooSmall(bridge);
+  ensureSysctl(`ipv6/conf/${bridge.name}/disable_ipv6`, '0', undefined, 'ipv6/conf/default/disable_ipv6');
+}
+
+/**
+ * The same address for a subnet of another size. IPv4 addresses of both lengths stand beside each other for as long as the
+ * bridge is in use. An interface has an IPv6 address but once: it is replaced in one datagram, by that of the larger subnet.
+ */
+function resize(
+  connection: Connection,
+  bridge: Link,
+  present: Cidr,
+  gateway: Cidr,
+  users: () => readonly Link[],
+): void {
+  if (gateway.ip.family === 6) {
+    execute(connection, deleteAddress(bridge.index, present), addAddress(bridge.index, gateway, false));
+    return;
+  }
+  add(connection, bridge, gateway);
+  if (isOwnBridge(bridge) && users().length === 0) remove(connection, bridge, present);
+}
+
+/** Whether an IPv6 address for a larger subnet does for the smaller one: containers of the larger one may still be there. */
+function isEnough(present: Cidr, gateway: Cidr): boolean {
+  return gateway.ip.family === 6 && sameIp(present.ip, gateway.ip) && present.prefix <= gateway.prefix;
 }
 
 /** The containers know their gateway by its MAC, and one that nobody has given to a bridge follows the bridge's ports. */
@@ -97,8 +142,12 @@ function keepMac(connection: Connection, bridge: Link): void {
   execute(connection, setLinkMac(bridge.index, mac));
 }
 
-/** As in the reference: a bridge has one network’s IPv4 addresses; several IPv6 ones if their subnets do not overlap. */
+/**
+ * As in the reference: a bridge has one network’s IPv4 addresses; several IPv6 ones if their subnets do not overlap. Link-local
+ * addresses, one of which the kernel makes for each link, are unique on a link and contradict nothing.
+ */
 function contradicts(present: Cidr, gateway: Cidr): boolean {
+  if (LINK_LOCAL.some((network) => containsIp(network, present.ip))) return false;
   return gateway.ip.family === 4 || containsIp(present, gateway.ip) || containsIp(gateway, present.ip);
 }
 

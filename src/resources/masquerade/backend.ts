@@ -42,8 +42,10 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
     try {
       for (const entry of entriesOf(wanted)) {
         made.push(entry);
-        const isWhole = choose(node, backend, (driver) => driver.ensure(node, entry));
-        if (!isWhole) restoreNeighbours(node, backend, entry);
+        const neighbours: RestoredNeighbour[] = [];
+        const live = () => liveEntries(node, backend, neighbours);
+        choose(node, backend, (driver) => driver.ensure(node, entry, live));
+        removeDeleted(node, backend, neighbours);
       }
     } catch (error) {
       // What the kernel refused is not there, unless an answer was lost; what a program of iptables failed at may be.
@@ -88,18 +90,26 @@ function removeStrays(node: Node, wanted: MasqueradeWanted): void {
   if (failure !== undefined) throw failure;
 }
 
-/** After a flush of the ruleset. What is deleted meanwhile is taken out again. */
-function restoreNeighbours(node: Node, backend: Backend, entry: Masqueraded): void {
+interface RestoredNeighbour {
+  readonly entries: readonly Masqueraded[];
+  isRecorded(): boolean;
+}
+
+/** What the neighbours need after a flush of the ruleset; notes in `restored` whose it is. */
+function liveEntries(node: Node, backend: Backend, restored: RestoredNeighbour[]): Masqueraded[] {
   const isAsked = backend === 'iptables';
-  const neighbours = (node.neighbours?.() ?? []).map(({ wanted, isRecorded, isBeingMade }) => {
+  for (const { wanted, isRecorded, isBeingMade } of node.neighbours?.() ?? []) {
     // A rule of iptables would be there twice: the process that makes the attachment adds it, too.
-    const isLeftOut = (isAsked || !hasNftables(node)) && isBeingMade();
-    const same = isLeftOut ? [] : wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
-    return { entries: same.flatMap(entriesOf), isRecorded };
-  });
-  const live = neighbours.flatMap(({ entries }) => entries);
-  choose(node, backend, (driver) => driver.restore(node, entry, live));
-  for (const { entries, isRecorded } of neighbours) {
+    if ((isAsked || !hasNftables(node)) && isBeingMade()) continue;
+    const same = wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
+    restored.push({ entries: same.flatMap(entriesOf), isRecorded });
+  }
+  return restored.flatMap(({ entries }) => entries);
+}
+
+/** Another process may have deleted a neighbour in the meantime: what was restored for it is removed again. */
+function removeDeleted(node: Node, backend: Backend, restored: readonly RestoredNeighbour[]): void {
+  for (const { entries, isRecorded } of restored) {
     if (entries.length > 0 && !isRecorded()) for (const one of entries) removeEntry(node, backend, one);
   }
 }

@@ -7,12 +7,10 @@ import type { Masqueraded } from './masquerade.ts';
 
 export interface MasqueradeDriver {
   /**
-   * Masquerades the address. @returns false where what is around it is missing, flushed or not made yet: other attachments, and
-   * with iptables this one, lack what they need until `restore`. @throws KernelError, SystemError, Fault
+   * Masquerades the address. Where what is around it is missing, flushed or not made yet, `live` gives the other addresses of the
+   * network that are to be masqueraded, and they are, too. @throws KernelError, SystemError, Fault
    */
-  ensure(node: Node, entry: Masqueraded): boolean;
-  /** Makes what is missing, for the entry and for others that live. @throws KernelError, SystemError, Fault */
-  restore(node: Node, entry: Masqueraded, live: readonly Masqueraded[]): void;
+  ensure(node: Node, entry: Masqueraded, live: () => readonly Masqueraded[]): void;
   /** Only reads. @throws Fault `check` where the address is not masqueraded, KernelError, SystemError */
   verify(node: Node, entry: Masqueraded): void;
   /** @returns whether it was there. @throws KernelError, SystemError, Fault */

@@ -36,8 +36,9 @@ import { findIptablesRules } from './iptables-rules.ts';
 import type { Masqueraded } from './masquerade.ts';
 
 export const iptablesDriver: MasqueradeDriver = {
-  ensure: addIptablesMasquerade,
-  restore: restoreIptablesMasquerade,
+  ensure(node, entry, live) {
+    if (!addIptablesMasquerade(node, entry)) restoreIptablesMasquerade(node, entry, live());
+  },
   verify,
   remove(node, entry) {
     if (!mayHaveIptablesChain(node, entry)) return false;

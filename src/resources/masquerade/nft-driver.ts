@@ -3,28 +3,18 @@
 import { Fault } from '../../fault.ts';
 import { hasNftables } from '../nftables/nftables.ts';
 import type { MasqueradeDriver } from './driver.ts';
-import {
-  ensureMasquerade,
-  isMasqueradeWhole,
-  removeMasquerade,
-  restoreMasquerade,
-  verifyMasquerade,
-} from './masquerade.ts';
+import { ensureMasquerade, removeMasquerade, verifyMasquerade } from './masquerade.ts';
 
 export const nftDriver: MasqueradeDriver = {
-  ensure(node, entry) {
-    ensureMasquerade(node.nft(), entry);
-    return isMasqueradeWhole(node.nft(), entry);
-  },
-  restore: (node, entry, live) => restoreMasquerade(node.nft(), [entry, ...live]),
+  ensure: (node, entry, live) => void ensureMasquerade(node.nft(), entry, live),
   verify: (node, entry) => verifyMasquerade(node.nft(), entry),
   remove: (node, entry) => removeMasquerade(node.nft(), entry),
   able: (node) => (hasNftables(node) ? undefined : withoutNftables()),
 };
 
-/** The kernel lacks nf_tables, or what masquerading needs of it. */
+/** The kernel has no nf_tables, or lacks what masquerading needs of it: NAT for both families in one table (Linux 5.2), nft_masq. */
 export function withoutNftables(cause?: unknown): Fault {
-  const lack = 'the kernel has no nf_tables, or not its NAT for both families (Linux 5.2) or its masquerading';
+  const lack = 'the kernel has no nf_tables, or none that masquerades';
   return new Fault('unsupported', `cannot masquerade through nftables: ${lack}`, {
     cause,
     details:

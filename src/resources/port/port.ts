@@ -10,8 +10,7 @@ import { containerOf, type Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
 import { takeBack } from '../take-back.ts';
-import { verifyPortVlans } from '../vlan/verify-vlan.ts';
-import { joinVlans, type VlanMembership } from '../vlan/vlan.ts';
+import { joinVlans, type VlanMembership, verifyPortVlans } from '../vlan/vlan.ts';
 import { verifyContainerInterface, verifyHostVeth } from './verify-port.ts';
 import { createVethPair, removeHostVeth } from './veth.ts';
 

@@ -13,7 +13,8 @@ import {
   type VethEnd,
   withoutLinkLocal,
 } from '../../netlink/route/link-change.ts';
-import { EAFNOSUPPORT, EEXIST, ENODEV } from '../../sys/errno.ts';
+import { EAFNOSUPPORT, EEXIST, ENODEV, EXFULL } from '../../sys/errno.ts';
+import { bridgeFull } from '../bridge/port-limit.ts';
 import { findLink } from '../links.ts';
 import { type AttachmentKey, hostVethAlias, hostVethMac } from '../names.ts';
 import type { Container, Node } from '../node.ts';
@@ -46,6 +47,7 @@ export function createVethPair(node: Node, container: Container, bridge: Link, s
     execute(node.route, createVeth({ host, container: inside }));
   } catch (error) {
     if (isKernelError(error, EEXIST)) throw nameTaken(container, settings);
+    if (isKernelError(error, EXFULL)) throw bridgeFull(bridge, error);
     if (node.route.lost > lost) takeBack(node, `remove ${name}`, () => removeIfNew(node, container, settings));
     throw error;
   }

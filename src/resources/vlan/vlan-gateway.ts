@@ -4,24 +4,48 @@
  * network as the bridge does.
  */
 
+import * as z from 'zod/mini';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { createVeth, setLinkUp, withoutLinkLocal } from '../../netlink/route/link-change.ts';
 import { addPortVlans, removePortVlan } from '../../netlink/route/vlan.ts';
-import { EAFNOSUPPORT, EEXIST } from '../../sys/errno.ts';
-import { findLink, findLinks } from '../links.ts';
+import { object, unsigned } from '../../schema/net.ts';
+import { EAFNOSUPPORT, EEXIST, EXFULL } from '../../sys/errno.ts';
+import { findBridge, prepareOwn } from '../bridge/bridge-link.ts';
+import { bridgeFull } from '../bridge/port-limit.ts';
+import { findLink, findLinks, linkNamed } from '../links.ts';
 import { bridgeMac, vlanPortMac, vlanPortName } from '../names.ts';
-import type { NodeKernel } from '../node.ts';
-import { preferSysctl, setSysctl } from '../sysctl.ts';
-import { findVlanMembers, joinVlans, untagged } from './vlan.ts';
+import type { Node } from '../node.ts';
+import { off } from '../off.ts';
+import { findingOf, type Kind, nothingOwned } from '../resource.ts';
+import { ensureHopUntracked, verifyHopUntracked } from './gateway-hop.ts';
+import { findVlanMembers, joinVlans, untagged, verifyPortVlans } from './vlan.ts';
 
 export interface VlanGateway {
   /** The VLAN's number. */
   readonly vlan: number;
   readonly keepDefault: boolean;
 }
+
+export interface VlanGatewayWanted extends VlanGateway {
+  readonly bridge: string;
+}
+
+/** It stays when the last port of the VLAN is gone, as the reference's does. */
+export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
+  name: 'vlan-gateway',
+  schema: object({ bridge: z.string(), vlan: unsigned(4094), keepDefault: z.boolean() }),
+  ensure(node, wanted) {
+    const gateway = ensureVlanGateway(node, linkNamed(node, wanted.bridge), wanted);
+    node.links.set(gateway.name, gateway);
+    ensureHopUntracked(node, gateway, node.log);
+  },
+  verify: (node, wanted) => findingOf(() => verifyHopUntracked(node, verifyVlanGateway(node.route, wanted))),
+  survey: nothingOwned,
+  able: () => undefined,
+};
 
 /** The VLAN that every port is born in, unless the bridge was told otherwise. */
 const DEFAULT_VLAN = 1;
@@ -34,7 +58,7 @@ export function vlanGatewayName(bridge: string, vlan: number): string {
  * Makes sure of the pair: there, up, in its VLAN. Another process may make it at the same time.
  * @returns the end for the addresses. @throws Fault `conflict` when the name belongs to something else, KernelError
  */
-export function ensureVlanGateway(node: NodeKernel, bridge: Link, settings: VlanGateway): Link {
+export function ensureVlanGateway(node: Node, bridge: Link, settings: VlanGateway): Link {
   const name = vlanGatewayName(bridge.name, settings.vlan);
   const gateway = findLink(node.route, name) ?? create(node, bridge, name, settings);
   const port = gatewayPort(node.route, bridge, gateway);
@@ -44,8 +68,23 @@ export function ensureVlanGateway(node: NodeKernel, bridge: Link, settings: Vlan
   return gateway;
 }
 
+/** @throws Fault `check` unless the VLAN's gateway, which is returned, is there, up, and a way into the VLAN */
+function verifyVlanGateway(connection: Connection, wanted: VlanGatewayWanted): Link {
+  const bridge = findBridge(connection, wanted.bridge);
+  if (bridge === undefined) throw off(`the bridge ${wanted.bridge} is missing`);
+  const name = vlanGatewayName(bridge.name, wanted.vlan);
+  const gateway = findLink(connection, name);
+  if (gateway === undefined) throw off(`the VLAN gateway ${name} is missing`);
+  if (!gateway.up) throw off(`the VLAN gateway ${name} is down, expected up`);
+  const port = gatewayPort(connection, bridge, gateway);
+  if (port === undefined) throw off(`the VLAN gateway ${name} does not lead to a port of ${bridge.name}`);
+  if (!port.up) throw off(`the bridge port ${port.name} of the VLAN gateway ${name} is down, expected up`);
+  verifyPortVlans(connection, port, { vlans: [untagged(wanted.vlan)], keepDefault: wanted.keepDefault });
+  return gateway;
+}
+
 /** The other end of the pair, if it is a port of the bridge. */
-export function gatewayPort(connection: Connection, bridge: Link, gateway: Link): Link | undefined {
+function gatewayPort(connection: Connection, bridge: Link, gateway: Link): Link | undefined {
   const { kind, peer, peerNetns } = gateway;
   const port =
     kind === 'veth' && peer !== undefined && peerNetns === undefined ? findLink(connection, peer) : undefined;
@@ -58,18 +97,18 @@ export function vlanUsers(connection: Connection, bridge: Link, gateway: Link, v
   return findLinks(connection, bridge.index).filter(({ index }) => index !== gateway.peer && members.has(index));
 }
 
-function create(node: NodeKernel, bridge: Link, name: string, { vlan, keepDefault }: VlanGateway): Link {
+function create(node: Node, bridge: Link, name: string, { vlan, keepDefault }: VlanGateway): Link {
   const { mtu } = bridge;
   const port = { name: vlanPortName(name), mac: vlanPortMac(name), mtu, bridge: bridge.index };
   const container = { name, mac: bridgeMac(name), mtu, netnsFd: node.netns.fd };
   try {
     execute(node.route, createVeth({ host: port, container }));
   } catch (error) {
+    if (isKernelError(error, EXFULL)) throw bridgeFull(bridge, error);
     if (!isKernelError(error, EEXIST)) throw error;
   }
   // As on a bridge: nothing of what containers advertise, and no wait for duplicates.
-  setSysctl(`ipv6/conf/${name}/accept_ra`, '0');
-  preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
+  prepareOwn(name, node.log);
   const made = findLink(node.route, port.name);
   const gateway = findLink(node.route, name);
   if (made === undefined || gateway === undefined) throw takenOrGone(node.route, port.name, name);

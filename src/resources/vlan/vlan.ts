@@ -15,6 +15,7 @@ import {
   type VlanRange,
 } from '../../netlink/route/vlan.ts';
 import { EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
+import { off } from '../off.ts';
 
 /** What a port is to be in; with none, it stays as it is born, in the bridge's default VLAN. */
 export interface VlanMembership {
@@ -59,6 +60,13 @@ export function joinVlans(connection: Connection, port: number, { vlans, keepDef
 export function findPortVlans(connection: Connection, port: number): readonly VlanRange[] {
   const replies = execute(connection, listPortVlans())[0] ?? [];
   return replies.map(({ payload }) => decodePortVlans(payload)).find(({ index }) => index === port)?.vlans ?? [];
+}
+
+/** @throws Fault `check` unless the port is in its VLANs, and in no others but the default one where that is kept */
+export function verifyPortVlans(connection: Connection, port: Link, expected: VlanMembership): void {
+  const present = findPortVlans(connection, port.index);
+  if (hasVlans(present, expected)) return;
+  throw off(`the VLANs of ${port.name} are ${formatVlans(present)}, expected ${formatVlans(expected.vlans)}`);
 }
 
 /** The ports, of whatever bridge, that are in a VLAN. @throws KernelError */

@@ -2,16 +2,25 @@ import { expect, test } from 'bun:test';
 import { formatMac } from '../../../src/address/mac.ts';
 import type { Connection } from '../../../src/netlink/connection.ts';
 import { RTM_GETLINK, RTM_NEWLINK } from '../../../src/netlink/route/constants.ts';
-import { type BridgeSettings, ensureBridge, findBridge } from '../../../src/resources/bridge/bridge-link.ts';
+import { bridgeKind } from '../../../src/resources/bridge/bridge.ts';
+import {
+  type BridgeSettings,
+  ensureBridge,
+  findBridge,
+  isOwnBridge,
+} from '../../../src/resources/bridge/bridge-link.ts';
 import { bridgeMac } from '../../../src/resources/names.ts';
 import { faultOf } from '../../support/fault.ts';
 import { link, links, setSysctl, sysctl } from '../../support/kernel.ts';
-import { createNetns, exec, ipBatch } from '../../support/netns.ts';
+import { createNetns, exec, ipBatch, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
-import { withRoute } from '../support/inside.ts';
+import { bridgeOf, plugIn } from '../support/attach.ts';
+import { withKernels, withRoute } from '../support/inside.ts';
 import { before, spyOn } from '../support/spy.ts';
 
 const CNI0: BridgeSettings = { name: 'cni0', mtu: 1400, promiscuous: false };
+
+const OWN_MAC = formatMac(bridgeMac('cni0'));
 
 /** As ADD does it. */
 const ensure = (settings: BridgeSettings) => (connection: Connection) =>
@@ -25,7 +34,7 @@ describeOnKernel('a bridge', () => {
     expect(found?.linkinfo?.info_kind).toBe('bridge');
     expect(found).toMatchObject({
       mtu: 1400,
-      address: formatMac(bridgeMac('cni0')),
+      address: OWN_MAC,
       flags: expect.arrayContaining(['UP']),
     });
     expect({ name: made.name, index: made.index, mac: formatMac(made.mac) }).toEqual({
@@ -50,7 +59,7 @@ describeOnKernel('a bridge', () => {
 
   test('that is down, as one who was killed leaves it, is told the same before it is up', () => {
     using ns = createNetns();
-    ipBatch(ns, `link add cni0 address ${formatMac(bridgeMac('cni0'))} type bridge`);
+    ipBatch(ns, `link add cni0 address ${OWN_MAC} type bridge`);
     withRoute(ns, ensure(CNI0));
     expect(link(ns, 'cni0')?.flags).toContain('UP');
     expect(sysctl(ns, 'net/ipv6/conf/cni0/accept_ra')).toBe('0');
@@ -83,6 +92,32 @@ describeOnKernel('a bridge', () => {
     const made = withRoute(ns, (connection) => [1, 2, 3].map(() => ensure(CNI0)(connection).index));
     expect(new Set(made).size).toBe(1);
     expect(links(ns, 'bridge')).toHaveLength(1);
+  });
+
+  test('that we make has an alias that says so', () => {
+    using ns = createNetns();
+    expect(isOwnBridge(withRoute(ns, ensure(CNI0)))).toBe(true);
+    expect(link(ns, 'cni0')?.ifalias).toBe('trestle:bridge');
+  });
+
+  test('that we made stays ours when its MAC or the machine’s ID is another one', () => {
+    using ns = createNetns();
+    withRoute(ns, ensure(CNI0));
+    ipBatch(ns, 'link set cni0 address 02:00:00:00:00:07');
+    expect(isOwnBridge(withRoute(ns, ensure(CNI0)))).toBe(true);
+  });
+
+  test.each([
+    ['the MAC of 0.1.0, and no alias', `address ${OWN_MAC}`, true, 'trestle:bridge'],
+    ['the MAC of 0.1.0, and an alias of somebody else', `alias pods address ${OWN_MAC}`, true, 'pods'],
+    ['another MAC, and no alias', 'address 02:00:00:00:00:07', false, undefined],
+    ['a MAC of a network card', 'address 00:16:3e:00:00:07', false, undefined],
+    ['an alias like that of an attachment', 'alias trestle:pods/abc/eth0', false, 'trestle:pods/abc/eth0'],
+  ] as const)('with %s: whether it is ours, and its alias', (_, settings, isOurs, alias) => {
+    using ns = createNetns();
+    ipBatch(ns, `link add cni0 type bridge\n link set cni0 ${settings}`);
+    expect(isOwnBridge(withRoute(ns, ensure(CNI0)))).toBe(isOurs);
+    expect(link(ns, 'cni0')?.ifalias).toBe(alias as string);
   });
 
   test('that is down is set up', () => {
@@ -163,4 +198,32 @@ describeOnKernel('what the kernel refuses', () => {
     );
     expect(exec(ns, ['ip', '-br', 'link', 'show', 'type', 'bridge'])).toBe('');
   });
+});
+
+describeOnKernel('the ports of a bridge', () => {
+  const plug = (ns: Netns, from: number, to: number) => {
+    const add = (at: number) => `link add p${at} type ifb\n link set p${at} master cni0`;
+    ipBatch(ns, Array.from({ length: to - from }, (_, at) => add(from + at)).join('\n'));
+  };
+
+  test('are 1023 at most: ADD says so, and STATUS from nine tenths on', () => {
+    using ns = createNetns();
+    using container = createNetns();
+    withKernels(ns, container, (kernels) => {
+      const able = () => bridgeKind.able(kernels.node, { ...CNI0, isGateway: false });
+      bridgeOf(kernels);
+      plug(ns, 0, 920);
+      expect(able()).toBeUndefined();
+      plug(ns, 920, 921);
+      expect(able()).toMatchObject({
+        kind: 'limited',
+        message: 'the bridge cni0 has 921 ports, and the kernel allows 1023',
+      });
+      plug(ns, 921, 1023);
+      const message = 'cannot use the bridge cni0: it has 1023 ports, the most that the kernel allows (BR_MAX_PORTS)';
+      expect(able()).toMatchObject({ kind: 'limited', message });
+      expect(faultOf(() => plugIn(kernels))).toMatchObject({ kind: 'exhausted', message });
+    });
+    expect(links(container).map(({ ifname }) => ifname)).toEqual(['lo']);
+  }, 30_000);
 });

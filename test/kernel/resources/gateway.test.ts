@@ -2,16 +2,18 @@
 
 import { expect, test } from 'bun:test';
 import { formatMac } from '../../../src/address/mac.ts';
+import { silentLog } from '../../../src/log.ts';
 import type { Connection } from '../../../src/netlink/connection.ts';
 import { RTM_DELADDR, RTM_NEWADDR } from '../../../src/netlink/route/constants.ts';
 import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge-link.ts';
-import { ensureGateways } from '../../../src/resources/gateway/gateway.ts';
+import { ensureGateways, gatewayKind } from '../../../src/resources/gateway/gateway.ts';
 import { bridgeMac } from '../../../src/resources/names.ts';
+import { openNode } from '../../../src/resources/node.ts';
 import { faultOf } from '../../support/fault.ts';
 import { addresses, cidrs, link, setSysctl } from '../../support/kernel.ts';
 import { createNetns, exec, ipBatch, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
-import { withRoute } from '../support/inside.ts';
+import { inside, withRoute } from '../support/inside.ts';
 import { before, spyOn } from '../support/spy.ts';
 import { cidr } from '../support/values.ts';
 
@@ -25,9 +27,14 @@ const give =
   (connection: Connection) =>
     giveTo(connection, gateways, false);
 
-function giveTo(connection: Connection, gateways: readonly string[], force: boolean): void {
+function giveTo(
+  connection: Connection,
+  gateways: readonly string[],
+  force: boolean,
+  siblings: readonly string[] = [],
+): void {
   const bridge = ensureBridge(connection, findBridge(connection, 'cni0'), CNI0);
-  ensureGateways(connection, bridge, gateways.map(cidr), force);
+  ensureGateways(connection, bridge, { addresses: gateways.map(cidr), siblings: siblings.map(cidr), force });
 }
 
 describeOnKernel('gateway addresses', () => {
@@ -69,6 +76,20 @@ describeOnKernel('gateway addresses', () => {
     const both = ['10.1.0.1/24', '10.2.0.1/24'];
     for (const force of [false, true]) withRoute(ns, (connection) => giveTo(connection, both, force));
     expect(cidrs(ns, 'cni0')).toEqual(both);
+  });
+
+  test.each([
+    ['IPv4', '10.1.0.1/24', '10.2.0.1/24'],
+    ['IPv6', 'fd00:0:1::1/64', 'fd00::1/32'],
+  ])('of another range of the same network stand beside each other, %s', (_, first, second) => {
+    for (const force of [false, true]) {
+      using ns = createNetns();
+      withRoute(ns, (connection) => giveTo(connection, [first], force, [second]));
+      ipBatch(ns, PORT);
+      withRoute(ns, (connection) => giveTo(connection, [second], force, [first]));
+      withRoute(ns, (connection) => giveTo(connection, [first], force, [second]));
+      expect(cidrs(ns, 'cni0').sort()).toEqual([first, second].sort());
+    }
   });
 
   test('come on a node where new links have no IPv6', () => {
@@ -142,7 +163,6 @@ describeOnKernel('another process at the same moment', () => {
 describeOnKernel('an address that is in the way', () => {
   const CASES = [
     ['of another IPv4 subnet', '10.2.0.1/24', '10.1.0.1/24'],
-    ['the same IPv4 address, of another length', '10.1.0.1/16', '10.1.0.1/24'],
     ['another IPv4 address of the same subnet', '10.1.0.9/24', '10.1.0.1/24'],
     ['of an IPv6 subnet that holds ours', 'fd00::9/32', 'fd00:0:1::1/64'],
     ['of an IPv6 subnet that ours holds', 'fd00:0:1::9/64', 'fd00::1/32'],
@@ -190,6 +210,97 @@ describeOnKernel('an address that is in the way', () => {
     ipBatch(ns, 'link add cni0 up type bridge\n link add cni1 type bridge\n address add 10.2.0.1/24 dev cni1');
     withRoute(ns, give('10.1.0.1/24', 'fd00:1::1/64'));
     expect(cidrs(ns, 'cni0')).toEqual(['10.1.0.1/24', 'fd00:1::1/64']);
+  });
+});
+
+describeOnKernel('a subnet of another size with the same gateway', () => {
+  const WIDER = ['10.1.0.1/24', '10.1.0.1/16'] as const;
+  const WIDER6 = ['fd00::1/64', 'fd00::1/48'] as const;
+
+  test.each([
+    ['larger, IPv4', ...WIDER, [...WIDER].sort()],
+    ['smaller, IPv4', WIDER[1], WIDER[0], [...WIDER].sort()],
+    ['larger, IPv6', ...WIDER6, ['fd00::1/48']],
+    ['smaller, IPv6', WIDER6[1], WIDER6[0], ['fd00::1/48']],
+  ] as const)('%s: while the bridge is in use, nobody loses the way', (_, old, wanted, expected) => {
+    for (const force of [false, true]) {
+      using ns = createNetns();
+      withRoute(ns, give(old));
+      ipBatch(ns, PORT);
+      for (let times = 0; times < 2; times++) withRoute(ns, (connection) => giveTo(connection, [wanted], force));
+      expect(cidrs(ns, 'cni0')).toEqual([...expected]);
+    }
+  });
+
+  test.each([WIDER, WIDER.toReversed(), WIDER6, WIDER6.toReversed()] as readonly string[][])(
+    'is the only one where nobody uses the bridge: %s, then %s',
+    (old, wanted) => {
+      using ns = createNetns();
+      withRoute(ns, give(old as string));
+      withRoute(ns, give(wanted as string));
+      expect(cidrs(ns, 'cni0')).toEqual([wanted as string]);
+    },
+  );
+
+  test('stands beside the address that somebody else gave the bridge', () => {
+    using ns = createNetns();
+    ipBatch(ns, `link add cni0 type bridge\n address add ${WIDER[0]} dev cni0`);
+    withRoute(ns, give(WIDER[1]));
+    expect(cidrs(ns, 'cni0')).toEqual([...WIDER].sort());
+  });
+
+  test.each([
+    ['10.1.0.1/24', '10.1.0.1/16'],
+    ['fd00::1/64', 'fd00::1/48'],
+  ])('%s, then %s: CHECK is content with the containers of both', (old, wanted) => {
+    using ns = createNetns();
+    withRoute(ns, give(old));
+    ipBatch(ns, PORT);
+    withRoute(ns, give(wanted));
+    const verify = (text: string) =>
+      inside(ns, () => {
+        const node = openNode('', silentLog);
+        try {
+          return gatewayKind.verify(node, { bridge: 'cni0', addresses: [cidr(text)], force: false, port: 'p' });
+        } finally {
+          node.close();
+        }
+      });
+    expect([verify(old), verify(wanted)]).toEqual([undefined, undefined]);
+    expect(verify(wanted.replace('::1', '::9').replace('.1/', '.9/'))?.kind).toBe('check');
+  });
+});
+
+describeOnKernel('link-local addresses', () => {
+  const linkLocal = (ns: Netns) =>
+    addresses(ns, 'cni0', { linkLocal: true })
+      .map(({ cidr: text }) => text)
+      .filter((text) => /^(fe80|169\.254)/.test(text));
+
+  test.each([
+    ['fe80::1/64', ['fe80::1/64']],
+    ['fe80::1/10', ['fe80::1/10']],
+    ['fe80::ecee:eeff:feee:eeee/128', ['fe80::ecee:eeff:feee:eeee/128']],
+  ])('one is a gateway beside the kernel’s own: %s', (gateway, expected) => {
+    for (const force of [false, true]) {
+      using ns = createNetns();
+      withRoute(ns, give());
+      ipBatch(ns, `${PORT}\n link set p up\n link set q up`);
+      while (linkLocal(ns).length === 0) Bun.sleepSync(10);
+      const made = linkLocal(ns);
+      for (let times = 0; times < 2; times++) withRoute(ns, (connection) => giveTo(connection, [gateway], force));
+      expect(linkLocal(ns).sort()).toEqual([...made, ...expected].sort());
+    }
+  });
+
+  test('that somebody gave the bridge stay, and are in no gateway’s way', () => {
+    for (const force of [false, true]) {
+      using ns = createNetns();
+      withRoute(ns, give());
+      ipBatch(ns, `${PORT}\n address add 169.254.169.254/32 dev cni0\n address add fe80::2/64 dev cni0 nodad`);
+      withRoute(ns, (connection) => giveTo(connection, ['10.1.0.1/24', 'fe80::1/64'], force));
+      expect(linkLocal(ns)).toEqual(expect.arrayContaining(['169.254.169.254/32', 'fe80::1/64', 'fe80::2/64']));
+    }
   });
 });
 

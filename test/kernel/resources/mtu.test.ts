@@ -1,7 +1,9 @@
 /** The MTU that attachments inherit. */
 
 import { expect, test } from 'bun:test';
-import { uplinkMtu } from '../../../src/resources/bridge/mtu.ts';
+import type { Connection } from '../../../src/netlink/connection.ts';
+import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge-link.ts';
+import { inheritedMtu } from '../../../src/resources/bridge/mtu.ts';
 import { describeNeeding } from '../../support/feature.ts';
 import { createNetns, ipBatch, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
@@ -22,6 +24,9 @@ function createUplinks(): Netns {
   ipBatch(ns, `link set lo up\n ${uplink('eth0', 1400, 1)}\n ${uplink('eth1', 9000, 2)}`);
   return ns;
 }
+
+/** For a bridge that is not there yet. */
+const uplinkMtu = (connection: Connection) => inheritedMtu(connection, undefined).value;
 
 const VIA_0 = 'default via 10.1.0.9 dev eth0';
 const VIA_1 = 'default via 10.2.0.9 dev eth1';
@@ -45,6 +50,40 @@ describeOnKernel('the MTU', () => {
   test('of none, in a namespace where nothing is up', () => {
     using ns = createNetns();
     expect(withRoute(ns, uplinkMtu)).toBeUndefined();
+  });
+});
+
+describeOnKernel('the MTU on a bridge that is there', () => {
+  const OTHERS = `link add lan mtu 1450 type veth peer name lanp
+    link set lan master cni0`;
+  const OURS = `${OTHERS}\n link set lan alias trestle:pods/abc/eth0`;
+  const inherited = (ns: Netns) =>
+    withRoute(ns, (connection) => inheritedMtu(connection, findBridge(connection, 'cni0')));
+
+  for (const default6 of [VIA_1, 'default via fd00:2::9 dev eth1']) {
+    test.each([
+      ['with a port of somebody else is the bridge’s', OTHERS, { value: 1450, from: 'bridge', bridge: 'cni0' }],
+      ['with ports of ours alone is the uplink’s', OURS, { value: 9000, from: 'uplink' }],
+      ['without ports is the uplink’s', '', { value: 9000, from: 'uplink' }],
+    ] as const)(`%s: ${default6}`, (_, ports, expected) => {
+      using ns = createUplinks();
+      ipBatch(ns, `route add ${default6}\n link add cni0 type bridge\n ${ports}`);
+      expect(inherited(ns)).toEqual(expected);
+    });
+  }
+
+  test('with a port of somebody else is the bridge’s where there is no uplink', () => {
+    using ns = createNetns();
+    ipBatch(ns, `link add cni0 type bridge\n ${OTHERS}`);
+    expect(inherited(ns)).toEqual({ value: 1450, from: 'bridge', bridge: 'cni0' });
+  });
+
+  test('that we made, and that somebody else plugged something into, is the bridge’s', () => {
+    using ns = createUplinks();
+    ipBatch(ns, `route add ${VIA_1}`);
+    withRoute(ns, (connection) => ensureBridge(connection, undefined, { name: 'cni0', mtu: 9000, promiscuous: false }));
+    ipBatch(ns, OTHERS);
+    expect(inherited(ns)).toEqual({ value: 1450, from: 'bridge', bridge: 'cni0' });
   });
 });
 

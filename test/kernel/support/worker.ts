@@ -25,7 +25,7 @@ for await (const _ of console) break;
 const node = openNode('', silentLog);
 const settings = { name: 'cni0', mtu: 1400, promiscuous: false };
 const bridge = ensureBridge(node.route, findBridge(node.route, 'cni0'), settings);
-ensureGateways(node.route, bridge, [cidr('10.1.0.1/16'), cidr('fd00:1::1/64')], false);
+ensureGateways(node.route, bridge, { addresses: [cidr('10.1.0.1/16'), cidr('fd00:1::1/64')], force: false });
 for (let round = 0; isComingAndGoing && round < 12; round++) {
   for (const entry of entries) ensureMasquerade(node.nft(), entry);
   for (const entry of entries) {

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'bun:test';
 import { formatMac } from '../../../../src/address/mac.ts';
-import { acceptRaOf, decodeLink, encodeLinkHeader, getLink, listLinks } from '../../../../src/netlink/route/link.ts';
+import {
+  acceptRaOf,
+  decodeLink,
+  encodeLinkHeader,
+  getLink,
+  isForwardingIpv6,
+  listLinks,
+} from '../../../../src/netlink/route/link.ts';
 import { bytesOf, payloadOf, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 
@@ -91,6 +98,16 @@ describe('whether a link takes router advertisements', () => {
     const families = Uint8Array.from([4, 0, 2, 0]);
     expect([acceptRaOf({ families }), acceptRaOf({ families: undefined })]).toEqual([undefined, undefined]);
   });
+});
+
+test('whether a link forwards IPv6 is what the kernel has of forwarding', () => {
+  const payload = payloadOf('link-bridge').slice();
+  const at = acceptRaAt(payload) - 3 * 4;
+  const values = [0, 1].map((value) => {
+    payload[at] = value;
+    return isForwardingIpv6(decodeLink(payload));
+  });
+  expect([...values, isForwardingIpv6({ families: undefined })]).toEqual([false, true, false]);
 });
 
 /** Behind IFLA_INET6_CONF's header, forwarding, hop_limit and mtu. */

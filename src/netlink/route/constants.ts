@@ -74,6 +74,7 @@ export const RTEXT_FILTER_SKIP_STATS = 1 << 3;
 
 /** linux/net_namespace.h */
 export const NETNSA_NSID = 1;
+export const NETNSA_FD = 3;
 export const NETNSA_NSID_NOT_ASSIGNED = -1;
 
 /** linux/netconf.h */

@@ -23,6 +23,8 @@ export const ANCHOR = 'anchor';
 const ALIAS_PREFIX = 'trestle:';
 /** Of the bridges that this plugin makes. No attachment's: an owner has two `/`. */
 export const BRIDGE_ALIAS = `${ALIAS_PREFIX}bridge`;
+/** Likewise, of both ends of a VLAN's gateway. */
+export const GATEWAY_ALIAS = `${ALIAS_PREFIX}gateway`;
 /** machine-id(5): 32 digits. Before the first boot is complete it may say `uninitialized`, or nothing. */
 const MACHINE_ID = /^[0-9a-f]{32}$/i;
 /** IFALIASZ without its NUL, in bytes. */
@@ -62,8 +64,11 @@ export function vlanPortName(gateway: string): string {
   return `veth${hashHex('VLAN port', gateway).slice(0, 11)}`;
 }
 
+/** A bridge that nobody gave a MAC takes the lowest of its ports': this one is never that. */
 export function vlanPortMac(gateway: string): Uint8Array {
-  return localMac(hashHex('VLAN port MAC', gateway));
+  const mac = localMac(hashHex('VLAN port MAC', gateway));
+  mac[0] = 0xfe;
+  return mac;
 }
 
 /**

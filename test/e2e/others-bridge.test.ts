@@ -133,6 +133,27 @@ e2e('a bridge that somebody else made', (artifact) => {
     expect(cidrs(node.ns, 'cni0')).toEqual([`${V4.gateway}/24`, `${V6.gateway}/64`]);
   });
 
+  test('is as it was when the last container goes', () => {
+    using node = createNode();
+    ipBatch(node.ns, 'link add cni0 type bridge\n link set cni0 up');
+    const options = () => {
+      const { flags, linkinfo, altnames } = mustLink(node.ns, 'cni0');
+      return [flags.includes('PROMISC'), linkinfo?.info_data?.no_linklocal_learn, altnames];
+    };
+    const before = options();
+    const layer2 = { isDefaultGateway: false, ipMasq: false, promiscMode: true, macspoofchk: true };
+    const call = pods(node, artifact, layer2);
+    const [one, two] = [node.container(), node.container()];
+    for (const container of [one, two]) succeeded(call.add(container));
+    expect(options()).toEqual([true, 1, expect.any(Array)]);
+    succeeded(call.del(one));
+    succeeded(call.check(two));
+    expect(failed(call.add(two)).code).toBe(102);
+    succeeded(call.check(two));
+    succeeded(call.del(two));
+    expect(options()).toEqual(before);
+  });
+
   test('stays, with its MAC, when the last container goes', () => {
     using node = createNode();
     ipBatch(node.ns, 'link add cni0 address 0a:00:00:00:00:05 type bridge');

@@ -46,7 +46,7 @@ function sketch(request: MainRequest, settings: Settings, ipam: IpamPlan | undef
     request,
     settings,
     allocation,
-    newPort(request, settings, () => configuredMtu(settings)),
+    newPort(request, settings, () => configuredMtu(settings), undefined),
   );
 }
 

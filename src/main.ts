@@ -1,4 +1,4 @@
-/** Where the program starts: with CNI_COMMAND set it is a plugin, else an operator's command line. */
+/** The start of the program: a runtime calls it as a plugin, an operator as a command. */
 
 import { runCommandLine } from './cli/command-line.ts';
 import type { Variables } from './cni/environment.ts';
@@ -24,12 +24,12 @@ function pluginNamed(started: string): Plugin {
   return OWN_IPAM.includes(name.endsWith('.cjs') ? name.slice(0, -4) : name) ? runIpamCommand : runBridgeCommand;
 }
 
-/** A runtime that forgot CNI_COMMAND set the other variables: it shall get an error object, not a help text. */
+/** A caller that sets other variables but not CNI_COMMAND is a runtime, and gets an error object instead of a help text. */
 function isCalledByRuntime({ CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME }: Variables): boolean {
   return (CNI_COMMAND ?? CNI_CONTAINERID ?? CNI_NETNS ?? CNI_IFNAME) !== undefined;
 }
 
-/** Made before it is needed, since then nothing can be made. */
+/** Made at build time: a call without memory cannot make it. */
 const OUT_OF_MEMORY = encodeUtf8(`${JSON.stringify(outOfMemory(LATEST_VERSION))}\n`);
 
 function main(): number {
@@ -43,7 +43,7 @@ function main(): number {
 }
 
 function run(variables: Variables): number {
-  // Errors are told by their message; collecting stacks for those that are only caught would cost time.
+  // Collecting the stacks of errors takes time, and nothing shows them otherwise.
   Error.stackTraceLimit = variables.TRESTLE_STACK ? 10 : 0;
   const writeError = (text: string) => writeIfPossible(2, text);
   const { name, args } = commandLine();

@@ -1,4 +1,4 @@
-/** CNI_ARGS: `KEY=value;KEY=value`, what the runtime's user asks for. */
+/** CNI_ARGS: `KEY=value;KEY=value`, the requests of the runtime's user. */
 
 import { parseCidr } from '../address/cidr.ts';
 import { type Ip, parseIp } from '../address/ip.ts';
@@ -10,7 +10,7 @@ import { parseMacAddress } from '../schema/net.ts';
 export interface CniArgs {
   readonly ip: Ip | undefined;
   readonly mac: Uint8Array | undefined;
-  /** Undefined unless Kubernetes said something of the pod. */
+  /** Undefined unless the runtime gave Kubernetes' keys of the pod. */
   readonly pod: Pod | undefined;
 }
 
@@ -24,7 +24,7 @@ export const KNOWN_ARGS = [
   'K8S_POD_INFRA_CONTAINER_ID',
   'K8S_POD_UID',
 ];
-/** In any case, as in the reference. */
+/** Compared in lower case, as in the reference. */
 const TRUE = ['1', 't', 'true'];
 
 /** @throws Fault `environment` that names the part of CNI_ARGS that cannot be used */
@@ -35,7 +35,7 @@ export function parseArgs(text: string): CniArgs {
   return { ip: parseRequestedIp(pairs.get('IP')), mac: parseMac(pairs.get('MAC')), pod: podOf(pairs) };
 }
 
-/** "namespace/name" of the pod, for the log; unlike `parseArgs` it does not mind what else stands there. */
+/** "namespace/name" of the pod, for the log. Unlike `parseArgs` it accepts every text. */
 export function podName(text: string): string | undefined {
   const valueAt = (key: string) => new RegExp(`(?:^|;)${key}=([^;]+)`).exec(text)?.[1];
   const name = valueAt('K8S_POD_NAME');
@@ -82,13 +82,13 @@ function unknownKeys(keys: readonly string[]): Fault {
     'environment',
     `CNI_ARGS has keys that are not known here: ${keys.slice(0, 5).map(describe).join(', ')}`,
     {
-      details: `Known are ${KNOWN_ARGS.join(', ')}; with IgnoreUnknown=1 the others are passed over.`,
+      details: `Known are ${KNOWN_ARGS.join(', ')}; IgnoreUnknown=1 makes the plugin ignore the others.`,
     },
   );
 }
 
 function malformed(reason: string): Fault {
   return new Fault('environment', `CNI_ARGS is malformed: ${reason}`, {
-    details: 'It is a list of KEY=value with ";" between them.',
+    details: 'It must be a list of KEY=value, separated by ";".',
   });
 }

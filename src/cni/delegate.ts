@@ -1,6 +1,6 @@
 /**
- * IPAM that another plugin does, in a process of its own: the executable that CNI_PATH has under the name of `ipam.type`,
- * with the same stdin and environment (CNI spec 1.1, section 4).
+ * Delegation (CNI spec 1.1, section 4): another IPAM plugin, the executable in CNI_PATH with the name of `ipam.type`, runs with
+ * our stdin and environment.
  */
 
 import { Fault } from '../fault.ts';
@@ -17,11 +17,11 @@ export interface Delegation {
   readonly type: string;
   readonly path: readonly string[];
   readonly variables: Variables;
-  /** What stood on our stdin, to the letter. */
+  /** Our stdin, unchanged. */
   readonly input: string;
 }
 
-/** The error object of a plugin that we ran; it is handed on unchanged. */
+/** The error object of a delegated plugin, which we hand on unchanged. */
 export class DelegateError extends Error {
   override readonly name = 'DelegateError';
   readonly code: number;
@@ -34,10 +34,10 @@ export class DelegateError extends Error {
   }
 }
 
-/** A DHCP server may take its time; a runtime gives up after two to four minutes. */
+/** A DHCP server may be slow; runtimes give up after two to four minutes. */
 const DEADLINE_MS = 60_000;
 
-/** Has the plugin do an ADD. @throws DelegateError with its own error, Fault `delegate` where it answers nothing usable */
+/** Runs the plugin's ADD. @throws DelegateError with the plugin's error, Fault `delegate` where it gives no usable result */
 export function delegateAdd(delegation: Delegation): Result {
   const output = runDelegate(delegation, 'ADD');
   const result = decodeResult(parseAnswer(delegation, 'ADD', output), `the result of ${delegation.type}`);
@@ -45,7 +45,7 @@ export function delegateAdd(delegation: Delegation): Result {
   throw unusable(delegation, 'ADD', 'it succeeded without giving an address', missingAddresses(delegation));
 }
 
-/** `static` gives what it is configured with, and takes a configuration without addresses; others may be like it. */
+/** `static` gives the addresses of its configuration, and succeeds without any; other plugins may do the same. */
 function missingAddresses({ type }: Delegation): string {
   if (type !== 'static')
     return `Its section "ipam" must say which addresses it gives; see the documentation of ${type}.`;
@@ -53,15 +53,15 @@ function missingAddresses({ type }: Delegation): string {
   return `Set ipam.addresses, as in ${example}, or request an address: CNI_ARGS IP, args.cni.ips, runtimeConfig.ips.`;
 }
 
-/** Has the plugin do another command. @throws DelegateError, Fault `delegate` */
+/** Runs another command of the plugin. @throws DelegateError, Fault `delegate` */
 export function delegateCommand(delegation: Delegation, command: 'DEL' | 'CHECK' | 'GC' | 'STATUS'): void {
   runDelegate(delegation, command);
 }
 
 /**
- * What it says on stderr goes to ours, but not directly: whatever it leaves running would keep ours open, and a runtime
- * reads that to its end.
- * @returns what it wrote to stdout
+ * Copies the plugin's stderr to ours when it has ended. The plugin must not inherit our stderr: a process that it leaves behind
+ * would keep it open, and runtimes read it to its end.
+ * @returns the plugin's stdout
  */
 function runDelegate(delegation: Delegation, command: string): string {
   const executable = findExecutable(delegation);
@@ -76,10 +76,10 @@ function runDelegate(delegation: Delegation, command: string): string {
   throw failure(delegation, command, ran.stdout, ran.status);
 }
 
-/** Looked up in CNI_PATH only; a name that is a path would lead out of it. */
+/** Searches CNI_PATH only, so a name must not be a path. */
 function findExecutable({ type, path }: Delegation): string {
   if (!/^[A-Za-z0-9][\w.-]*$/.test(type)) {
-    throw new Fault('config', `cannot run the IPAM plugin ${describe(type)}: that is no name of a plugin`);
+    throw new Fault('config', `cannot run the IPAM plugin ${describe(type)}: that is not the name of a plugin`);
   }
   const found = findProgram(type, path);
   if (found !== undefined) return found;
@@ -88,7 +88,7 @@ function findExecutable({ type, path }: Delegation): string {
   });
 }
 
-/** A plugin that fails says so in an error object; one that crashes does not get to it. */
+/** The error object of a plugin that failed; a plugin that crashed has printed none. */
 function failure(delegation: Delegation, command: string, stdout: string, status: string | number): Error {
   const error = parseObject(stdout);
   if (!Number.isSafeInteger(error?.code) || typeof error?.msg !== 'string') {

@@ -7,7 +7,7 @@ import { encodeUtf8 } from '../sys/text.ts';
 export const COMMANDS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
 export type Command = (typeof COMMANDS)[number];
 
-/** Absent variables are empty strings, as the specification treats them. */
+/** An absent variable is an empty string: the specification makes no difference. */
 export interface Environment {
   readonly command: Command;
   readonly containerId: string;
@@ -16,9 +16,9 @@ export interface Environment {
   readonly args: string;
   /** CNI_NETNS_OVERRIDE: the container's netns may be the one that the plugin runs in. */
   readonly allowOwnNetns: boolean;
-  /** Where other plugins are looked up. */
+  /** The directories of CNI_PATH, which have the other plugins. */
   readonly path: readonly string[];
-  /** All variables as they came, for plugins that we run. */
+  /** All variables, unchanged, for delegated plugins. */
   readonly variables: Variables;
 }
 
@@ -33,7 +33,7 @@ const NEEDED: Record<Command, readonly string[]> = {
   VERSION: [],
 };
 
-/** So that an identifier and a prefix or suffix of ours still fit into a file name of 255 bytes. */
+/** An identifier with a prefix or suffix of ours must fit into a file name of 255 bytes. */
 const IDENTIFIER_MOST = 200;
 const IDENTIFIER = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 /** IFNAMSIZ, without its NUL (linux/if.h). */
@@ -57,22 +57,22 @@ function isOverride(value: string): boolean {
   return value === '1' || value.toUpperCase() === 'TRUE';
 }
 
-/** Network names and container IDs become file names, so the specification's pattern is not negotiable. @throws Fault */
+/** Network names and container IDs become file names, so they must match the specification's pattern. @throws Fault of `kind` */
 export function verifyIdentifier(what: string, value: string, kind: 'environment' | 'config'): void {
   if (value.length > IDENTIFIER_MOST) {
     throw new Fault(kind, `${what} is ${value.length} characters long: ${describe(value)}`, {
-      details: `At most ${IDENTIFIER_MOST} characters can be used, since files are named after it.`,
+      details: `At most ${IDENTIFIER_MOST} characters are allowed, since it becomes part of file names.`,
     });
   }
   if (IDENTIFIER.test(value)) return;
   throw new Fault(kind, `${what} is malformed: ${describe(value)}`, {
-    details: 'It must begin with a letter or digit and go on with letters, digits, "_", "." and "-" only.',
+    details: 'It must begin with a letter or digit, and may have only letters, digits, "_", "." and "-".',
   });
 }
 
 /**
- * As the kernel and the specification have it: 1 to 15 bytes, no `/`, `:` or white space, not `.` or `..`; and no `%`, for
- * the kernel takes `eth%d` for a pattern. @throws Fault
+ * The rules of the kernel and the specification: 1 to 15 bytes, no `/`, `:` or white space, not `.` or `..`; and no `%`, since
+ * the kernel takes `eth%d` for a pattern. @throws Fault of `kind`
  */
 export function verifyInterfaceName(what: string, name: string, kind: 'environment' | 'config'): void {
   const bytes = encodeUtf8(name).length;
@@ -88,7 +88,7 @@ export function verifyInterfaceName(what: string, name: string, kind: 'environme
 function readCommand(value: string | undefined): Command {
   const command = COMMANDS.find((known) => known === value);
   if (command !== undefined) return command;
-  const reason = value ? `${describe(value)} is no CNI command` : 'it is missing';
+  const reason = value ? `${describe(value)} is not a CNI command` : 'it is missing';
   throw new Fault('environment', `CNI_COMMAND: ${reason}`, { details: `It must be one of ${COMMANDS.join(', ')}.` });
 }
 

@@ -1,4 +1,4 @@
-/** The door: every failure becomes one CNI error object (CNI spec 1.1, section 5; our codes in docs/errors.md). */
+/** Every failure becomes one CNI error object here (CNI spec 1.1, section 5; docs/errors.md has our codes). */
 
 import { Fault, type FaultKind, isOutOfMemory, onScreen, plainText, reasonOf } from '../fault.ts';
 import { KernelError } from '../netlink/error.ts';
@@ -12,7 +12,7 @@ export interface CniError {
   readonly details?: string;
 }
 
-/** 1 to 99 are the specification's; 100 and up are ours. */
+/** The specification defines 1 to 99; 100 and up are ours. */
 const CODES: Record<FaultKind, number> = {
   version: 1,
   unsupported: 2,
@@ -32,7 +32,7 @@ const CODES: Record<FaultKind, number> = {
   delegate: 106,
 };
 
-/** An errno by which the kernel says that the caller may not: what to do about that is always the same. */
+/** The kernel's answers to a caller without the privilege; the advice is always the same. */
 const DENIED = ['EPERM', 'EACCES'];
 
 export function cniErrorOf(error: unknown, cniVersion: string): CniError {
@@ -42,7 +42,7 @@ export function cniErrorOf(error: unknown, cniVersion: string): CniError {
   return present(cniVersion, CODES[kind], reasonOf(error), details === undefined ? undefined : plainText(details));
 }
 
-/** Also made where a call cannot be answered otherwise. */
+/** Also made ahead of time, for a call that has no memory left to make it (main.ts). */
 export function outOfMemory(cniVersion: string): CniError {
   return {
     cniVersion,

@@ -9,7 +9,7 @@ import { readInto } from '../sys/file.ts';
 import { scratch } from '../sys/libc.ts';
 import { decodePieces } from '../sys/text.ts';
 
-/** What stood on stdin: as text, and as the object it is. */
+/** The content of stdin: the text, and the object in it. */
 export interface Input {
   readonly text: string;
   readonly json: Record<string, unknown>;
@@ -51,7 +51,7 @@ export function parseInput(text: string): Record<string, unknown> {
   );
 }
 
-/** A runtime may hand us a pipe that does not block: then wait, as a blocking one would. */
+/** Where the runtime gave us a non-blocking pipe, waits as a blocking one would. */
 function readChunk(fd: number, buffer: Uint8Array): number {
   for (;;) {
     try {
@@ -65,7 +65,7 @@ function readChunk(fd: number, buffer: Uint8Array): number {
   }
 }
 
-/** What the engine says of JSON that it cannot hold, nested too deep for one; some engines quote the whole text. */
+/** The engine's reason for JSON that it cannot hold (nested too deep); some engines quote the whole text. */
 function shortened(reason: string): string {
   return reason.length > 200 ? `${reason.slice(0, 199)}…` : reason;
 }

@@ -1,4 +1,4 @@
-/** The log file of one call (`log` in the configuration): JSON, a line for each step, each message and the end. */
+/** The log file of one call (key `log`): a line of JSON for each step, for each message, and for the end. */
 
 import * as z from 'zod/mini';
 import { reasonOf } from '../fault.ts';
@@ -19,13 +19,13 @@ const level = textOrNothing(`a level; levels are ${LOG_LEVELS.join(', ')}`, (nam
   LOG_LEVELS.find((known) => known === name),
 );
 
-/** Without a file there is no log. */
+/** The key `log`. Without a file there is no log. */
 export const logSchema = options({ file: absolutePath, level });
 
 type LogSection = Parsed<typeof logSchema>;
 
 export interface CallJournal extends Journal {
-  /** The end of the call: what it printed. */
+  /** Writes the end of the call, with what it printed. */
   succeeded(result: object | undefined): void;
   failed(error: CniError): void;
 }
@@ -35,8 +35,8 @@ type Json = Readonly<Record<string, unknown>>;
 type Write = (level: LogLevel, content: Json) => void;
 
 /**
- * The journal of a call. It is opened before the configuration is validated, so that what is wrong with that is logged too.
- * A file that cannot be written is no reason to fail: the first time it is told to `log`, then it is done without.
+ * The journal of a call. It is opened before the configuration is validated, so that the log has errors of the validation, too.
+ * A file that cannot be written does not fail the call: `log` gets one warning, and the call continues without the file.
  */
 export function openJournal(environment: Environment, json: Json, log: Log): CallJournal {
   const section = sectionOf(json);
@@ -56,23 +56,23 @@ export function openJournal(environment: Environment, json: Json, log: Log): Cal
   };
 }
 
-/** Of a call that keeps no log, or of which is not known yet whether it does. */
+/** The journal of a call without a log file, and of every call before its configuration is read. */
 export function closedJournal(log: Log): CallJournal {
   return { ...plainJournal(log), succeeded: nothing, failed: nothing };
 }
 
 function nothing(): void {
-  // Nobody keeps it.
+  // There is no log file.
 }
 
-/** What is wrong with it is told when the whole configuration is read. */
+/** Undefined where the section is absent or malformed; reading the whole configuration reports the latter. */
 function sectionOf(json: Json): LogSection | undefined {
   const key = Object.keys(json).find((name) => name.toLowerCase() === 'log');
   if (key === undefined) return undefined;
   return z.safeParse(logSchema, tidyKeys(logSchema, json[key], nothing)).data;
 }
 
-/** What every line says of the call. */
+/** The part of every line that identifies the call. */
 function factsOf({ command, containerId, ifName, args, variables }: Environment, { name }: Json): Json {
   return {
     command,

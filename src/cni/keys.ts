@@ -1,20 +1,20 @@
 /**
- * Keys that are nearly right. The reference, being Go, matches JSON keys whatever their case, so configurations with
- * `isgateway` are out there; and a misspelt key is silently without effect in every plugin but this one.
+ * Keys that are nearly right. Go matches JSON keys without regard to case, so there are configurations with `isgateway` for the
+ * reference plugins. A misspelt key has no effect in other plugins, and they give no warning.
  */
 
 import leven from 'leven';
 import * as z from 'zod/mini';
 import type { Log } from '../log.ts';
 
-/** Unknown keys at most so many edits away from a known one are taken for misspelt. */
+/** An unknown key with at most so many edits from a known one counts as misspelt. */
 const NEAR = 2;
-/** Below that length nearly everything is near. */
+/** A shorter key is near to too many known ones. */
 const SHORT = 4;
 
 type Keys = z.core.$ZodShape;
 
-/** A copy of `value` in which keys that differ only in case from the schema's are spelt as the schema spells them. */
+/** A copy of `value` with the schema's spelling of keys that differ from it in case only; logs a warning for each nearly right key. */
 export function tidyKeys(schema: z.core.$ZodType, value: unknown, log: Log, path = ''): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const { keys, element } = structureOf(schema);
@@ -43,7 +43,7 @@ function tidyObject(keys: Keys, value: Record<string, unknown>, log: Log, path: 
   return tidied;
 }
 
-/** The schema's spelling of a key that it does not have as it stands. */
+/** The schema's spelling of a key that is not in it. */
 function spelling(key: string, known: readonly string[], value: object, where: string, log: Log): string {
   const lower = key.toLowerCase();
   const match = known.find((name) => name.length === key.length && name.toLowerCase() === lower);
@@ -56,11 +56,11 @@ function spelling(key: string, known: readonly string[], value: object, where: s
     log('warn', `the key "${where}" has no effect beside "${match}"`);
     return key;
   }
-  log('warn', `the key "${where}" is taken for "${match}"; write it so, since other plugins may not accept it`);
+  log('warn', `the key "${where}" is taken for "${match}"; write it that way, since other plugins may not accept it`);
   return match;
 }
 
-/** Plain assignment would take `__proto__` for something else. */
+/** A plain assignment to `__proto__` would set the prototype. */
 function define(object: Record<string, unknown>, key: string, value: unknown): void {
   if (key === '__proto__')
     Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });

@@ -1,4 +1,4 @@
-/** One call of the plugin: from the environment and stdin to one JSON object on stdout and an exit status. */
+/** One call of a plugin: from the environment and stdin to one JSON object on stdout and an exit status. */
 
 import { Fault, reasonOf } from '../fault.ts';
 import { createLog, type Journal, type Log } from '../log.ts';
@@ -11,7 +11,7 @@ import { LATEST_VERSION, VERSIONS } from './versions.ts';
 /** The commands of one role. @returns the JSON to print: the result of ADD, nothing for the others. @throws Fault and others */
 export type Plugin = (environment: Environment, input: Input, journal: Journal) => object | undefined;
 
-/** All that a call sees of the world and does to it, apart from kernel and data directory. */
+/** The input and output of a call, apart from kernel and data directory. */
 export interface Call {
   readonly plugin: Plugin;
   readonly variables: Variables;
@@ -46,7 +46,7 @@ export function runPlugin(call: Call): number {
   }
 }
 
-/** An ADD whose result cannot be written has failed, and leaves nothing: what it did is taken back, as a runtime would. */
+/** An ADD whose result cannot be written has failed and must leave nothing, so DEL takes it back, as a runtime's would. */
 function handOver(call: Call, result: object, log: Log, takeBack: () => void): void {
   try {
     answer(call, result);
@@ -61,7 +61,7 @@ function handOver(call: Call, result: object, log: Log, takeBack: () => void): v
   }
 }
 
-/** Where not even that can be written, standard error is all there is. */
+/** Writes the error object; where stdout takes nothing, writes the error to stderr. */
 function refuse(call: Call, error: CniError): number {
   try {
     return answer(call, error, 1);
@@ -71,7 +71,7 @@ function refuse(call: Call, error: CniError): number {
   }
 }
 
-/** VERSION answers whatever stands on stdin: it is how a runtime finds out what may stand there. */
+/** VERSION accepts every stdin, since runtimes call it to find out which versions stdin may have. */
 function readLeniently(call: Call): Record<string, unknown> {
   try {
     return parseInput(call.readInput());
@@ -80,7 +80,7 @@ function readLeniently(call: Call): Record<string, unknown> {
   }
 }
 
-/** In the version of the request, where it is one of ours. */
+/** The answer of VERSION, in the version of the request where we support it. */
 function versionOf({ cniVersion }: Record<string, unknown>): {
   cniVersion: string;
   supportedVersions: readonly string[];

@@ -1,4 +1,4 @@
-/** The result of ADD: one form within, and its translation to and from each version of the specification. */
+/** The result of ADD: one internal form, and its translation to and from each version of the specification. */
 
 import * as z from 'zod/mini';
 import { type Cidr, formatCidr } from '../address/cidr.ts';
@@ -17,14 +17,14 @@ export interface ResultInterface {
   /** Of other plugins (vhost-user, SR-IOV). */
   readonly socketPath?: string | undefined;
   readonly pciID?: string | undefined;
-  /** Path of the netns that it is in; undefined for the node's own. */
+  /** Path of the netns of the interface; undefined for the node's. */
   readonly sandbox?: string | undefined;
 }
 
 export interface ResultIp {
   readonly address: Cidr;
   readonly gateway?: Ip | undefined;
-  /** Place in `interfaces`. */
+  /** Index in `interfaces`. */
   readonly interface?: number | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface Result {
 
 type Json = Record<string, unknown>;
 
-/** The JSON object of that version. Before 0.3.0 there is room for one address a family. `dns` is there until 1.0.0, even if it is {}. */
+/** The JSON object of that version. Before 0.3.0 a result has one address a family. Before 1.0.0 it always has `dns`, even an empty one. */
 export function encodeResult(result: Result, version: CniVersion): Json {
   if (!isAtLeast(version, '0.3.0')) return encodeOldResult(result, version);
   const encodeInterface = ({ name, mac, sandbox, ...later }: ResultInterface): Json =>
@@ -91,7 +91,7 @@ const resultSchema = options({
   ip6: oldIp,
 });
 
-/** Reads a result of any version. `what` is named when it cannot be used. @throws Fault `decode` */
+/** Reads a result of any version; equal routes become one. Errors name the result as `what`. @throws Fault `decode` */
 export function decodeResult(json: unknown, what: string): Result {
   const { interfaces = [], ips = [], routes = [], dns = {}, ip4, ip6 } = parseWith(resultSchema, json, what, 'decode');
   const old = [ip4, ip6].filter((entry) => entry !== undefined);
@@ -162,7 +162,7 @@ function verifyPlaces({ interfaces, ips }: Result): void {
   }
 }
 
-/** The object, which nobody else has yet, without the keys that say nothing. */
+/** Deletes the keys without a value from a fresh object. */
 function present(object: Json): Json {
   for (const key of Object.keys(object)) if (object[key] === undefined) delete object[key];
   return object;

@@ -1,7 +1,7 @@
 /**
- * What STATUS answers where an ADD may succeed all the same, or will again without the node's owner: a range without a free
- * address, a packet filter that drops. Runtimes take any error of STATUS for a node that is not ready (containerd 2 and kubelet
- * then taint it, and its running pods are evicted), so that is a warning unless the key `status` says "strict".
+ * The answer of STATUS to a limit: an ADD may succeed all the same, or will succeed later without the node's owner (a range without a
+ * free address, a packet filter that drops). Runtimes take any error of STATUS for a node that is not ready (containerd 2 and kubelet
+ * then taint the node, and its running pods are evicted), so a limit is a warning unless the key `status` says "strict".
  */
 
 import { Fault, type FaultKind } from '../fault.ts';
@@ -14,9 +14,13 @@ export type Strictness = 'lenient' | 'strict';
 export function strictnessOf({ status }: { readonly status?: string | undefined }): Strictness {
   if (!status) return 'lenient';
   if (status === 'lenient' || status === 'strict') return status;
-  throw new Fault('config', `cannot use the configuration: status: ${describe(status)} is not known`, {
-    details: 'It must be "lenient" or "strict", or be left out.',
-  });
+  throw new Fault(
+    'config',
+    `cannot use the configuration: status: ${describe(status)} is neither "lenient" nor "strict"`,
+    {
+      details: 'Set it to one of the two, or remove the key.',
+    },
+  );
 }
 
 /**
@@ -39,7 +43,7 @@ export function limited(
   }
 }
 
-/** Logs what a Fault says, with what to do, as a warning. */
+/** Logs message and advice of a Fault as a warning. */
 export function warnOf({ message, details }: Fault, log: Log): void {
   log('warn', details === undefined ? message : `${message}. ${details}`);
 }

@@ -1,4 +1,4 @@
-/** The versions of the CNI specification that we speak. */
+/** The versions of the CNI specification that we support. */
 
 import { Fault } from '../fault.ts';
 

@@ -119,7 +119,10 @@ const NONE: Attributes = { get: () => undefined, has: () => false };
  */
 export function decodeAttributes(bytes: Uint8Array): Attributes {
   const starts = new Map<number, number>();
-  for (let at = 0; at + HEADER <= bytes.length; at += paddedLengthAt(bytes, at)) starts.set(typeAt(bytes, at), at);
+  scan(bytes, (type, at) => {
+    starts.set(type, at);
+    return false;
+  });
   return {
     get: (type) => {
       const at = starts.get(type);
@@ -129,37 +132,50 @@ export function decodeAttributes(bytes: Uint8Array): Attributes {
   };
 }
 
+/** The payload of the first attribute of that type, where no other is wanted. @throws Truncated likewise */
+export function findAttribute(bytes: Uint8Array, wanted: number): Uint8Array | undefined {
+  let found: Uint8Array | undefined;
+  scan(bytes, (type, at) => {
+    if (type === wanted) found = payloadAt(bytes, at);
+    return type === wanted;
+  });
+  return found;
+}
+
 /** In their order. @throws Truncated likewise */
 export function listAttributes(bytes: Uint8Array): { readonly type: number; readonly payload: Uint8Array }[] {
   const found: { type: number; payload: Uint8Array }[] = [];
-  for (let at = 0; at + HEADER <= bytes.length; at += paddedLengthAt(bytes, at))
-    found.push({ type: typeAt(bytes, at), payload: payloadAt(bytes, at) });
+  scan(bytes, (type, at) => {
+    found.push({ type, payload: payloadAt(bytes, at) });
+    return false;
+  });
   return found;
 }
 
 /** Whether one of the payloads satisfies the test; those behind it are not looked at. @throws Truncated likewise */
 export function somePayload(bytes: Uint8Array, satisfies: (payload: Uint8Array) => boolean): boolean {
-  for (let at = 0; at + HEADER <= bytes.length; at += paddedLengthAt(bytes, at))
-    if (satisfies(payloadAt(bytes, at))) return true;
-  return false;
+  let found = false;
+  scan(bytes, (_, at) => {
+    found = satisfies(payloadAt(bytes, at));
+    return found;
+  });
+  return found;
 }
 
-function paddedLengthAt(bytes: Uint8Array, at: number): number {
-  const length = lengthAt(bytes, at);
-  if (length < HEADER || at + length > bytes.length) throw new Truncated(`attribute of ${length} bytes at ${at}`);
-  return (length + 3) & ~3;
-}
-
-function lengthAt(bytes: Uint8Array, at: number): number {
-  return (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-}
-
-function typeAt(bytes: Uint8Array, at: number): number {
-  return ((bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8)) & NLA_TYPE_MASK;
+/** Visits each attribute with its place, until `visit` returns true. No calls but that one: a link has fifty attributes. */
+function scan(bytes: Uint8Array, visit: (type: number, at: number) => boolean): void {
+  const { length: end } = bytes;
+  for (let at = 0; at + HEADER <= end; ) {
+    const length = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+    if (length < HEADER || at + length > end) throw new Truncated(`attribute of ${length} bytes at ${at}`);
+    if (visit(((bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8)) & NLA_TYPE_MASK, at)) return;
+    at += (length + 3) & ~3;
+  }
 }
 
 function payloadAt(bytes: Uint8Array, at: number): Uint8Array {
-  return bytes.subarray(at + HEADER, at + lengthAt(bytes, at));
+  const length = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return bytes.subarray(at + HEADER, at + length);
 }
 
 /** The attributes inside an attribute; none where it is absent. */

@@ -1,6 +1,6 @@
 /** Netlink sockets. One stays bound to the network namespace it was opened in. */
 
-import { EINTR, ENOBUFS } from '../sys/errno.ts';
+import { EAGAIN, EINTR, ENOBUFS } from '../sys/errno.ts';
 import { closeFile } from '../sys/file.ts';
 import { libc, SystemError, scratch } from '../sys/libc.ts';
 import { pack } from './bytes.ts';
@@ -11,6 +11,8 @@ const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SOL_NETLINK = 270;
+const NETLINK_ADD_MEMBERSHIP = 1;
+const RTNLGRP_LINK = 1;
 const MSG_TRUNC = 0x20;
 
 /** Protocols (linux/netlink.h). */
@@ -19,8 +21,10 @@ const PROTOCOLS = { route: 0, netfilter: 12 } as const;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
-const ANSWER_SECONDS = 10;
+const ANSWER_MS = 10_000;
 const ATTEMPTS = 8;
+/** A message of the type NLMSG_NOOP, which the kernel passes over. */
+const NOTHING = pack([4, 16], [2, 1], [2, 0], [4, 0], [4, 0]);
 
 /** Something that datagrams go into and come out of: a socket, or in tests a function that plays the kernel. */
 export interface Transport {
@@ -32,7 +36,7 @@ export interface Transport {
 /** Opens a socket in the thread's current network namespace. @throws SystemError */
 export function openSocket(protocol: keyof typeof PROTOCOLS): Transport {
   const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, PROTOCOLS[protocol]);
-  libc('setsockopt', fd, SOL_SOCKET, SO_RCVTIMEO, timeval(ANSWER_SECONDS), 16);
+  libc('setsockopt', fd, SOL_SOCKET, SO_RCVTIMEO, timeval(ANSWER_MS), 16);
   for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) enable(fd, option);
   return {
     send: (datagram) => {
@@ -41,6 +45,40 @@ export function openSocket(protocol: keyof typeof PROTOCOLS): Transport {
     receive: () => receive(fd, scratch()),
     close: () => closeFile(fd),
   };
+}
+
+/** A socket that gets the kernel's notifications of changes. */
+export interface Watch {
+  /**
+   * Blocks until the next datagram of notifications comes. @returns undefined when none came in time
+   * @throws SystemError; ENOBUFS where notifications were lost
+   */
+  next(withinMs: number): Uint8Array | undefined;
+  close(): void;
+}
+
+/** Opens a socket in the thread's network namespace that is notified of each change of a link or bridge port. @throws SystemError */
+export function watchLinks(): Watch {
+  const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, PROTOCOLS.route);
+  try {
+    libc('setsockopt', fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, pack([4, RTNLGRP_LINK]), 4);
+    // A socket without an address is notified of nothing (do_one_broadcast); it gets one with the first message that it sends.
+    libc('send', fd, NOTHING, NOTHING.length, 0);
+  } catch (error) {
+    closeFile(fd);
+    throw error;
+  }
+  return { next: (withinMs) => receiveWithin(fd, withinMs), close: () => closeFile(fd) };
+}
+
+function receiveWithin(fd: number, ms: number): Uint8Array | undefined {
+  libc('setsockopt', fd, SOL_SOCKET, SO_RCVTIMEO, timeval(ms), 16);
+  try {
+    return receive(fd, scratch());
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === EAGAIN) return undefined;
+    throw error;
+  }
 }
 
 function receive(fd: number, buffer: Uint8Array): Uint8Array {
@@ -69,7 +107,8 @@ function retrying(call: () => number, ...passing: number[]): number {
   }
 }
 
-/** struct timeval: two 64-bit integers. */
-function timeval(seconds: number): Uint8Array {
-  return pack([4, seconds], [4, 0], [4, 0], [4, 0]);
+/** struct timeval: seconds and microseconds, two 64-bit integers. Zero would mean no limit. */
+function timeval(ms: number): Uint8Array {
+  const whole = Math.max(1, Math.ceil(ms));
+  return pack([4, Math.floor(whole / 1000)], [4, 0], [4, (whole % 1000) * 1000], [4, 0]);
 }

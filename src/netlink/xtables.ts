@@ -4,7 +4,9 @@
  * reading is done here; writing is left to the program, which holds the lock that others honour.
  */
 
-import type { Family } from '../address/ip.ts';
+import type { Cidr } from '../address/cidr.ts';
+import { BITS, type Family } from '../address/ip.ts';
+import { maskedNetwork } from '../address/mask.ts';
 import { errorCode } from '../fault.ts';
 import { closeFile } from '../sys/file.ts';
 import { libc } from '../sys/libc.ts';
@@ -66,7 +68,10 @@ export interface HeaderConditions {
   /** Whole names; undefined where any interface will do. */
   readonly input: string | undefined;
   readonly output: string | undefined;
-  /** There is more: addresses, a protocol, a pattern of interfaces, a negation. */
+  /** Undefined where any address will do. */
+  readonly source: Cidr | undefined;
+  readonly destination: Cidr | undefined;
+  /** There is more: a protocol, a mask that is no prefix, a pattern of interfaces, a negation. */
   readonly more: boolean;
 }
 
@@ -112,16 +117,28 @@ export function decodeEntries({ family, entries }: LegacyTable): LegacyEntry[] {
   return found;
 }
 
+/** Source, destination and their masks stand in front of the interfaces and their masks. */
 function decodeHeader(family: Family, bytes: Uint8Array): HeaderConditions {
   const { interfaces, flags } = LAYOUT[family];
   const name = (at: number) =>
     wholeName(bytes, interfaces + at * INTERFACE_BYTES, interfaces + (at + 2) * INTERFACE_BYTES);
+  const size = BITS[family] / 8;
+  const network = (at: number) =>
+    decodeNetwork(bytes.subarray(at * size, (at + 1) * size), bytes.subarray((at + 2) * size, (at + 3) * size));
   const [input, output] = [name(0), name(1)];
+  const [source, destination] = [network(0), network(1)];
   const behind = interfaces + 4 * INTERFACE_BYTES;
-  const asks = (byte: number, at: number) =>
-    (at < interfaces || at >= behind) && (at === flags ? byte & ~GOTO[family] : byte) !== 0;
-  const more = input === null || output === null || bytes.some(asks);
-  return { input: input ?? undefined, output: output ?? undefined, more };
+  const asks = (byte: number, at: number) => at >= behind && (at === flags ? byte & ~GOTO[family] : byte) !== 0;
+  const more = [input, output, source, destination].includes(null) || bytes.some(asks);
+  return {
+    ...{ input: input ?? undefined, output: output ?? undefined },
+    ...{ source: source ?? undefined, destination: destination ?? undefined, more },
+  };
+}
+
+/** Undefined where the mask covers nothing, null where it is no prefix. */
+function decodeNetwork(address: Uint8Array, mask: Uint8Array): Cidr | undefined | null {
+  return mask.every((byte) => byte === 0) ? undefined : (maskedNetwork(address, mask) ?? null);
 }
 
 /** Undefined where the mask covers nothing, null where it covers less or more than a name with its NUL. */

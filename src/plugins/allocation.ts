@@ -1,7 +1,7 @@
 /** The addresses, routes and DNS that an attachment gets from IPAM. */
 
 import type { Cidr } from '../address/cidr.ts';
-
+import { type Delegation, delegateAdd } from '../cni/delegate.ts';
 import type { BaseRequest } from '../cni/request.ts';
 
 import {
@@ -64,4 +64,23 @@ export function allocate(
 export function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
   const { domain = '', ...lists } = dns;
   return domain !== '' || Object.values(lists).some((list) => list !== undefined) ? dns : given;
+}
+
+/** IPAM plugins that give an address back through the container's interface. */
+const THROUGH_INTERFACE = ['dhcp'];
+
+/** Whether the plugin must release the address before the interface goes. */
+export function releasesThroughInterface(delegation: Delegation | undefined): boolean {
+  return THROUGH_INTERFACE.includes(delegation?.type ?? '');
+}
+
+/** The plan of a request whose IPAM is done here; undefined for layer 2 only. @throws Fault `config`, `address` */
+export function planOf(request: BaseRequest & { readonly ipam: IpamSection | undefined }): IpamPlan | undefined {
+  return request.ipam && planFor({ ...request, ipam: request.ipam });
+}
+
+/** Has another plugin give the addresses. @throws what `delegateAdd` throws */
+export function allocateElsewhere(request: BaseRequest, delegation: Delegation): Allocation {
+  const { ips, routes, dns } = delegateAdd(delegation);
+  return { addresses: ips.map(({ address, gateway }) => ({ address, gateway })), routes, dns: dnsOf(request, dns) };
 }

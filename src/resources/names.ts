@@ -122,9 +122,14 @@ export function hostVethAlias(attachment: AttachmentKey): string {
   return encodeUtf8(whole).length <= ALIAS_MOST ? whole : alias;
 }
 
-/** The owner that an alias names. @returns undefined for a link that is not ours */
+/** Whether a link with this alias is ours: of an attachment, a bridge, or the gateway of a VLAN. */
+export function isOurAlias(alias: string | undefined): alias is string {
+  return alias?.startsWith(ALIAS_PREFIX) === true;
+}
+
+/** The owner that an alias names. @returns undefined for a link that is no attachment's */
 export function aliasOwner(alias: string | undefined): string | undefined {
-  if (alias?.startsWith(ALIAS_PREFIX) !== true) return undefined;
+  if (!isOurAlias(alias) || !alias.includes('/')) return undefined;
   const [owner = ''] = alias.slice(ALIAS_PREFIX.length).split(' ', 1);
   return currentOwner(owner);
 }

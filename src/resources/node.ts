@@ -5,7 +5,7 @@ import { Fault } from '../fault.ts';
 import type { Log } from '../log.ts';
 import { type Connection, closeConnection, connect } from '../netlink/connection.ts';
 import type { Link } from '../netlink/route/link.ts';
-import { openSocket } from '../netlink/socket.ts';
+import { openSocket, type Watch, watchLinks } from '../netlink/socket.ts';
 import { closeNetns, type Netns, openNetns, openOwnNetns, withNetns } from '../sys/netns.ts';
 
 export interface Node {
@@ -21,6 +21,8 @@ export interface Node {
   readonly leftovers: string[];
   /** The nf_tables socket, opened when it is first wanted. */
   nft(): Connection;
+  /** Opens a socket that is notified of changes to the node's links; the caller closes it. */
+  watchLinks(): Watch;
   /** The container; undefined for DEL, GC and STATUS, which need none. */
   readonly container?: Container;
   /** The other recorded attachments of the network that live; undefined where the call knows of none. */
@@ -64,6 +66,7 @@ export function openNode(searchPath: string, log: Log): Node {
       nft ??= connect(openSocket('netfilter'));
       return nft;
     },
+    watchLinks,
     close: () => {
       closeConnection(route);
       if (nft !== undefined) closeConnection(nft);

@@ -4,6 +4,7 @@
  */
 
 import { errorCode, Fault, reasonOf } from '../fault.ts';
+import type { Log } from '../log.ts';
 import { closeFile, O_RDONLY, O_WRONLY, openBelow, readWhole, writeText } from '../sys/file.ts';
 import { type Proc, SHARED_PROC, withPrivateProc } from '../sys/proc.ts';
 
@@ -84,4 +85,15 @@ function write(name: string, value: string, proc: Proc): void {
 
 function openSysctl({ directory, prefix }: Proc, name: string, flags: number): number {
   return openBelow(directory, `${prefix}sys/net/${name}`, flags);
+}
+
+export const ACCEPT_RA = (name: string) => `ipv6/conf/${name}/accept_ra`;
+
+/**
+ * Router advertisements of a container must not configure the node. Where the parameter cannot be set, the log says so: most of
+ * the time forwarding is on, and with it the kernel ignores them (accept_ra=1 in ip-sysctl.rst).
+ */
+export function closeToAdvertisements(name: string, log: Log): void {
+  const reason = preferSysctl(ACCEPT_RA(name), '0');
+  if (reason !== undefined) log('warn', `cannot keep router advertisements of containers from the node: ${reason}`);
 }

@@ -1,9 +1,9 @@
-/** Parsing a value by a zod schema: all of it is right, or one Fault says what is not, in sentences. */
+/** Parsing a value by a zod schema, with one Fault that names all that is wrong, in sentences. */
 
 import * as z from 'zod/mini';
 import { Fault, type FaultKind } from '../fault.ts';
 
-/** What a schema parses a value to. Nobody changes it. */
+/** The type of a parsed value; it is read-only. */
 export type Parsed<S> = DeepReadonly<z.output<S>>;
 
 type DeepReadonly<T> = T extends Uint8Array
@@ -12,10 +12,10 @@ type DeepReadonly<T> = T extends Uint8Array
     ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
     : T;
 
-/** Not more keys than these are named. */
+/** At most so many keys are named. */
 const SHOWN = 5;
 
-/** Parses `input`, or throws one Fault that names the keys that are off. `what` is the object: "the configuration". */
+/** Parses `input`. `what` is its name in the message: "the configuration". @throws Fault of `kind` that names the keys that are wrong */
 export function parseWith<T>(schema: z.ZodMiniType<T>, input: unknown, what: string, kind: FaultKind): T {
   const result = z.safeParse(schema, input, REPORT_INPUT);
   if (result.success) return result.data;
@@ -27,7 +27,7 @@ export function parseWith<T>(schema: z.ZodMiniType<T>, input: unknown, what: str
 
 const REPORT_INPUT = { reportInput: true };
 
-/** The key's path, what was expected, what stands there. What our own transforms have to say is a sentence already. */
+/** The key's path, the expected value, the value found. Messages of our own transforms are sentences already. */
 function complaint(issue: z.core.$ZodIssue): string {
   const where = pathText(issue.path);
   if (issue.input === undefined && where !== '') return `${where} is missing`;
@@ -72,12 +72,12 @@ export function describe(value: unknown): string {
   return typeof value === 'string' ? `the string ${quoted(value)}` : shortened(JSON.stringify(value) ?? String(value));
 }
 
-/** A text in quotation marks, cut where it is long. */
+/** A text in quotation marks; a long one is cut. */
 export function quoted(text: string): string {
   return shortened(JSON.stringify(text.length > 100 ? text.slice(0, 100) : text));
 }
 
-/** Cut where it is long. */
+/** A long text is cut. */
 export function shortened(text: string): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

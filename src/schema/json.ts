@@ -1,8 +1,8 @@
-/** JSON as Go's programs write and read it, for configurations and results come from them. */
+/** JSON as Go's programs write and read it, since configurations and results come from them. */
 
 /**
- * The value of a text. Keys whose value is null are dropped, at whatever depth: to Go a null says nothing. In a list it
- * stands for an entry, so there it stays, and is told where it has no business. @throws SyntaxError
+ * The value of a text, without keys whose value is null, at every depth: Go ignores them. In a list, null is an entry and stays, and
+ * the schema refuses it. @throws SyntaxError
  */
 export function parseJson(text: string): unknown {
   return JSON.parse(text, withoutNull);

@@ -1,4 +1,4 @@
-/** Schemas of the values that configurations, arguments and results share: text in JSON, parsed values out. */
+/** Schemas of the values that configurations, arguments and results share. They parse addresses and the like. */
 
 import * as z from 'zod/mini';
 import { parseCidr } from '../address/cidr.ts';
@@ -6,10 +6,10 @@ import { parseIp } from '../address/ip.ts';
 import { isUnicastMac, parseMac } from '../address/mac.ts';
 import { type Parsed, quoted } from './explain.ts';
 
-/** A list with more that is off in it than this is not read on: a long one may be wrong throughout. */
-const ENOUGH = 20;
+/** Parsing a list stops at this number of errors: a long list may be wrong throughout. */
+const MOST_ISSUES = 20;
 
-/** `z.array`, which would go on to the end. */
+/** `z.array` that stops at MOST_ISSUES. */
 export function list<S extends z.ZodMiniType>(element: S): z.ZodMiniArray<S> {
   const schema = z.array(element);
   const refuse = schema._zod.run;
@@ -18,7 +18,7 @@ export function list<S extends z.ZodMiniType>(element: S): z.ZodMiniArray<S> {
     if (!Array.isArray(entries)) return refuse(payload, context);
     const { issues } = payload;
     const values: unknown[] = [];
-    for (let at = 0; at < entries.length && issues.length < ENOUGH; at++) {
+    for (let at = 0; at < entries.length && issues.length < MOST_ISSUES; at++) {
       const entry = element._zod.run({ value: entries[at], issues: [] }, context) as z.core.ParsePayload;
       for (const issue of entry.issues) issues.push({ ...issue, path: [at, ...(issue.path ?? [])] });
       values.push(entry.value);
@@ -29,18 +29,18 @@ export function list<S extends z.ZodMiniType>(element: S): z.ZodMiniArray<S> {
   return schema;
 }
 
-/** An object with keys that must be there and keys that may. Unknown keys are dropped. */
+/** An object with required and optional keys. Unknown keys are dropped. */
 export function object<Required extends z.core.$ZodShape, Optional extends z.core.$ZodShape = Record<never, never>>(
   required: Required,
   optional = {} as Optional,
 ) {
   const schema = z.extend(z.object(required), z.partial(z.object(optional)).shape);
-  // zod prepares a schema when it first parses: 0.3 ms for a configuration, which no call need spend.
+  // zod prepares a schema at its first use, which takes 0.3 ms for a configuration. The build does it for all calls.
   z.safeParse(schema, {});
   return schema;
 }
 
-/** An object whose keys may all be absent. */
+/** An object of optional keys. */
 export function options<Keys extends z.core.$ZodShape>(keys: Keys) {
   return object({}, keys);
 }
@@ -50,12 +50,12 @@ export function unsigned(most: number) {
   return z.int().check(z.minimum(0), z.maximum(most));
 }
 
-/** What `parse` makes of a string; where it makes nothing of it, the string "is not `what`". */
+/** A string that `parse` understands; otherwise the error is that the string "is not `what`". */
 export function parsed<T>(what: string, parse: (text: string) => T | undefined) {
   return z.pipe(z.string(), z.transform(reader(what, parse)));
 }
 
-/** A string that `parse` understands, where "", Go's zero value, says nothing. */
+/** The same, where "", Go's zero value, counts as absent. */
 export function textOrNothing<T>(what: string, parse: (text: string) => T | undefined) {
   const read = reader(what, parse);
   const transform = z.transform((text: string, context) => (text === '' ? undefined : read(text, context)));
@@ -76,12 +76,12 @@ export const ip = textOrNothing('an IP address', parseIp);
 /** `address/length`, host bits kept. */
 export const cidr = parsed('an address with a prefix length, like 10.1.0.0/16', parseCidr);
 
-/** Addresses with or without a prefix length, as requested ones come: the length is dropped. */
+/** Requested addresses, with or without a prefix length, which is dropped. */
 export const ips = list(parsed('an IP address', (text) => parseIp(text) ?? parseCidr(text)?.ip));
 
 export const mac = textOrNothing('a MAC address that an interface may have, like 0a:1b:2c:3d:4e:5f', parseMacAddress);
 
-/** @returns undefined where the text is no MAC address that an interface may have */
+/** @returns undefined where the text is not a unicast MAC address */
 export function parseMacAddress(text: string): Uint8Array | undefined {
   const bytes = parseMac(text);
   return bytes !== undefined && isUnicastMac(bytes) ? bytes : undefined;
@@ -90,10 +90,10 @@ export function parseMacAddress(text: string): Uint8Array | undefined {
 const u16 = unsigned(0xffff);
 const u32 = unsigned(0xffff_ffff);
 
-/** The sizes that the kernel takes as a link's MTU; 0 says nothing. */
+/** A link's MTU; 0 counts as absent. */
 export const mtu = u16;
 
-/** A route as CNI 1.1.0 has it. `gw` absent: through the attachment's gateway of the same family, if it has one. */
+/** A route of CNI 1.1.0. Without `gw` it goes through the attachment's gateway of the same family, if there is one. */
 export const route = object(
   { dst: cidr },
   { gw: ip, mtu: u16, advmss: u16, priority: u32, table: u32, scope: unsigned(0xff) },

@@ -281,7 +281,7 @@ e2e('where nftables is not in the kernel', (artifact) => {
     const asked = network(node, { ipMasqBackend: 'nftables' });
     const error = failed(runtime(node, withoutNftables(node, artifact, 2), asked).add(node.container()));
     expect(error).toMatchObject({ code: 2, details: expect.stringContaining('Load the modules nf_tables') });
-    expect(error.msg).toBe('cannot masquerade through nftables: the kernel has no nf_tables');
+    expect(error.msg).toBe('cannot masquerade through nftables: the kernel has no nf_tables, or none that masquerades');
     expect(leftovers(node)).toEqual(before);
     expect(failed(runtime(node, withoutNftables(node, artifact, 1), asked).status())).toMatchObject({ code: 50 });
   });

@@ -19,7 +19,7 @@ import { silentLog } from '../../src/log.ts';
 import { connect } from '../../src/netlink/connection.ts';
 import { decodeElements } from '../../src/netlink/nft/set.ts';
 import { decodeRoute } from '../../src/netlink/route/route.ts';
-import { planOf } from '../../src/plugins/bridge/delegated.ts';
+import { planOf } from '../../src/plugins/allocation.ts';
 import { withIpamHost } from '../../src/plugins/bridge/host.ts';
 import { readMainRequest } from '../../src/plugins/bridge/request.ts';
 import { ipamPlugin } from '../../src/plugins/ipam/ipam-plugin.ts';

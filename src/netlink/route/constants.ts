@@ -50,6 +50,7 @@ export const IFLA_BR_MULTI_BOOLOPT = 46;
 /** Which bit of IFLA_BR_MULTI_BOOLOPT. */
 export const BR_BOOLOPT_NO_LL_LEARN = 0;
 
+export const IFLA_BRPORT_STATE = 1;
 export const IFLA_BRPORT_MODE = 4;
 export const IFLA_BRPORT_ISOLATED = 33;
 

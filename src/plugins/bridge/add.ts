@@ -5,7 +5,7 @@ import type { Result } from '../../cni/result.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
-import { refuseAdvertisements } from '../../resources/addressing/addressing.ts';
+import { refuseAdvertisements } from '../../resources/addressing/sysctls.ts';
 import { neighboursOf } from '../../resources/attachment.ts';
 import { findBridge } from '../../resources/bridge/bridge-link.ts';
 import { inheritedMtu } from '../../resources/bridge/mtu.ts';
@@ -16,12 +16,10 @@ import { encodePlan, ensurePlan, type Plan, type Resource, removePlan } from '..
 import { verifyVlanFilterable } from '../../resources/vlan/vlan.ts';
 import { sameNetns } from '../../sys/netns.ts';
 import { processId } from '../../sys/process.ts';
-import { type Allocation, allocate } from '../allocation.ts';
+import { type Allocation, allocate, allocateElsewhere, planOf } from '../allocation.ts';
 import { addResult } from './add-result.ts';
-import { allocateElsewhere, planOf } from './delegated.ts';
-import { withGateways } from './gateways.ts';
 import { addHost } from './host.ts';
-import { attachmentPlan, newPort, type PortFacts } from './plan.ts';
+import { attachmentPlan, newPort, type PortFacts, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
 

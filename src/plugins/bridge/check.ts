@@ -9,9 +9,8 @@ import type { Journal } from '../../log.ts';
 import { hostVethName } from '../../resources/names.ts';
 import { type Node, withContainer, withNode } from '../../resources/node.ts';
 import { type Plan, verifyPlan } from '../../resources/plan.ts';
-import { withGateways } from './gateways.ts';
 import { mainHost } from './host.ts';
-import { attachmentPlan, configuredMtu } from './plan.ts';
+import { attachmentPlan, configuredMtu, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
 

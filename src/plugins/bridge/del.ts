@@ -10,7 +10,7 @@ import type { Journal } from '../../log.ts';
 import { removablePlan } from '../../resources/attachment.ts';
 import { type Node, withNode } from '../../resources/node.ts';
 import { removePlan } from '../../resources/plan.ts';
-import { releasesThroughInterface } from './delegated.ts';
+import { releasesThroughInterface } from '../allocation.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { removeUnrecorded } from './unrecorded.ts';

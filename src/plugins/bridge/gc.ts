@@ -7,7 +7,7 @@ import type { Journal } from '../../log.ts';
 import { type Node, withNode } from '../../resources/node.ts';
 import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
-import { removeOrphans, withdrawAccepts } from './unrecorded.ts';
+import { removeOrphans, removeUnusedAccepts } from './unrecorded.ts';
 
 /** Goes on past errors. @throws Fault that reports them together */
 export function gc(request: MainRequest, journal: Journal): void {
@@ -30,7 +30,7 @@ function collectGarbage(request: MainRequest, node: Node, { log, step }: Journal
   if (validAttachments !== undefined) {
     attempt('remove what has no record', () => removeOrphans(node, request, validAttachments));
   }
-  failures.push(...withdrawAccepts(node, request, step));
+  attempt('remove unused accepts', () => removeUnusedAccepts(node, request));
   if (delegation !== undefined) {
     attempt(`have ${delegation.type} do GC`, () => {
       delegateCommand(delegation, 'GC');

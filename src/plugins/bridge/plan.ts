@@ -1,8 +1,9 @@
 /** The plan of an attachment: what its configuration and its addresses amount to, as resources. */
 
-import { sameCidr } from '../../address/cidr.ts';
+import { type Cidr, firstValue, formatCidr, networkOf, sameCidr } from '../../address/cidr.ts';
+import type { Family, Ip } from '../../address/ip.ts';
 import type { Link } from '../../netlink/route/link.ts';
-import { addressingKind } from '../../resources/addressing/addressing.ts';
+import { addressingKind, type ContainerAddress } from '../../resources/addressing/addressing.ts';
 import { bridgeKind } from '../../resources/bridge/bridge.ts';
 import { isOwnBridge } from '../../resources/bridge/bridge-link.ts';
 import { fittingMtu, type Mtu } from '../../resources/bridge/mtu.ts';
@@ -15,8 +16,8 @@ import { containerMac, hostVethName } from '../../resources/names.ts';
 import { type Plan, type Resource, resource } from '../../resources/plan.ts';
 import { portKind } from '../../resources/port/port.ts';
 import { vlanGatewayKind } from '../../resources/vlan/vlan-gateway.ts';
+import type { Route } from '../../schema/net.ts';
 import type { Allocation } from '../allocation.ts';
-import { familiesOf, filteredFamilies, gatewaysOf } from './gateways.ts';
 import type { MainRequest } from './request.ts';
 import type { Settings } from './settings.ts';
 import { gatewayVlan } from './vlan-settings.ts';
@@ -33,12 +34,7 @@ export interface PortFacts {
 }
 
 /** The port as ADD makes it on a bridge, if that is there. `inherit` finds the MTU where the configuration names none. */
-export function newPort(
-  request: MainRequest,
-  settings: Settings,
-  inherit: () => Mtu,
-  bridge: Link | undefined,
-): PortFacts {
+export function newPort(request: MainRequest, settings: Settings, inherit: () => Mtu, bridge?: Link): PortFacts {
   const mtu = settings.mtu === undefined ? inherit() : configuredMtu(settings);
   const isBridgeOfOthers = bridge !== undefined && !isOwnBridge(bridge);
   return { name: hostVethName(request), mac: macOf(request), mtu, isBridgeOfOthers };
@@ -92,7 +88,7 @@ export function attachmentPlan(
       keepDown,
       vlans: settings.vlans?.port,
     }),
-    ...(keepDown ? [] : [resource(addressingKind, { ifName, addresses, routes, detectDuplicates })]),
+    ...(keepDown ? [] : [resource(addressingKind, { ifName, port: port.name, addresses, routes, detectDuplicates })]),
     ...(ipMasq && addresses.length > 0
       ? [resource(masqueradeKind, { ...key, addresses: addresses.map(({ address }) => address), backend })]
       : []),
@@ -113,12 +109,50 @@ function accepts(
 ): Resource[] {
   if (mode === undefined) return [];
   const families = [...filteredFamilies(allocation)];
-  const own = resource(forwardAcceptKind, { bridge, mode, families });
-  return vlanKey.vlan === undefined
-    ? [own]
-    : [own, resource(forwardAcceptKind, { bridge, ...vlanKey, mode, families })];
+  const wanted = { bridge, mode, families, subnets: allocation.addresses.map(({ address }) => networkOf(address)) };
+  const own = resource(forwardAcceptKind, wanted);
+  return vlanKey.vlan === undefined ? [own] : [own, resource(forwardAcceptKind, { ...wanted, ...vlanKey })];
 }
 
 function optional<T>(value: T | undefined): T[] {
   return value === undefined ? [] : [value];
+}
+
+/** What the main plugin makes of it: a gateway where IPAM named none, and the default routes that are asked for. */
+export function withGateways(allocation: Allocation, settings: Settings): Allocation {
+  if (!settings.isGateway) return allocation;
+  const addresses = allocation.addresses.map(({ address, gateway }) => ({
+    address,
+    gateway: gateway ?? { family: address.ip.family, value: firstValue(address) + 1n },
+  }));
+  const routes = settings.isDefaultGateway ? withDefaultRoutes(allocation.routes, addresses) : allocation.routes;
+  return { ...allocation, addresses, routes };
+}
+
+/** The bridge's own addresses: each gateway, with its subnet's length. */
+export function gatewaysOf({ addresses }: Pick<Allocation, 'addresses'>): Cidr[] {
+  const gateways = addresses.flatMap(({ address, gateway }) => gateway && [{ ip: gateway, prefix: address.prefix }]);
+  const present = gateways.filter((gateway): gateway is { ip: Ip; prefix: number } => gateway !== undefined);
+  return [...new Map(present.map((gateway) => [formatCidr(gateway), gateway])).values()];
+}
+
+export function familiesOf({ addresses }: Pick<Allocation, 'addresses'>): Set<Family> {
+  return new Set(addresses.map(({ address }) => address.ip.family));
+}
+
+/** Those that packet filters see: without addresses it may be either. */
+export function filteredFamilies(allocation: Pick<Allocation, 'addresses'>): ReadonlySet<Family> {
+  return allocation.addresses.length === 0 ? new Set([4, 6]) : familiesOf(allocation);
+}
+
+/** One for each family that has an address and no default route yet. */
+function withDefaultRoutes(routes: readonly Route[], addresses: readonly ContainerAddress[]): Route[] {
+  const added: Route[] = [];
+  for (const { address, gateway } of addresses) {
+    const { family } = address.ip;
+    const isDefault = ({ dst, table }: Route) => dst.prefix === 0 && dst.ip.family === family && table === undefined;
+    if (gateway === undefined || [...routes, ...added].some(isDefault)) continue;
+    added.push({ dst: { ip: { family, value: 0n }, prefix: 0 }, gw: gateway });
+  }
+  return [...routes, ...added];
 }

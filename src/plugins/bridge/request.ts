@@ -1,14 +1,16 @@
 /** The request of the main plugin: environment, arguments and configuration as one frozen value. */
 
+import * as z from 'zod/mini';
 import type { Delegation } from '../../cni/delegate.ts';
 import type { Environment } from '../../cni/environment.ts';
 import type { Input } from '../../cni/input.ts';
-import { type BaseRequest, readBase, readConfig, requestedMac } from '../../cni/request.ts';
+import { type BaseRequest, commonKeys, readBase, readConfig, requestedMac } from '../../cni/request.ts';
 import { type Result, readPreviousResult } from '../../cni/result.ts';
-import { dataDirOf, type IpamSection } from '../../ipam/config.ts';
+import { dataDirOf, type IpamSection, optionalIpamSchema } from '../../ipam/config.ts';
 import type { Log } from '../../log.ts';
-import { readAddressSource } from '../ipam/section.ts';
-import { type MainConfig, mainPluginSchema } from './config.ts';
+import type { Parsed } from '../../schema/explain.ts';
+import { list, mtu, options, unsigned } from '../../schema/net.ts';
+import { foreignIpamSchema, isDelegated, readAddressSource } from '../ipam/section.ts';
 
 export interface MainRequest extends BaseRequest {
   readonly config: MainConfig;
@@ -35,4 +37,39 @@ export function readMainRequest(environment: Environment, input: Input, log: Log
     previous: base.command === 'ADD' ? readPreviousResult(base.prevResult, base.cniVersion) : undefined,
     searchPath: environment.variables.PATH ?? '',
   });
+}
+
+const text = z.string();
+const flag = z.boolean();
+const vlanId = unsigned(4094);
+
+const mainKeys = {
+  ...commonKeys,
+  bridge: text,
+  isGateway: flag,
+  isDefaultGateway: flag,
+  forceAddress: flag,
+  ipMasq: flag,
+  ipMasqBackend: text,
+  forward: text,
+  mtu,
+  hairpinMode: flag,
+  promiscMode: flag,
+  vlan: vlanId,
+  vlanTrunk: list(options({ minID: vlanId, maxID: vlanId, id: vlanId })),
+  preserveDefaultVlan: flag,
+  macspoofchk: flag,
+  portIsolation: flag,
+  enabledad: flag,
+  disableContainerInterface: flag,
+};
+
+const withOwnIpam = options({ ...mainKeys, ipam: optionalIpamSchema });
+export type MainConfig = Parsed<typeof withOwnIpam>;
+
+const withForeignIpam = options({ ...mainKeys, ipam: foreignIpamSchema });
+
+/** The schema of a main plugin's configuration: which plugin does the IPAM decides what its section may hold. */
+export function mainPluginSchema(config: unknown): z.ZodMiniType<MainConfig> {
+  return isDelegated(config) ? withForeignIpam : withOwnIpam;
 }

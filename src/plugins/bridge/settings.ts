@@ -3,10 +3,10 @@
 import { verifyInterfaceName } from '../../cni/environment.ts';
 import { type Strictness, strictnessOf } from '../../cni/strictness.ts';
 import { Fault } from '../../fault.ts';
-import type { ForwardMode } from '../../resources/forward-accept/chain.ts';
+import type { ForwardAcceptWanted } from '../../resources/forward-accept/forward-accept.ts';
 import type { Backend } from '../../resources/masquerade/backend.ts';
-import type { MainConfig } from './config.ts';
-import { forwardMode, masqueradeBackend, verifyForward } from './packet-filter.ts';
+import { describe } from '../../schema/explain.ts';
+import type { MainConfig } from './request.ts';
 import { readVlans, type VlanSettings, verifyVlanGatewayName } from './vlan-settings.ts';
 
 export interface Settings {
@@ -15,8 +15,8 @@ export interface Settings {
   readonly isDefaultGateway: boolean;
   readonly ipMasq: boolean;
   readonly backend: Backend;
-  /** What of that which the bridge forwards is accepted where something drops it; undefined for nothing. */
-  readonly forward: ForwardMode | undefined;
+  /** What of that which the bridge forwards is accepted where something drops it; undefined for nothing, and for no warning. */
+  readonly forward: ForwardAcceptWanted['mode'] | undefined;
   /** Undefined: as the interface of the node's default route. */
   readonly mtu: number | undefined;
   readonly hairpin: boolean;
@@ -85,4 +85,31 @@ function verifyCombinations(config: MainConfig): void {
       details: 'An interface that stays down can have no address: leave "ipam" out, or the other.',
     });
   }
+}
+
+/**
+ * What is accepted of forwarding where something drops it. Without a gateway nothing is, unless the key asks for it, and a drop of
+ * bridged frames is looked for. Undefined for "off", and for a value that is not known.
+ */
+function forwardMode(config: MainConfig): ForwardAcceptWanted['mode'] | undefined {
+  const { forward, isGateway, isDefaultGateway } = config;
+  if (!forward) return isGateway || isDefaultGateway ? 'auto' : 'look';
+  return forward === 'auto' || forward === 'open' ? forward : undefined;
+}
+
+/** @throws Fault `config` for a value that is not known */
+export function verifyForward({ forward }: MainConfig): void {
+  if (!forward || forward === 'auto' || forward === 'open' || forward === 'off') return;
+  throw new Fault('config', `cannot use the configuration: forward: ${describe(forward)} is not known`, {
+    details: 'It must be "auto", "open" or "off", or be left out.',
+  });
+}
+
+/** @throws Fault `config` for a backend that is none */
+export function masqueradeBackend({ ipMasqBackend }: MainConfig): Backend {
+  if (!ipMasqBackend) return 'auto';
+  if (ipMasqBackend === 'nftables' || ipMasqBackend === 'iptables') return ipMasqBackend;
+  throw new Fault('config', `cannot use the configuration: ipMasqBackend: ${describe(ipMasqBackend)} is no backend`, {
+    details: 'It must be "nftables" or "iptables", or be left out.',
+  });
 }

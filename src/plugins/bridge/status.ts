@@ -8,10 +8,9 @@ import { type IpamPlan, statusOf } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
 import { withNode } from '../../resources/node.ts';
 import { ablePlan, type Plan } from '../../resources/plan.ts';
-import { planOf } from './delegated.ts';
-import { withGateways } from './gateways.ts';
+import { planOf } from '../allocation.ts';
 import { mainHost } from './host.ts';
-import { attachmentPlan, configuredMtu, newPort } from './plan.ts';
+import { attachmentPlan, configuredMtu, newPort, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -46,7 +45,7 @@ function sketch(request: MainRequest, settings: Settings, ipam: IpamPlan | undef
     request,
     settings,
     allocation,
-    newPort(request, settings, () => configuredMtu(settings), undefined),
+    newPort(request, settings, () => configuredMtu(settings)),
   );
 }
 

@@ -15,7 +15,6 @@ import { removeForeignInterface } from '../../resources/port/foreign.ts';
 import { portKind } from '../../resources/port/port.ts';
 import { removeHostVeth } from '../../resources/port/veth.ts';
 import type { Kind, Scope } from '../../resources/resource.ts';
-import { forwardMode } from './packet-filter.ts';
 import type { MainRequest } from './request.ts';
 import { bridgeName } from './settings.ts';
 
@@ -58,13 +57,16 @@ export function removeOrphans(
   return removeOwned(surveyKinds(node, kinds, scopeOf(request)), (one) => !isOwnedByAny(one, valid));
 }
 
-/** Takes the accept of the bridge out where no port uses it. @returns the errors */
-export function withdrawAccepts(node: Node, { config }: MainRequest, step: Step): unknown[] {
-  const mode = forwardMode(config) ?? 'auto';
-  const bridge = bridgeName(config);
-  const families = [4, 6] as const;
-  const plan: Resource[] = [resource(forwardAcceptKind, { bridge, mode, families })];
-  if (config.vlan) plan.push(resource(forwardAcceptKind, { bridge, vlan: config.vlan, mode, families }));
+/** Takes out the accepts that no port uses, also those of bridges that are gone. @returns the errors */
+export function removeUnusedAccepts(node: Node, request: MainRequest): unknown[] {
+  return removeOwned(forwardAcceptKind.survey(node, scopeOf(request)), () => true);
+}
+
+/** Takes the accepts of the bridge and the VLAN out where no port uses them. @returns the errors */
+function withdrawAccepts(node: Node, { config }: MainRequest, step: Step): unknown[] {
+  const wanted = { bridge: bridgeName(config), mode: 'auto', families: [4, 6] } as const;
+  const plan: Resource[] = [resource(forwardAcceptKind, wanted)];
+  if (config.vlan) plan.push(resource(forwardAcceptKind, { ...wanted, vlan: config.vlan }));
   return removePlan(node, plan, step);
 }
 

@@ -4,7 +4,7 @@ import { Fault } from '../../fault.ts';
 import type { VlanRange } from '../../netlink/route/vlan.ts';
 import { mergeVlans, tagged, untagged, type VlanMembership } from '../../resources/vlan/vlan.ts';
 import { type VlanGateway, vlanGatewayName } from '../../resources/vlan/vlan-gateway.ts';
-import type { MainConfig } from './config.ts';
+import type { MainConfig } from './request.ts';
 
 export interface VlanSettings {
   /** What the container's port is in. */

@@ -3,14 +3,17 @@
 import type { Environment } from '../../cni/environment.ts';
 import type { Input } from '../../cni/input.ts';
 import type { Plugin } from '../../cni/plugin.ts';
+import { type BaseRequest, commonKeys, readBase, readConfig } from '../../cni/request.ts';
 import { decodeResult, encodeResult, ipsOf, type Result } from '../../cni/result.ts';
 import { limited, strictnessOf } from '../../cni/strictness.ts';
 import { Fault, reasonOf } from '../../fault.ts';
+import { dataDirOf, type IpamSection, ipamSchema } from '../../ipam/config.ts';
 import * as ipam from '../../ipam/index.ts';
 import type { Journal, Log } from '../../log.ts';
+import { object } from '../../schema/net.ts';
 import { statPath } from '../../sys/directory.ts';
 import { allocate, planFor } from '../allocation.ts';
-import { type IpamRequest, readIpamRequest } from './request.ts';
+import { readOwnSection } from './section.ts';
 
 /** Runs `act` with what IPAM must know of the machine. `searchPath` is PATH, for the programs of iptables. */
 export type WithHost = <T>(searchPath: string, dataDir: string, log: Log, act: (host: ipam.Host) => T) => T;
@@ -102,4 +105,20 @@ function gc({ dataDir, network, validAttachments }: IpamRequest, host: ipam.Host
   if (first === undefined) return;
   const reasons = failures.slice(0, 5).map(reasonOf).join('; ');
   throw new Fault(first.kind, `cannot release all dead leases of ${network}: ${reasons}`, { cause: first });
+}
+
+export interface IpamRequest extends BaseRequest {
+  readonly ipam: IpamSection;
+  /** The key `status`, see `strictnessOf`. */
+  readonly status: string | undefined;
+}
+
+export const ipamPluginSchema = object({ ipam: ipamSchema }, commonKeys);
+
+/** @throws Fault `config`, `version`, `environment` */
+export function readIpamRequest(environment: Environment, input: Input, log: Log): IpamRequest {
+  const config = readConfig(() => ipamPluginSchema, input, log);
+  const ipam = readOwnSection(config.ipam, environment.command, log);
+  const { status } = config;
+  return Object.freeze({ ...readBase(environment, config, dataDirOf(ipam)), ipam, status });
 }

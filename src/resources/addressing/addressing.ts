@@ -1,4 +1,4 @@
-/** What a container's interface gets: addresses, routes, and the parameters that must be set before it is up. */
+/** The addresses and routes of a container's interface, which is up then, and reachable. */
 
 import * as z from 'zod/mini';
 import { type Cidr, formatCidr } from '../../address/cidr.ts';
@@ -14,13 +14,13 @@ import type { Route } from '../../schema/net.ts';
 import { cidr, ip, list, object, route } from '../../schema/net.ts';
 import { distinctRoutes } from '../../schema/routes.ts';
 import { EHOSTUNREACH, ENETUNREACH } from '../../sys/errno.ts';
-import { type Proc, withPrivateProc } from '../../sys/proc.ts';
 import { findLink } from '../links.ts';
-import { type Container, containerOf } from '../node.ts';
+import { type Container, containerOf, type Node } from '../node.ts';
 import { off } from '../off.ts';
+import { awaitForwarding } from '../port/await-forwarding.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
-import { ensureSysctl, preferSysctl, setSysctl } from '../sysctl.ts';
 import { awaitUniqueAddresses } from './duplicates.ts';
+import { prepareInterface } from './sysctls.ts';
 import { verifyAddress, verifyRoutes } from './verify-address.ts';
 
 export interface ContainerAddress {
@@ -28,74 +28,72 @@ export interface ContainerAddress {
   readonly gateway?: Ip | undefined;
 }
 
-export interface Addressing {
+export interface AddressingWanted {
+  readonly ifName: string;
+  /** The name of the host veth, the bridge port at the other end. */
+  readonly port: string;
   readonly addresses: readonly ContainerAddress[];
   readonly routes: readonly Route[];
   /** IPv6 duplicate address detection. */
   readonly detectDuplicates: boolean;
 }
 
-export interface AddressingWanted extends Addressing {
-  readonly ifName: string;
-}
-
-/** Addresses and routes of the container's interface, which is up then. They go with the interface. */
+/** Goes with the interface, so there is nothing to remove. */
 export const addressingKind: Kind<AddressingWanted> = {
   name: 'addressing',
   schema: object({
-    ifName: z.string(),
+    ...{ ifName: z.string(), port: z.string() },
     addresses: list(object({ address: cidr }, { gateway: ip })),
     routes: list(route),
     detectDuplicates: z.boolean(),
   }),
-  ensure(node, wanted) {
-    const container = containerOf(node);
-    const link = container.links.get(wanted.ifName) ?? findLink(container.route, wanted.ifName);
-    if (link === undefined) throw new Fault('busy', `cannot configure ${wanted.ifName}: it was removed meanwhile`);
-    configureInterface(container, link, wanted);
-  },
+  ensure: ensureAddressing,
   verify: (node, wanted) => findingOf(() => verifyAddressing(containerOf(node), wanted)),
   survey: nothingOwned,
   able: () => undefined,
 };
 
-/** @throws Fault `check` unless every address and route is there; others beside them are nobody's business */
-function verifyAddressing({ route: connection }: Container, { ifName, addresses, routes }: AddressingWanted): void {
-  const link = findLink(connection, ifName);
-  if (link === undefined) throw off(`the interface ${ifName} is missing in the container`);
-  for (const { address } of addresses) verifyAddress(connection, link, address, `${ifName} in the container`);
-  verifyRoutes(connection, routes);
-}
-
 /**
- * Brings loopback and the interface up and gives it its addresses and routes, all in one exchange.
- * @throws Fault `config` when a route's gateway cannot be reached, `conflict` when somebody has an address, KernelError
+ * Sets loopback and the interface up, waits until the bridge forwards, then gives the interface its addresses and routes:
+ * duplicate address detection is heard that way.
+ * @throws Fault `config` when a route's gateway cannot be reached, `conflict` when another host has an address, `busy`; KernelError
  */
-export function configureInterface(
-  container: Container,
-  link: Pick<Link, 'index' | 'name'>,
-  addressing: Addressing,
-): void {
-  container.within(() => withPrivateProc((proc) => prepareInterface(link.name, addressing, proc)));
+function ensureAddressing(node: Node, wanted: AddressingWanted): void {
+  const container = containerOf(node);
+  const { ifName, addresses, detectDuplicates } = wanted;
+  const link = container.links.get(ifName) ?? findLink(container.route, ifName);
+  if (link === undefined) throw new Fault('busy', `cannot configure ${ifName}: it was removed meanwhile`);
+  prepareInterface(container, ifName, { isUsed: addresses.some(isFamily(6)), detectDuplicates });
+  execute(container.route, setLinkUp('lo'), setLinkUp(link.index));
+  awaitForwarding(node, wanted.port);
+  giveAddresses(container, link, wanted);
+  if (detectDuplicates) awaitUniqueAddresses(container, link);
+}
+
+function giveAddresses(container: Container, link: Pick<Link, 'index'>, wanted: AddressingWanted): void {
+  const requests = addressRequests(link, wanted);
+  if (requests.length === 0) return;
   try {
-    execute(container.route, ...requestsFor(link, addressing));
+    execute(container.route, ...requests);
   } catch (error) {
-    throw isKernelError(error, ENETUNREACH, EHOSTUNREACH) ? unreachableGateway(error, addressing) : error;
+    throw isKernelError(error, ENETUNREACH, EHOSTUNREACH) ? unreachableGateway(error, wanted.addresses) : error;
   }
-  if (addressing.detectDuplicates) awaitUniqueAddresses(container, link);
 }
 
-/** No router advertisement may configure a container, whoever sends it. Said before the interface is up. @throws Fault `io` */
-export function refuseAdvertisements(container: Container, name: string): void {
-  container.within(() => withPrivateProc((proc) => ensureNoAdvertisements(name, proc)));
-}
-
-function ensureNoAdvertisements(name: string, proc: Proc): void {
-  setSysctl(`ipv6/conf/${name}/accept_ra`, '0', proc);
+function addressRequests(link: Pick<Link, 'index'>, wanted: AddressingWanted): Request[] {
+  const { addresses, detectDuplicates } = wanted;
+  return [
+    ...(addresses.some(isFamily(4)) ? [setArpNotify(link.index)] : []),
+    ...addresses.map(({ address }) => addAddress(link.index, address, detectDuplicates)),
+    ...linkRoutes(link.index, wanted).map(addRoute),
+  ];
 }
 
 /** The routes as the interface gets them: one without a gateway goes through the gateway of its family. */
-export function linkRoutes(index: number, { addresses, routes }: Addressing): LinkRoute[] {
+export function linkRoutes(
+  index: number,
+  { addresses, routes }: Pick<AddressingWanted, 'addresses' | 'routes'>,
+): LinkRoute[] {
   const complete = routes.map((route) => ({ ...route, gw: route.gw ?? gatewayOf(addresses, route.dst.ip.family) }));
   return distinctRoutes(complete).map(({ gw: gateway, ...route }) => ({ ...route, index, gateway }));
 }
@@ -104,39 +102,22 @@ function gatewayOf(addresses: readonly ContainerAddress[], family: Family): Ip |
   return addresses.find(({ gateway }) => gateway?.family === family)?.gateway;
 }
 
-/** Runs in the container's netns, before the interface is up: later would be too late for each of these. */
-function prepareInterface(name: string, { addresses, detectDuplicates }: Addressing, proc: Proc): void {
-  ensureNoAdvertisements(name, proc);
-  if (!addresses.some(({ address }) => address.ip.family === 6)) return;
-  // Neighbours learn the MAC that an address has now, in case it had another container before.
-  preferSysctl(`ipv6/conf/${name}/ndisc_notify`, '1', proc);
-  // Otherwise IPv6 alone loses its addresses when somebody sets the interface down and up again.
-  preferSysctl(`ipv6/conf/${name}/keep_addr_on_down`, '1', proc);
-  if (!detectDuplicates) preferSysctl(`ipv6/conf/${name}/accept_dad`, '0', proc);
-  for (const device of ['lo', name]) ensureSysctl(`ipv6/conf/${device}/disable_ipv6`, '0', proc);
+function isFamily(family: Family): (address: ContainerAddress) => boolean {
+  return ({ address }) => address.ip.family === family;
 }
 
-/** IPv4 addresses before the interface is up (arp_notify, ndisc_notify for IPv4, tells of those), IPv6 ones after. */
-function requestsFor(link: Pick<Link, 'index'>, addressing: Addressing): Request[] {
-  const { addresses, detectDuplicates } = addressing;
-  const addressesOf = (family: Family) =>
-    addresses
-      .filter(({ address }) => address.ip.family === family)
-      .map(({ address }) => addAddress(link.index, address, detectDuplicates));
-  const v4 = addressesOf(4);
-  return [
-    setLinkUp('lo'),
-    ...(v4.length === 0 ? [] : [setArpNotify(link.index), ...v4]),
-    setLinkUp(link.index),
-    ...addressesOf(6),
-    ...linkRoutes(link.index, addressing).map(addRoute),
-  ];
-}
-
-function unreachableGateway(error: KernelError, { addresses }: Addressing): Fault {
+function unreachableGateway(error: KernelError, addresses: readonly ContainerAddress[]): Fault {
   const subnets = addresses.map(({ address }) => formatCidr(address)).join(', ') || 'none';
   return new Fault('config', error.message, {
     cause: error,
     details: `The gateway of a route must be in a subnet of the interface; its addresses are: ${subnets}.`,
   });
+}
+
+/** @throws Fault `check` unless every address and route is there; others beside them may be there too */
+function verifyAddressing({ route: connection }: Container, { ifName, addresses, routes }: AddressingWanted): void {
+  const link = findLink(connection, ifName);
+  if (link === undefined) throw off(`the interface ${ifName} is missing in the container`);
+  for (const { address } of addresses) verifyAddress(connection, link, address, `${ifName} in the container`);
+  verifyRoutes(connection, routes);
 }

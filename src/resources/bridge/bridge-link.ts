@@ -10,9 +10,8 @@ import { createBridge, setLinkAlias, setLinkUp } from '../../netlink/route/link-
 import { EEXIST, ENODEV } from '../../sys/errno.ts';
 import { findLink } from '../links.ts';
 import { BRIDGE_ALIAS, bridgeMac, GATEWAY_ALIAS } from '../names.ts';
-import { preferSysctl } from '../sysctl.ts';
+import { closeToAdvertisements, preferSysctl } from '../sysctl.ts';
 import { type BridgeOptions, ensureOptions } from './options.ts';
-import { closeToAdvertisements } from './router-advertisements.ts';
 
 export interface BridgeSettings extends BridgeOptions {
   readonly name: string;

@@ -5,7 +5,7 @@ import type { Connection } from '../../netlink/connection.ts';
 import { mtu, object } from '../../schema/net.ts';
 import { withBridgeLock } from '../bridge-lock.ts';
 import { findLink, findLinks } from '../links.ts';
-import { aliasOwner } from '../names.ts';
+import { isOurAlias } from '../names.ts';
 import type { Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
@@ -56,7 +56,7 @@ export const bridgeKind: Kind<BridgeWanted> = {
 /** Takes back the options of a bridge that no port of ours is left on. */
 function leave({ route }: Node, index: number): void {
   const bridge = findLink(route, index);
-  if (bridge === undefined || findLinks(route, index).some(({ alias }) => aliasOwner(alias) !== undefined)) return;
+  if (bridge === undefined || findLinks(route, index).some(({ alias }) => isOurAlias(alias))) return;
   takeBackOptions(route, bridge);
 }
 

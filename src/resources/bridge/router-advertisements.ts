@@ -10,19 +10,8 @@ import { RT_TABLE_UNSPEC, RTPROT_RA } from '../../netlink/route/constants.ts';
 import { acceptRaOf, isForwardingIpv6, type Link } from '../../netlink/route/link.ts';
 import { decodeRoute, decodeRouteProtocol, listRoutes } from '../../netlink/route/route.ts';
 import { findLinks } from '../links.ts';
-import { preferSysctl, readSysctl } from '../sysctl.ts';
+import { ACCEPT_RA, closeToAdvertisements, readSysctl } from '../sysctl.ts';
 import { isOwnBridge } from './bridge-link.ts';
-
-export const ACCEPT_RA = (name: string) => `ipv6/conf/${name}/accept_ra`;
-
-/**
- * Router advertisements of a container must not configure the node. Where the parameter cannot be set, the log says so: most of
- * the time forwarding is on, and with it the kernel ignores them (accept_ra=1 in ip-sysctl.rst).
- */
-export function closeToAdvertisements(name: string, log: Log): void {
-  const reason = preferSysctl(ACCEPT_RA(name), '0');
-  if (reason !== undefined) log('warn', `cannot keep router advertisements of containers from the node: ${reason}`);
-}
 
 /**
  * For a bridge that somebody else made: one that the node is a gateway on is no place to take advertisements from, unless

@@ -6,50 +6,95 @@
  *   -A TRESTLE-FWD-cni0 -i cni0 -j ACCEPT
  *   -A TRESTLE-FWD-cni0 -o cni0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
  *   -A TRESTLE-FWD-cni0 -o cni0 -m conntrack --ctstate DNAT -j ACCEPT
+ *   -A TRESTLE-FWD-cni0 -d 10.88.0.0/16 -o cni0 -j ACCEPT
+ *
+ * Networks that share the bridge share the chain; the last rule stands for each subnet of a network whose mode is `open`.
  */
 
+import { type Cidr, formatCidr, networkOf, overlaps } from '../../address/cidr.ts';
+import type { Family } from '../../address/ip.ts';
 import type { ConnectionState } from '../../netlink/xt-conntrack.ts';
 
 /**
  * What is accepted. `auto`: what containers begin, replies to it, what the node has destination-NATed to them (host ports),
- * and what goes from the bridge to itself. `open`: new connections from outside, too.
+ * and what goes from the bridge to itself. `open`: new connections from outside to the network's own subnets, too.
  */
 export type ForwardMode = 'auto' | 'open';
+
+/** What one network wants accepted on its bridge. Without subnets `open` is of all that goes out through the bridge. */
+export interface Acceptance {
+  readonly mode: ForwardMode;
+  readonly subnets: readonly Cidr[];
+}
 
 /** One rule of the chain: packets that come in or go out through the bridge, of connections in one of the states. */
 export interface Accept {
   readonly direction: 'in' | 'out';
   /** None: of every connection. */
   readonly states: readonly ConnectionState[];
+  /** Undefined: to anywhere. */
+  readonly destination?: Cidr | undefined;
 }
 
 export const FORWARD = 'FORWARD';
 
-const ACCEPTS: Readonly<Record<ForwardMode, readonly Accept[]>> = {
-  auto: [
-    { direction: 'in', states: [] },
-    { direction: 'out', states: ['RELATED', 'ESTABLISHED'] },
-    { direction: 'out', states: ['DNAT'] },
-  ],
-  open: [
-    { direction: 'in', states: [] },
-    { direction: 'out', states: [] },
-  ],
-};
+/** States as the rules name them, each list a rule. */
+export const STATE_LISTS: readonly (readonly ConnectionState[])[] = [['RELATED', 'ESTABLISHED'], ['DNAT']];
 
-/** The rules of the chain, in their order. */
-export function acceptsOf(mode: ForwardMode): readonly Accept[] {
-  return ACCEPTS[mode];
+const ALWAYS: readonly Accept[] = [
+  { direction: 'in', states: [] },
+  ...STATE_LISTS.map((states): Accept => ({ direction: 'out', states })),
+];
+
+/**
+ * The rules of the chain for a network, beside those by which other networks of the bridge are open. A subnet that overlaps one of
+ * the network's own is closed, unless the network is open. `found` are the rules that are there.
+ */
+export function acceptsFor(
+  { mode, subnets }: Acceptance,
+  family: Family,
+  found: readonly (Accept | undefined)[] = [],
+): readonly Accept[] {
+  const own = subnets.filter(({ ip }) => ip.family === family).map(networkOf);
+  const kept = found.filter((accept) => accept !== undefined && isOfOthers(accept, own)) as Accept[];
+  return [...ALWAYS, ...(mode === 'open' ? openings(own) : []), ...kept];
+}
+
+/** Whether the rules are the same, in whatever order: all of them accept. Undefined stands for a rule that is none of these. */
+export function sameAccepts(found: readonly (Accept | undefined)[], wanted: readonly Accept[]): boolean {
+  const texts = (accepts: readonly (Accept | undefined)[]) => accepts.map(textOf).sort().join('\n');
+  return texts(found) === texts(wanted);
 }
 
 const PREFIX = 'TRESTLE-FWD-';
 
 /** At most 27 characters; iptables takes 28. */
-export function acceptChain(bridge: string): string {
-  return `${PREFIX}${bridge}`;
+export function acceptChain(link: string): string {
+  return `${PREFIX}${link}`;
 }
 
 /** Whether a chain is the accept of some bridge: it only ever accepts. */
 export function isAcceptChain(chain: string): boolean {
   return chain.startsWith(PREFIX);
+}
+
+/** The bridge, or VLAN gateway, that an accept is for. */
+export function acceptedLink(chain: string): string {
+  return chain.slice(PREFIX.length);
+}
+
+function openings(subnets: readonly Cidr[]): Accept[] {
+  const opening = (destination?: Cidr): Accept => ({ direction: 'out', states: [], destination });
+  return subnets.length === 0 ? [opening()] : subnets.map(opening);
+}
+
+function isOfOthers({ direction, states, destination }: Accept, own: readonly Cidr[]): boolean {
+  if (direction !== 'out' || states.length > 0 || destination === undefined) return false;
+  return !own.some((subnet) => overlaps(subnet, destination));
+}
+
+function textOf(accept: Accept | undefined): string {
+  if (accept === undefined) return '?';
+  const { direction, states, destination } = accept;
+  return [direction, states.toSorted().join(','), destination && formatCidr(destination)].join(' ');
 }

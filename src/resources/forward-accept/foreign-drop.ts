@@ -37,22 +37,23 @@ const OF_IPTABLES = ['filter', 'nat', 'mangle', 'raw', 'security'];
 /** So many chains are listed for no other reason than that somebody may have put one into a table of iptables. */
 const FEW = 64;
 
-/** @throws Fault of that kind, which names a chain that drops all that the bridge forwards of a family; KernelError */
-export function verifyNoForeignDrop(
+/** A Fault of that kind, which names a chain that drops all that the bridge forwards of a family. Only reads. @throws KernelError */
+export function findForeignDrop(
   node: NodeKernel,
   bridge: string,
   families: ReadonlySet<Family>,
   kind: FaultKind,
-): void {
+): Fault | undefined {
   const connection = nftIfThere(node);
-  if (connection === undefined) return;
+  if (connection === undefined) return undefined;
   const tables = (unlessRefused(NO_NFTABLES, () => query(connection, listTables())) ?? []).map(decodeTable);
   const searched = FAMILIES.filter(({ sees }) => sees.some((one) => families.has(one)));
   for (const { number } of searched.filter((family) => mayBeForeign(family, tables))) {
     const chains = query(connection, listChains(number)).map(decodeChain).filter(isForeignForward);
     const dropping = chains.find((chain) => drops(connection, chain, bridge));
-    if (dropping !== undefined) throw foreignDrop(dropping, bridge, kind);
+    if (dropping !== undefined) return foreignDrop(dropping, bridge, kind);
   }
+  return undefined;
 }
 
 /**

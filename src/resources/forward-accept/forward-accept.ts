@@ -5,236 +5,198 @@
  */
 
 import * as z from 'zod/mini';
+import type { Cidr } from '../../address/cidr.ts';
 import type { Family } from '../../address/ip.ts';
 import { Fault, reasonOf } from '../../fault.ts';
-import type { Log } from '../../log.ts';
-import type { Connection } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
-import { list, object, unsigned } from '../../schema/net.ts';
-import { ENOENT, EOPNOTSUPP } from '../../sys/errno.ts';
+import { cidr, list, object, unsigned } from '../../schema/net.ts';
 import { withBridgeLock } from '../bridge-lock.ts';
-import { verifyUsable } from '../iptables/iptables.ts';
-import { findLink, findLinks } from '../links.ts';
-import { nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
-import { findingOf, type Kind, nothingOwned } from '../resource.ts';
-import { vlanGatewayName, vlanUsers } from '../vlan/vlan-gateway.ts';
-import { acceptChain, type ForwardMode } from './chain.ts';
-import { verifyNoForeignDrop } from './foreign-drop.ts';
-import {
-  ensureLegacyAccept,
-  hasLegacyAccepts,
-  isLegacyDone,
-  readLegacyForward,
-  removeLegacyAccept,
-  verifySpeakable,
-} from './legacy.ts';
-import { ensureNftAccept, hasNftAccepts, readNftForward, removeNftAccept } from './nftables.ts';
-import type { Drop, ForwardPath, Standing } from './path.ts';
+import type { Kind, Owned } from '../resource.ts';
+import { vlanGatewayName } from '../vlan/vlan-gateway.ts';
+import { bridgedFamilies, findBridgedDrop } from './bridged.ts';
+import type { Acceptance, ForwardMode } from './chain.ts';
+import { changeFor, type ForwardAcceptDriver, REMOVAL } from './driver.ts';
+import { findingFor, notAcceptable } from './findings.ts';
+import { findForeignDrop } from './foreign-drop.ts';
+import { legacyDriver } from './legacy.ts';
+import { nftDriver } from './nftables.ts';
+import { isAttachedTo, isUsed } from './users.ts';
 
 export interface ForwardAcceptWanted {
   readonly bridge: string;
   /** The VLAN whose gateway forwards; absent: what the bridge forwards. */
   readonly vlan?: number | undefined;
-  readonly mode: ForwardMode;
+  /** `look`: nothing is accepted, and a drop of bridged frames is warned of. */
+  readonly mode: ForwardMode | 'look';
   readonly families: readonly Family[];
+  /** Those of the network, which `open` opens. Records of 0.1.0 have none. */
+  readonly subnets?: readonly Cidr[] | undefined;
 }
+
+const DRIVERS: readonly ForwardAcceptDriver[] = [nftDriver, legacyDriver];
+const FAMILIES: readonly Family[] = [4, 6];
 
 /** What the bridge, or the gateway of a VLAN, forwards is accepted, for as long as a port uses it. */
 export const forwardAcceptKind: Kind<ForwardAcceptWanted> = {
   name: 'forward-accept',
   schema: object(
-    { bridge: z.string(), mode: z.literal(['auto', 'open']), families: list(z.literal([4, 6])) },
-    { vlan: unsigned(4094) },
+    { bridge: z.string(), mode: z.literal(['auto', 'open', 'look']), families: list(z.literal([4, 6])) },
+    { vlan: unsigned(4094), subnets: list(cidr) },
   ),
+  /** A drop that cannot be accepted fails nothing: others may have accepted it in their own way, and STATUS tells. */
   ensure(node, wanted) {
-    const link = linkOf(wanted);
-    ensureForwardAccept(node, link, wanted.mode, wanted.families, node.log);
-    warnOfDrops(node, link, new Set(wanted.families));
+    if (wanted.mode === 'look') warn(node, cannotTell(wanted), () => look(node, wanted));
+    else accept(node, wanted, acceptanceOf(wanted));
   },
-  verify: (node, wanted) =>
-    findingOf(() => verifyForwardAccept(node, linkOf(wanted), wanted.mode, new Set(wanted.families))),
+  verify(node, wanted) {
+    if (wanted.mode === 'look') return undefined;
+    const finding = findAccept(node, wanted, 'check');
+    return finding ?? findForeignDrop(node, linkOf(wanted), new Set(wanted.families), 'check');
+  },
   /** It names no address: an accept that stays harms nobody who comes later, so that it cannot be taken out fails no DEL. */
   remove(node, wanted) {
+    if (wanted.mode === 'look') return;
     withBridgeLock(node, () => {
-      if (isInUse(node, wanted)) return;
-      try {
-        removeForwardAccept(node, linkOf(wanted));
-      } catch (error) {
-        node.log('warn', `cannot take the accept of ${linkOf(wanted)} out: ${reasonOf(error)}`);
-      }
+      const link = linkOf(wanted);
+      if (isUsed(node.route, link)) return;
+      withdraw(node, link);
+      withdrawAbandoned(node, wanted.bridge);
     });
   },
-  survey: nothingOwned,
-  able: (node, wanted) =>
-    findingOf(
-      () => verifyAcceptable(node, linkOf(wanted), wanted.mode, new Set(wanted.families)),
-      ({ kind }) => kind === 'limited',
-    ),
+  /** The accepts of bridges that are gone, were renamed, or have no port any more: they belong to no attachment. */
+  survey: (node) => abandoned(node).map((link) => abandonedAccept(node, link)),
+  able(node, wanted) {
+    if (wanted.mode === 'look') return look(node, wanted);
+    const finding = findObstacle(node, wanted) ?? findForAttached(node, wanted);
+    return finding ?? findForeignDrop(node, linkOf(wanted), new Set(wanted.families), 'limited');
+  },
 };
 
 function linkOf({ bridge, vlan }: ForwardAcceptWanted): string {
   return vlan === undefined ? bridge : vlanGatewayName(bridge, vlan);
 }
 
-/** Whether a port uses it. A carrier says yes at once, however many ports there are. */
-function isInUse({ route }: Node, { bridge: name, vlan }: ForwardAcceptWanted): boolean {
-  const bridge = findLink(route, name);
-  if (bridge === undefined) return false;
-  if (vlan === undefined) return bridge.carrier || findLinks(route, bridge.index).length > 0;
-  const gateway = findLink(route, vlanGatewayName(name, vlan));
-  return gateway !== undefined && vlanUsers(route, bridge, gateway, vlan).length > 0;
+function acceptanceOf({ mode, subnets = [] }: ForwardAcceptWanted): Acceptance {
+  return { mode: mode === 'open' ? 'open' : 'auto', subnets };
 }
 
-/** A drop in a table of somebody else fails nothing here, and cannot be overruled: CHECK finds it, too. */
-function warnOfDrops(node: Node, link: string, families: ReadonlySet<Family>): void {
-  try {
-    verifyNoForeignDrop(node, link, families, 'limited');
-  } catch (error) {
-    const details = error instanceof Fault && error.details !== undefined ? `. ${error.details}` : '';
-    node.log(
-      'warn',
-      `${error instanceof Fault ? '' : `cannot tell what drops what ${link} forwards: `}${reasonOf(error)}${details}`,
-    );
-  }
-}
-
-type DropCause = Drop<unknown>['by'];
-
-const FAMILIES: readonly Family[] = [4, 6];
-const PROGRAM: Record<Family, string> = { 4: 'iptables', 6: 'ip6tables' };
-
-/**
- * Accepts what the bridge forwards, wherever it would be dropped, and behind whatever may deny it. What cannot be accepted is
- * logged: others may have accepted it in their own way, and STATUS tells. @throws KernelError, SystemError
- */
-export function ensureForwardAccept(
-  node: Node,
-  bridge: string,
-  mode: ForwardMode,
-  families: Iterable<Family>,
-  log: Log,
-): void {
-  const nft = nftIfThere(node);
+/** Each flavour of iptables in each family. @returns the first answer that is one */
+function eachForward<T>(
+  families: readonly Family[],
+  ask: (driver: ForwardAcceptDriver, family: Family) => T | undefined,
+): T | undefined {
   for (const family of families) {
-    if (nft !== undefined) acceptInNft(nft, family, bridge, mode, log);
-    const legacy = readLegacyForward(family, bridge);
-    if (legacy !== undefined && !isLegacyDone(legacy, bridge, mode)) acceptInLegacy(node, family, bridge, mode, log);
-  }
-}
-
-/** Takes the accept out, in both flavours and families. @throws KernelError, SystemError, Fault */
-export function removeForwardAccept(node: Node, link: string): void {
-  const nft = nftIfThere(node);
-  for (const family of FAMILIES) {
-    if (nft !== undefined) removeNftAccept(nft, family, link);
-    removeLegacyAccept(node, family, link);
-  }
-}
-
-/**
- * @throws Fault `check` where packets are dropped and the accept is not there, or none can be; where it overrules what denies;
- * and where it accepts something else than the mode says
- */
-export function verifyForwardAccept(
-  node: Node,
-  bridge: string,
-  mode: ForwardMode,
-  families: ReadonlySet<Family>,
-): void {
-  const nft = nftIfThere(node);
-  for (const family of families) {
-    const seen = nft && readNftForward(nft, family, bridge);
-    if (nft !== undefined && seen !== undefined)
-      verifyStanding(bridge, `${PROGRAM[family]} (nf_tables)`, seen, () => hasNftAccepts(nft, family, bridge, mode));
-    const legacy = readLegacyForward(family, bridge);
-    if (legacy !== undefined)
-      verifyStanding(bridge, `${PROGRAM[family]} (legacy)`, legacy, () => hasLegacyAccepts(legacy, bridge, mode));
-  }
-  verifyNoForeignDrop(node, bridge, families, 'check');
-}
-
-/** Whether an ADD could accept it, for STATUS. @throws Fault that says why not */
-export function verifyAcceptable(node: Node, bridge: string, mode: ForwardMode, families: ReadonlySet<Family>): void {
-  for (const family of families) {
-    const legacy = readLegacyForward(family, bridge);
-    const drop = legacy?.path.drop;
-    if (legacy === undefined || drop === undefined || isLegacyDone(legacy, bridge, mode)) continue;
-    try {
-      verifySpeakable(bridge);
-      verifyUsable(node, family, 'legacy');
-    } catch (cause) {
-      throw notAcceptable(bridge, family, drop.by, cause);
+    for (const driver of DRIVERS) {
+      const answer = ask(driver, family);
+      if (answer !== undefined) return answer;
     }
   }
-  verifyNoForeignDrop(node, bridge, families, 'limited');
+  return undefined;
 }
 
-/** Kernels without nft_compat or xt_conntrack refuse the accept of replies: ENOENT, EOPNOTSUPP. */
-function acceptInNft(nft: Connection, family: Family, bridge: string, mode: ForwardMode, log: Log): void {
+function accept(node: Node, wanted: ForwardAcceptWanted, acceptance: Acceptance): void {
+  const link = linkOf(wanted);
+  let isChanged = false;
+  eachForward(wanted.families, (driver, family) => {
+    if (changeFor(driver.read(node, family, link), family, link, acceptance) === undefined) return;
+    isChanged = true;
+    try {
+      driver.change(node, family, link, (look) => changeFor(look(), family, link, acceptance));
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      warnOf(node, `what ${link} forwards may be dropped: `, error);
+    }
+  });
+  if (isChanged) withdrawAbandoned(node, wanted.bridge);
+  warn(node, cannotTell(wanted), () => findForeignDrop(node, link, new Set(wanted.families), 'limited'));
+}
+
+/** What of bridged frames is dropped, where packet filters see them at all. */
+function look(node: Node, { bridge, families }: ForwardAcceptWanted): Fault | undefined {
+  const seen = bridgedFamilies(families);
+  if (seen.length === 0) return undefined;
+  return findBridgedDrop(node, DRIVERS, bridge, seen) ?? findForeignDrop(node, bridge, new Set(seen), 'limited');
+}
+
+function findAccept(node: Node, wanted: ForwardAcceptWanted, kind: 'check' | 'limited'): Fault | undefined {
+  const link = linkOf(wanted);
+  return eachForward(wanted.families, (driver, family) => {
+    const view = driver.read(node, family, link);
+    return view && findingFor(view, family, link, acceptanceOf(wanted), driver.nameFor(family), kind);
+  });
+}
+
+/** Before the first ADD an accept is not to be there; the next one makes it. */
+function findForAttached(node: Node, wanted: ForwardAcceptWanted): Fault | undefined {
+  const finding = findAccept(node, wanted, 'limited');
+  return finding !== undefined && isAttachedTo(node.route, wanted.bridge) ? finding : undefined;
+}
+
+/** Why the next ADD could not put an accept where one is missing. */
+function findObstacle(node: Node, wanted: ForwardAcceptWanted): Fault | undefined {
+  const link = linkOf(wanted);
+  return eachForward(wanted.families, (driver, family) => {
+    const view = driver.read(node, family, link);
+    const drop = view?.path.drop;
+    if (drop === undefined || changeFor(view, family, link, acceptanceOf(wanted)) === undefined) return undefined;
+    const reason = driver.able(node, family, link);
+    return reason && notAcceptable(link, driver.nameFor(family), drop.by, reason);
+  });
+}
+
+/** Takes the accept of a link out, in both flavours and families. The caller holds the lock. */
+function withdraw(node: Node, link: string): void {
+  eachForward(FAMILIES, (driver, family) => {
+    try {
+      if (!driver.has(node, family, link)) return;
+      driver.change(node, family, link, () => (driver.has(node, family, link) ? REMOVAL : undefined));
+    } catch (error) {
+      warnOf(node, `cannot take the accept of ${link} out: `, error);
+    }
+  });
+}
+
+/** The links with an accept that no port uses. @throws KernelError, SystemError */
+function abandoned(node: Node): string[] {
+  const links = FAMILIES.flatMap((family) => DRIVERS.flatMap((driver) => driver.acceptedLinks(node, family)));
+  return [...new Set(links)].filter((link) => !isUsed(node.route, link));
+}
+
+/** Those beside the bridge's own and its VLANs', whose port may be about to come. The caller holds the lock. */
+function withdrawAbandoned(node: Node, bridge: string): void {
+  warn(node, 'cannot look for accepts that are left', () => {
+    const isOwn = (link: string) => link === bridge || link.startsWith(`${bridge}.`);
+    for (const link of abandoned(node)) if (!isOwn(link)) withdraw(node, link);
+    return undefined;
+  });
+}
+
+function abandonedAccept(node: Node, link: string): Owned {
+  const remove = () => {
+    if (!isUsed(node.route, link)) withdraw(node, link);
+  };
+  return {
+    what: `the accept of ${link}, which no port uses`,
+    isOf: () => false,
+    remove: () => withBridgeLock(node, remove),
+  };
+}
+
+function cannotTell(wanted: ForwardAcceptWanted): string {
+  return `cannot tell what drops what ${linkOf(wanted)} forwards`;
+}
+
+/** Logs what `find` finds, or that it cannot. */
+function warn(node: Node, cannot: string, find: () => Fault | undefined): void {
   try {
-    ensureNftAccept(nft, family, bridge, mode);
+    const finding = find();
+    if (finding !== undefined) warnOf(node, '', finding);
   } catch (error) {
-    if (!isKernelError(error, ENOENT, EOPNOTSUPP)) throw error;
-    log('warn', `what ${bridge} forwards may be dropped: ${reasonOf(error)}`);
+    warnOf(node, `${cannot}: `, error);
   }
 }
 
-function acceptInLegacy(node: Node, family: Family, bridge: string, mode: ForwardMode, log: Log): void {
-  try {
-    ensureLegacyAccept(node, family, bridge, mode);
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    log('warn', `what ${bridge} forwards may be dropped: ${reasonOf(error)}`);
-  }
-}
-
-function verifyStanding(
-  bridge: string,
-  program: string,
-  { standing, path: { drop } }: { readonly standing: Standing; readonly path: ForwardPath<unknown> },
-  isWhole: () => boolean,
-): void {
-  if (standing === 'too early') throw overruling(bridge, program);
-  if (drop === undefined) return;
-  if (standing === 'missing') throw missingAccept(bridge, program, drop.by);
-  if (!isWhole()) throw otherAccept(bridge, program);
-}
-
-function missingAccept(bridge: string, program: string, drop: DropCause): Fault {
-  const reason = `${whatDrops(drop, program)}, and the accept for ${bridge} is not there`;
-  return new Fault('check', `what ${bridge} forwards is dropped: ${reason}`, {
-    details: 'Something changed iptables after ADD. The next ADD on this bridge puts the accept back.',
-  });
-}
-
-function overruling(bridge: string, program: string): Fault {
-  const where = `the rule that leads to ${acceptChain(bridge)} in ${program}`;
-  return new Fault('check', `what may be denied is let through: rules of FORWARD stand behind ${where}`, {
-    details: 'They were added after ADD. The next ADD on this bridge moves the accept behind them.',
-  });
-}
-
-function otherAccept(bridge: string, program: string): Fault {
-  return new Fault(
-    'check',
-    `what ${bridge} forwards is not accepted as "forward" says: ${acceptChain(bridge)} in ${program} does not hold the rules for it`,
-    {
-      details:
-        'It was changed by hand, or for a network with another "forward" on this bridge. The next ADD makes it anew.',
-    },
-  );
-}
-
-function notAcceptable(bridge: string, family: Family, drop: DropCause, cause: unknown): Fault {
-  const why = `${whatDrops(drop, `${PROGRAM[family]}-legacy`)}, and an accept cannot be put there: ${reasonOf(cause)}`;
-  return new Fault('limited', `what ${bridge} forwards is dropped: ${why}`, {
-    cause,
-    details: `${cause instanceof Fault ? cause.details : ''} Or accept it yourself, and set "forward": "off".`.trim(),
-  });
-}
-
-function whatDrops(drop: DropCause, program: string): string {
-  if (drop === 'policy') return `the policy of FORWARD in ${program} is DROP`;
-  return `a rule of FORWARD in ${program} drops or rejects everything`;
+function warnOf({ log }: Node, beginning: string, error: unknown): void {
+  const details = error instanceof Fault && error.details !== undefined ? `. ${error.details}` : '';
+  log('warn', `${beginning}${reasonOf(error)}${details}`);
 }

@@ -4,12 +4,14 @@
  */
 
 import type { Family } from '../../address/ip.ts';
+import { Fault, reasonOf } from '../../fault.ts';
 import type { Connection, Request } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import { commit, query, readGeneration, type Table } from '../../netlink/nft/batch.ts';
-import { type Chain, createChain, decodeChain, deleteChain, getChain } from '../../netlink/nft/chain.ts';
+import { type Chain, createChain, decodeChain, deleteChain, getChain, listChains } from '../../netlink/nft/chain.ts';
 import * as nft from '../../netlink/nft/constants.ts';
 import type { Expression } from '../../netlink/nft/expression.ts';
+import { matchNetwork, networkAt } from '../../netlink/nft/header-network.ts';
 import {
   appendRule,
   decodeRule,
@@ -23,95 +25,87 @@ import {
 } from '../../netlink/nft/rule.ts';
 import * as steps from '../../netlink/nft/steps.ts';
 import { CONNTRACK_REVISION, encodeStateMatch, isStateMatch } from '../../netlink/xt-conntrack.ts';
-import { EBUSY, EEXIST, ENOENT, ERESTART } from '../../sys/errno.ts';
-import { NO_NFTABLES } from '../nftables/nftables.ts';
+import { EBUSY, EEXIST, ENOENT, EOPNOTSUPP, ERESTART } from '../../sys/errno.ts';
+import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import { unlessRefused } from '../refused.ts';
-import { type Accept, acceptChain, acceptsOf, FORWARD, type ForwardMode } from './chain.ts';
-import {
-  type Action,
-  actionOfTarget,
-  type ChainRule,
-  type ForwardPath,
-  forwardPath,
-  leadsTo,
-  type Place,
-  type Standing,
-  standingOf,
-} from './path.ts';
+import { type Accept, acceptChain, acceptedLink, FORWARD, isAcceptChain, STATE_LISTS } from './chain.ts';
+import type { Change, Decide, ForwardAcceptDriver, ForwardView } from './driver.ts';
+import { type Action, actionOfTarget, type ChainRule, forwardPath, leadsTo } from './path.ts';
 
 /** Other transactions may come between a look and a change: those of 50 ADDs at once, for instance. */
 const ATTEMPTS = 50;
+/** So often a chain or rule may be gone that was seen just before. */
+const REFUSALS = 5;
 /** Steps of a rule that are no condition. */
 const UNCONDITIONAL = ['counter', 'log', 'immediate', 'reject', 'queue', 'target'];
 
-/** How things stand for a bridge in one family. */
-export interface NftForward {
-  readonly path: ForwardPath<RuleHandle>;
-  readonly standing: Standing;
-}
+export const nftDriver: ForwardAcceptDriver = {
+  nameFor: (family) => `${family === 4 ? 'iptables' : 'ip6tables'} (nf_tables)`,
+  read(node, family, link) {
+    const connection = nftIfThere(node);
+    return connection && viewOf(connection, family, link);
+  },
+  change(node, family, link, decide) {
+    const connection = nftIfThere(node);
+    if (connection !== undefined) changeUntilDone(connection, family, link, decide);
+  },
+  has(node, family, link) {
+    const connection = nftIfThere(node);
+    return connection !== undefined && findChain(connection, tableOf(family), acceptChain(link)) !== undefined;
+  },
+  acceptedLinks(node, family) {
+    const connection = nftIfThere(node);
+    const table = tableOf(family);
+    const chains =
+      connection && unlessRefused([ENOENT, ...NO_NFTABLES], () => query(connection, listChains(table.family)));
+    const isAccept = (chain: Chain) => chain.table.name === table.name && isAcceptChain(chain.name);
+    return (chains ?? [])
+      .map(decodeChain)
+      .filter(isAccept)
+      .map(({ name }) => acceptedLink(name));
+  },
+  // Whether the kernel has nft_compat and xt_conntrack shows when they are used: asking for them would load them.
+  able: () => undefined,
+};
 
-/**
- * Follows the packets of the bridge. Undefined where the table has no FORWARD, or one without rules that accepts: that
- * takes one question. @throws KernelError
- */
-export function readNftForward(connection: Connection, family: Family, bridge: string): NftForward | undefined {
+/** Undefined where the table has no FORWARD, or one without rules that accepts: that takes one question. */
+function viewOf(connection: Connection, family: Family, link: string): ForwardView<RuleHandle> | undefined {
   const table = tableOf(family);
   const forward = findChain(connection, table, FORWARD);
   if (forward?.hook !== nft.NF_INET_FORWARD) return undefined;
   const policyDrops = forward.policy === nft.NF_DROP;
   if (forward.uses === 0 && !policyDrops) return undefined;
-  const rulesOf = (chain: string) => readRules(connection, table, chain).map(chainRule);
-  const path = forwardPath({ policyDrops, rulesOf });
-  return { path, standing: standingOf(path, bridge) };
+  const path = forwardPath({ policyDrops, rulesOf: (chain) => readRules(connection, table, chain).map(chainRule) });
+  const name = acceptChain(link);
+  return {
+    path,
+    ways: path.met.filter((rule) => leadsTo(rule, name)).length,
+    accepts: () => readRules(connection, table, name).map((rule) => acceptOf(rule, family, link)),
+  };
 }
 
-/** Whether the chain of the bridge holds the rules of the mode, and no others. @throws KernelError */
-export function hasNftAccepts(connection: Connection, family: Family, bridge: string, mode: ForwardMode): boolean {
-  const rules = readRules(connection, tableOf(family), acceptChain(bridge));
-  const wanted = acceptsOf(mode);
-  return (
-    rules.length === wanted.length && wanted.every((accept, at) => isAccept(rules[at] as KernelRule, bridge, accept))
-  );
+/** What was seen may be otherwise by the time of the change: the generation tells, and then it is looked at again. */
+function changeUntilDone(connection: Connection, family: Family, link: string, decide: Decide): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const generation = readGeneration(connection);
+      const change = decide(() => viewOf(connection, family, link));
+      const requests = change === undefined ? [] : requestsFor(connection, family, link, change);
+      if (requests.length > 0) commit(connection, requests, generation);
+      return;
+    } catch (error) {
+      if (isKernelError(error, ENOENT, EOPNOTSUPP) && attempt > REFUSALS) throw withoutExtensions(link, error);
+      if (attempt === ATTEMPTS || !isKernelError(error, EEXIST, ENOENT, EBUSY, ERESTART)) throw error;
+    }
+  }
 }
 
-/**
- * Puts the accept where the bridge's packets would be dropped, behind whatever may deny them; takes it out where nothing
- * drops and it overrules a rule. @throws KernelError
- */
-export function ensureNftAccept(connection: Connection, family: Family, bridge: string, mode: ForwardMode): void {
-  if (isDone(connection, family, bridge, mode, readNftForward(connection, family, bridge))) return;
-  retried(() => {
-    const generation = readGeneration(connection);
-    const seen = readNftForward(connection, family, bridge);
-    if (isDone(connection, family, bridge, mode, seen)) return;
-    const place = seen?.path.drop?.place;
-    const table = tableOf(family);
-    const own = findChain(connection, table, acceptChain(bridge));
-    const removed = own === undefined ? [] : removals(connection, table, bridge);
-    const made = place === undefined ? [] : [...creations(table, bridge, mode), jump(table, bridge, place)];
-    commit(connection, [...removed, ...made], generation);
+/** Kernels without nft_compat or xt_conntrack refuse the accept of replies. */
+function withoutExtensions(link: string, cause: unknown): Fault {
+  return new Fault('kernel', `cannot accept what ${link} forwards: ${reasonOf(cause)}`, {
+    cause,
+    details: 'It needs the kernel modules nft_compat and xt_conntrack.',
   });
-}
-
-/** Takes the accept out. @throws KernelError */
-export function removeNftAccept(connection: Connection, family: Family, bridge: string): void {
-  const table = tableOf(family);
-  retried(() => {
-    if (findChain(connection, table, acceptChain(bridge)) === undefined) return;
-    commit(connection, removals(connection, table, bridge));
-  });
-}
-
-function isDone(
-  connection: Connection,
-  family: Family,
-  bridge: string,
-  mode: ForwardMode,
-  seen: NftForward | undefined,
-): boolean {
-  if (seen === undefined || seen.standing === 'not needed') return true;
-  const ways = seen.path.met.filter((rule) => leadsTo(rule, acceptChain(bridge)));
-  return seen.standing === 'in place' && ways.length === 1 && hasNftAccepts(connection, family, bridge, mode);
 }
 
 function tableOf(family: Family): Table {
@@ -127,9 +121,27 @@ function readRules(connection: Connection, table: Table, chain: string): KernelR
   return (unlessRefused([ENOENT], () => query(connection, listRules(table, chain))) ?? []).map(decodeRule);
 }
 
+function requestsFor(
+  connection: Connection,
+  family: Family,
+  link: string,
+  { place, accepts }: Change<RuleHandle>,
+): Request[] {
+  const table = tableOf(family);
+  const chain = acceptChain(link);
+  const removed = findChain(connection, table, chain) === undefined ? [] : removals(connection, table, chain);
+  if (place === undefined) return removed;
+  const comment = `trestle ${link}`;
+  const rules = accepts.map((accept) =>
+    appendRule({ table, chain, expressions: expressionsOf(link, accept), comment }),
+  );
+  const way = { table, chain: place.chain, expressions: [steps.counter(), steps.jumpTo(chain)], comment };
+  const jump = place.before === undefined ? appendRule(way) : insertRule(way, place.before);
+  return [...removed, createChain(table, chain), ...rules, jump];
+}
+
 /** The chain with its rules, and the rules that lead to it, wherever they stand. */
-function removals(connection: Connection, table: Table, bridge: string): Request[] {
-  const name = acceptChain(bridge);
+function removals(connection: Connection, table: Table, name: string): Request[] {
   const rules = query(connection, listTableRules(table)).map(decodeRule);
   const ways = rules.filter((rule) => steps.verdictOf(rule.expressions)?.chain === name);
   return [
@@ -139,45 +151,41 @@ function removals(connection: Connection, table: Table, bridge: string): Request
   ];
 }
 
-function creations(table: Table, bridge: string, mode: ForwardMode): Request[] {
-  const chain = acceptChain(bridge);
-  const rules = acceptsOf(mode).map((accept) => acceptExpressions(bridge, accept));
-  const comment = commentFor(bridge);
-  return [createChain(table, chain), ...rules.map((expressions) => appendRule({ table, chain, expressions, comment }))];
-}
-
-function jump(table: Table, bridge: string, { chain, before }: Place<RuleHandle>): Request {
-  const expressions = [steps.counter(), steps.jumpTo(acceptChain(bridge))];
-  const rule = { table, chain, expressions, comment: commentFor(bridge) };
-  return before === undefined ? appendRule(rule) : insertRule(rule, before);
-}
-
-function acceptExpressions(bridge: string, { direction, states }: Accept): Expression[] {
+function expressionsOf(link: string, { direction, states, destination }: Accept): Expression[] {
   const match =
     states.length === 0 ? [] : [steps.matchExtension('conntrack', CONNTRACK_REVISION, encodeStateMatch(states))];
-  return [...steps.matchInterface(direction, bridge), ...match, steps.counter(), steps.accept()];
+  const to = destination === undefined ? [] : matchNetwork('destination', destination);
+  return [...steps.matchInterface(direction, link), ...to, ...match, steps.counter(), steps.accept()];
 }
 
-/** Whether a rule says what `acceptExpressions` would. */
-function isAccept({ expressions }: KernelRule, bridge: string, { direction, states }: Accept): boolean {
+/** The accept that `expressionsOf` would write so. */
+function acceptOf({ expressions }: KernelRule, family: Family, link: string): Accept | undefined {
   const said = expressions.filter(({ name }) => name !== 'counter');
   const via = steps.interfaceOf(said[0], said[1]);
-  const match = said[2];
-  const isMatched = match?.name === 'match' && match.extension === 'conntrack' && isStateMatch(match.info, states);
-  return (
-    said.length === (states.length === 0 ? 3 : 4) &&
-    via?.direction === direction &&
-    via.name === bridge &&
-    (states.length === 0 || isMatched) &&
-    steps.verdictOf(said.slice(-1))?.code === nft.NF_ACCEPT
-  );
+  const [conditions, end] = [said.slice(2, -1), said.slice(-1)];
+  if (via?.name !== link || steps.verdictOf(end)?.code !== nft.NF_ACCEPT) return undefined;
+  const { direction } = via;
+  if (conditions.length === 0) return { direction, states: [] };
+  const destination = conditions.length <= 3 ? networkAt('destination', family, conditions) : undefined;
+  if (destination !== undefined) return { direction, states: [], destination };
+  const [match, ...others] = conditions;
+  const isConntrack = match?.name === 'match' && match.extension === 'conntrack' && others.length === 0;
+  const states = isConntrack ? STATE_LISTS.find((list) => isStateMatch(match.info, list)) : undefined;
+  return states && { direction, states };
 }
 
 function chainRule(rule: KernelRule): ChainRule<RuleHandle> {
   const isConditional = rule.expressions.some(
     (step) => !UNCONDITIONAL.includes(step.name) && !(step.name === 'match' && step.extension === 'comment'),
   );
-  return { handle: rule.handle, isConditional, action: actionOf(rule) };
+  const via = steps.interfaceOf(rule.expressions[0], rule.expressions[1]);
+  return {
+    handle: rule.handle,
+    isConditional,
+    input: via?.direction === 'in' ? via.name : undefined,
+    isPhysdev: rule.expressions.some((step) => step.name === 'match' && step.extension === 'physdev'),
+    action: actionOf(rule),
+  };
 }
 
 function actionOf({ expressions }: KernelRule): Action {
@@ -193,20 +201,4 @@ function actionOf({ expressions }: KernelRule): Action {
   if (target?.name === 'target') return actionOfTarget(target.extension);
   // Verdict maps, and what is not known here.
   return names.includes('lookup') ? 'unknown' : 'continue';
-}
-
-function commentFor(bridge: string): string {
-  return `trestle ${bridge}`;
-}
-
-/** What was seen may be otherwise by the time of the change: then it is looked at again. */
-function retried(act: () => void): void {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      act();
-      return;
-    } catch (error) {
-      if (attempt === ATTEMPTS || !isKernelError(error, EEXIST, ENOENT, EBUSY, ERESTART)) throw error;
-    }
-  }
 }

@@ -18,6 +18,10 @@ export interface Branch {
 export interface ChainRule<Handle> {
   readonly handle: Handle;
   readonly isConditional: boolean;
+  /** The one interface that a packet must come in by, where the rule names one. */
+  readonly input?: string | undefined;
+  /** It asks for a port of a bridge (`-m physdev`). */
+  readonly isPhysdev?: boolean;
   readonly action: Action;
 }
 
@@ -89,6 +93,11 @@ export function standingOf<Handle>({ met, drop }: ForwardPath<Handle>, bridge: s
 /** Whether the rule sends every packet to that chain. */
 export function leadsTo<Handle>({ isConditional, action }: ChainRule<Handle>, chain: string): boolean {
   return !isConditional && typeof action === 'object' && action.chain === chain;
+}
+
+/** Whether a rule on the way may accept what goes from port to port of the bridge, which only its condition decides. */
+export function mayPass<Handle>({ met }: ForwardPath<Handle>, bridge: string): boolean {
+  return met.some((rule) => rule.action !== 'drop' && (rule.input === bridge || rule.isPhysdev === true));
 }
 
 function follow<Handle>(table: FilterTable<Handle>, chain: string, met: ChainRule<Handle>[]): End<Handle> {

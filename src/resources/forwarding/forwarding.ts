@@ -8,10 +8,10 @@ import { isKernelError } from '../../netlink/error.ts';
 import { decodeForwarding, getNetconf } from '../../netlink/route/netconf.ts';
 import { list, object } from '../../schema/net.ts';
 import { EOPNOTSUPP } from '../../sys/errno.ts';
-import { ACCEPT_RA, advertisedUplinks } from '../bridge/router-advertisements.ts';
+import { advertisedUplinks } from '../bridge/router-advertisements.ts';
 import { findLink } from '../links.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
-import { ensureSysctl, readSysctl } from '../sysctl.ts';
+import { ACCEPT_RA, ensureSysctl, readSysctl } from '../sysctl.ts';
 
 const SYSCTL: Record<Family, string> = { 4: 'ipv4/ip_forward', 6: 'ipv6/conf/all/forwarding' };
 

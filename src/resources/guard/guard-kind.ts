@@ -8,16 +8,7 @@ import { type AttachmentKey, isSameOwner, ownerText } from '../names.ts';
 import type { Node } from '../node.ts';
 import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
 import { takeBack } from '../take-back.ts';
-import {
-  ensureGuard,
-  type Guarded,
-  isGuardWhole,
-  ownedGuards,
-  removeGuard,
-  restoreGuard,
-  verifyGuard,
-  verifyGuardable,
-} from './guard.ts';
+import { ensureGuard, type Guarded, ownedGuards, removeGuard, verifyGuard, verifyGuardable } from './guard.ts';
 import { removeForeignGuard } from './reference.ts';
 
 export interface GuardWanted extends AttachmentKey {
@@ -40,8 +31,17 @@ export const guardKind: Kind<GuardWanted> = {
   ensure(node, wanted) {
     const guarded = guardedOf(wanted);
     try {
-      ensureGuard(node.nft(), guarded);
-      if (!isGuardWhole(node.nft(), wanted.network)) restoreNeighbours(node, wanted.network);
+      const neighbours: { readonly guards: readonly Guarded[]; isRecorded(): boolean }[] = [];
+      ensureGuard(node.nft(), guarded, () => {
+        for (const one of node.neighbours?.() ?? []) {
+          neighbours.push({ guards: one.wanted(guardKind).map(guardedOf), isRecorded: one.isRecorded });
+        }
+        return neighbours.flatMap(({ guards }) => guards);
+      });
+      // Another process may have deleted a neighbour in the meantime: what was restored for it is removed again.
+      for (const { guards, isRecorded } of neighbours) {
+        if (guards.length > 0 && !isRecorded()) for (const one of guards) removeGuard(node.nft(), one);
+      }
     } catch (error) {
       takeBack(node, `remove the MAC guard of ${guarded.port}`, () => removeGuard(node.nft(), guarded));
       throw error;
@@ -68,23 +68,6 @@ export const guardKind: Kind<GuardWanted> = {
 function guardedOf(wanted: GuardWanted): Guarded {
   const { network, port, mac } = wanted;
   return { network, port, mac, owner: ownerText(wanted) };
-}
-
-/** After a flush of the ruleset. What is deleted meanwhile is taken out again. */
-function restoreNeighbours(node: Node, network: string): void {
-  const neighbours = node.neighbours?.() ?? [];
-  const guarded = neighbours.map((one) => ({
-    guards: one.wanted(guardKind).map(guardedOf),
-    isRecorded: one.isRecorded,
-  }));
-  restoreGuard(
-    node.nft(),
-    network,
-    guarded.flatMap(({ guards }) => guards),
-  );
-  for (const { guards, isRecorded } of guarded) {
-    if (guards.length > 0 && !isRecorded()) for (const one of guards) removeGuard(node.nft(), one);
-  }
 }
 
 function survey(node: Node, { network, dataDir, containerId, ifName }: Scope): Owned[] {

@@ -9,7 +9,7 @@ import * as sets from '../../netlink/nft/set.ts';
 import { EEXIST, ENOENT } from '../../sys/errno.ts';
 import { isOfNetwork } from '../names.ts';
 import { createBranch, type OwnedElement } from '../nftables/branch.ts';
-import { isWhole, rulesFinding } from '../nftables/difference.ts';
+import { glanceAt, rulesFinding } from '../nftables/difference.ts';
 import { elementsOf, isHeld, missingElement, placeElements, restoreElements } from '../nftables/elements.ts';
 import { collect, type FoundElement, foundElements, removeElement, removeOwned } from '../nftables/removal.ts';
 import { unlessRefused } from '../refused.ts';
@@ -29,18 +29,25 @@ const RESTORE =
   'deleting and adding this one does, too.';
 
 /**
- * Guards the port from now on, whether or not the interface is there yet. Nothing is changed on failure. Where somebody
- * flushed it before (see `isGuardWhole`), others are not guarded still. @throws KernelError
+ * Guards the port from now on, whether or not the interface is there yet. Where sets and rules were not whole, other ports may not be
+ * guarded: `live` gives those of the network that are to be, and they are; without it, see `restoreGuard`.
+ * @returns whether all was whole. @throws KernelError; the port is not guarded then
  */
-export function ensureGuard(connection: Connection, guarded: Guarded): void {
+export function ensureGuard(connection: Connection, guarded: Guarded, live?: () => readonly Guarded[]): boolean {
   // The port's name is this attachment's alone: what is left of it is of an earlier life.
   const makeWay = () => forgetPort(connection, guarded.port);
-  placeElements(connection, guardBranch(guarded.network), elementsFor(guarded), makeWay);
+  return placeElements(
+    connection,
+    guardBranch(guarded.network),
+    elementsFor(guarded),
+    makeWay,
+    live && (() => live().flatMap(elementsFor)),
+  );
 }
 
 /** Whether nothing of the sets and rules, as the network knows them, was flushed. @throws KernelError */
 export function isGuardWhole(connection: Connection, network: string): boolean {
-  return isWhole(connection, guardBranch(network));
+  return glanceAt(connection, guardBranch(network)).state === 'whole';
 }
 
 /** Makes what is missing of sets, rules and elements. @throws KernelError */

@@ -5,6 +5,7 @@
 
 import type { Family } from '../../address/ip.ts';
 import { Fault, reasonOf } from '../../fault.ts';
+import type { Log } from '../../log.ts';
 import { type Ended, findProgram, runProgram } from '../../sys/process.ts';
 
 /** Which iptables: over nf_tables, over the kernel's older tables, or the one that the node's administrator chose. */
@@ -21,6 +22,8 @@ const USUAL_DIRECTORIES = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin', 
 /** What iptables waits for the lock that its older flavour takes, and what we wait for iptables. */
 const LOCK_SECONDS = 10;
 const DEADLINE_MS = 20_000;
+/** The status by which iptables says that it did not get the lock (xtables.h). */
+const RESOURCE_PROBLEM = 4;
 
 /** Changes that were refused: `line` is the place in the input, from 1, where iptables says it. */
 export interface Refusal {
@@ -42,18 +45,19 @@ export function restore(
   programs: Programs,
   family: Family,
   flavour: Flavour,
-  ...changes: readonly TableChanges[]
+  first: TableChanges,
+  ...others: readonly TableChanges[]
 ): Refusal | undefined {
   const file = executable(programs, family, flavour, 'restore');
-  const sections = changes.map(({ table, commands }) => [`*${table}`, ...commands, 'COMMIT', ''].join('\n'));
+  const sections = [first, ...others].map(({ table, commands }) => [`*${table}`, ...commands, 'COMMIT', ''].join('\n'));
   const args = ['--noflush', '-w', String(LOCK_SECONDS)];
   const ended = run(programs, file, args, sections.join(''));
-  return ended.succeeded ? undefined : refusalOf(file, ended);
+  return ended.succeeded ? undefined : refusalOf(file, first.table, ended);
 }
 
 /** The same where a refusal is an error. @throws Fault */
-export function mustRestore(programs: Programs, family: Family, flavour: Flavour, ...changes: TableChanges[]): void {
-  const refusal = restore(programs, family, flavour, ...changes);
+export function mustRestore(programs: Programs, family: Family, flavour: Flavour, changes: TableChanges): void {
+  const refusal = restore(programs, family, flavour, changes);
   if (refusal !== undefined) throw refusal.fault;
 }
 
@@ -66,16 +70,32 @@ export function savedRules(
 ): string[] {
   const file = executable(programs, family, flavour, 'save');
   const ended = run(programs, file, ['-t', table], '');
-  if (!ended.succeeded) throw refusalOf(file, ended).fault;
+  if (!ended.succeeded) throw refusalOf(file, table, ended).fault;
   return ended.stdout.split('\n').filter((line) => line.startsWith('-A '));
 }
 
-/** Makes sure that iptables is there and can change the table. @throws Fault that says what is missing */
-export function verifyUsable(programs: Programs, family: Family, flavour: Flavour): void {
-  executable(programs, family, flavour, 'save');
-  const file = executable(programs, family, flavour, 'restore');
-  const ended = run(programs, file, ['--test', '--noflush', '-w', String(LOCK_SECONDS)], '*nat\nCOMMIT\n');
-  if (!ended.succeeded) throw refusalOf(file, ended).fault;
+/**
+ * The programs that change and show a family's rules. None is run: the older iptables makes a table by looking at it.
+ * @throws Fault `unsupported` that says what is missing
+ */
+export function findPrograms(programs: Programs, family: Family, flavour: Flavour): readonly string[] {
+  return (['restore', 'save'] as const).map((action) => executable(programs, family, flavour, action));
+}
+
+/**
+ * Removes something that must hold no DEL up: where iptables is not installed, or refuses the removal, DEL would fail for ever, so
+ * `what` stays, the log says it, and GC tries again. A lock that another program holds (`busy`) is an error: the next DEL will do.
+ * @returns undefined where it stays. @throws Fault `busy`, and what is no Fault
+ */
+export function unlessBroken<T>(log: Log, what: string, remove: () => T): T | undefined {
+  try {
+    return remove();
+  } catch (error) {
+    if (!(error instanceof Fault) || error.kind === 'busy') throw error;
+    const advice = error.details === undefined ? '' : ` ${error.details}`;
+    log('error', `${what} stays: ${error.message}.${advice} GC removes it as soon as iptables works.`);
+    return undefined;
+  }
 }
 
 /** A word of a rule, whatever stands in it. */
@@ -108,13 +128,14 @@ function run({ searchPath }: Programs, file: string, args: readonly string[], in
   return runProgram({ file, args, env, input, deadlineMs: DEADLINE_MS });
 }
 
-function refusalOf(file: string, ended: Ended): Refusal {
+function refusalOf(file: string, table: TableChanges['table'], ended: Ended): Refusal {
   const name = file.slice(file.lastIndexOf('/') + 1);
   const said = reasonOf(ended.stderr.replace(/^#.*$/gm, '')).slice(0, 300);
   const line = /\bline:? (\d+)/.exec(said)?.[1];
   const reason = ended.timedOut ? `it did not end within ${DEADLINE_MS / 1000} s` : said || `status ${ended.status}`;
-  const fault = new Fault('kernel', `${name} refused a change: ${reason}`, {
-    details: `Try "${name.replace(/-(restore|save)$/, '')} -t nat -S" on the node; another program may hold its lock.`,
+  const isHeld = ended.timedOut || ended.status === RESOURCE_PROBLEM;
+  const fault = new Fault(isHeld ? 'busy' : 'kernel', `${name} refused a change: ${reason}`, {
+    details: `Try "${name.replace(/-(restore|save)$/, '')} -t ${table} -S" on the node; another program may hold its lock.`,
   });
   return { line: line === undefined ? undefined : Number(line), fault };
 }

@@ -2,34 +2,24 @@
 
 import * as z from 'zod/mini';
 import type { Cidr } from '../../address/cidr.ts';
-import type { Family } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { DEFAULT_DATA_DIR } from '../../ipam/index.ts';
 import { KernelError } from '../../netlink/error.ts';
 import { cidr, list, object } from '../../schema/net.ts';
-import { verifyUsable } from '../iptables/iptables.ts';
 import { type AttachmentKey, ownerText } from '../names.ts';
 import { hasNftables, mayLackNftables } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
 import { removeOwned } from '../plan.ts';
 import { findingOf, type Kind } from '../resource.ts';
 import { takeBack } from '../take-back.ts';
-import {
-  addIptablesMasquerade,
-  mayHaveIptablesChain,
-  removeIptablesMasquerade,
-  restoreIptablesMasquerade,
-  verifyIptablesMasquerade,
-} from './iptables.ts';
-import {
-  ensureMasquerade,
-  isMasqueradeWhole,
-  type Masqueraded,
-  removeMasquerade,
-  restoreMasquerade,
-  verifyMasquerade,
-} from './masquerade.ts';
+import type { MasqueradeDriver } from './driver.ts';
+import { iptablesDriver } from './iptables.ts';
+import type { Masqueraded } from './masquerade.ts';
+import { nftDriver, withoutNftables } from './nft-driver.ts';
 import { findStrays } from './strays.ts';
+
+/** `auto`: nftables where the kernel can masquerade through it, otherwise iptables. */
+export type Backend = 'nftables' | 'iptables' | 'auto';
 
 export interface MasqueradeWanted extends AttachmentKey {
   readonly addresses: readonly Cidr[];
@@ -52,40 +42,43 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
     try {
       for (const entry of entriesOf(wanted)) {
         made.push(entry);
-        if (!masquerade(node, backend, entry)) restoreNeighbours(node, backend, entry);
+        const neighbours: RestoredNeighbour[] = [];
+        const live = () => liveEntries(node, backend, neighbours);
+        choose(node, backend, (driver) => driver.ensure(node, entry, live));
+        removeDeleted(node, backend, neighbours);
       }
     } catch (error) {
       // What the kernel refused is not there, unless an answer was lost; what a program of iptables failed at may be.
       const isRefused = error instanceof KernelError && node.nft().lost === 0;
       if (isRefused || (error instanceof Fault && error.kind === 'unsupported')) made.pop();
       for (const entry of made) {
-        takeBack(node, `remove the masquerading of ${entry.owner}`, () => unmasquerade(node, backend, entry));
+        takeBack(node, `remove the masquerading of ${entry.owner}`, () => removeEntry(node, backend, entry));
       }
       throw error;
     }
   },
-  verify: (node, wanted) =>
-    findingOf(() => {
-      for (const entry of entriesOf(wanted)) verifyMasqueraded(node, wanted.backend, entry);
-    }),
+  verify(node, { backend, ...wanted }) {
+    for (const entry of entriesOf(wanted)) {
+      const finding = findMissing(node, backend, entry);
+      if (finding !== undefined) return finding;
+    }
+    return undefined;
+  },
   remove(node, wanted) {
-    const removed = entriesOf(wanted).map((entry) => unmasquerade(node, wanted.backend, entry));
-    // What is not found there was made while the kernel had no nf_tables, or by the other flavour of iptables, or is gone.
+    const removed = entriesOf(wanted).map((entry) => removeEntry(node, wanted.backend, entry));
+    // What is not found there was made by the other backend, or by the other flavour of iptables, or is gone.
     if (removed.includes(false)) removeStrays(node, wanted);
   },
   survey: findStrays,
   able(node, { backend, addresses }) {
-    try {
-      verifyBackend(node, backend, new Set(addresses.map(({ ip }) => ip.family)));
-      return undefined;
-    } catch (error) {
-      if (error instanceof Fault) return error;
-      throw error;
-    }
+    const families = [...new Set(addresses.map(({ ip }) => ip.family))];
+    const lack = backend === 'iptables' ? undefined : nftDriver.able(node, families);
+    if (backend !== 'iptables' && lack === undefined) return undefined;
+    return backend === 'nftables' ? lack : iptablesDriver.able(node, families);
   },
 };
 
-function entriesOf(wanted: MasqueradeWanted): Masqueraded[] {
+function entriesOf(wanted: Omit<MasqueradeWanted, 'backend'>): Masqueraded[] {
   const owner = ownerText(wanted);
   return wanted.addresses.map((address) => ({ network: wanted.network, address, owner }));
 }
@@ -97,95 +90,55 @@ function removeStrays(node: Node, wanted: MasqueradeWanted): void {
   if (failure !== undefined) throw failure;
 }
 
-/** After a flush of the ruleset. What is deleted meanwhile is taken out again. */
-function restoreNeighbours(node: Node, backend: Backend, entry: Masqueraded): void {
+interface RestoredNeighbour {
+  readonly entries: readonly Masqueraded[];
+  isRecorded(): boolean;
+}
+
+/** What the neighbours need after a flush of the ruleset; notes in `restored` whose it is. */
+function liveEntries(node: Node, backend: Backend, restored: RestoredNeighbour[]): Masqueraded[] {
   const isAsked = backend === 'iptables';
-  const neighbours = (node.neighbours?.() ?? []).map(({ wanted, isRecorded, isBeingMade }) => {
+  for (const { wanted, isRecorded, isBeingMade } of node.neighbours?.() ?? []) {
     // A rule of iptables would be there twice: the process that makes the attachment adds it, too.
-    const isLeftOut = (isAsked || !hasNftables(node)) && isBeingMade();
-    const same = isLeftOut ? [] : wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
-    return { entries: same.flatMap(entriesOf), isRecorded };
-  });
-  restoreMasquerading(
-    node,
-    backend,
-    entry,
-    neighbours.flatMap(({ entries }) => entries),
-  );
-  for (const { entries, isRecorded } of neighbours) {
-    if (entries.length > 0 && !isRecorded()) for (const one of entries) unmasquerade(node, backend, one);
+    if ((isAsked || !hasNftables(node)) && isBeingMade()) continue;
+    const same = wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
+    restored.push({ entries: same.flatMap(entriesOf), isRecorded });
+  }
+  return restored.flatMap(({ entries }) => entries);
+}
+
+/** Another process may have deleted a neighbour in the meantime: what was restored for it is removed again. */
+function removeDeleted(node: Node, backend: Backend, restored: readonly RestoredNeighbour[]): void {
+  for (const { entries, isRecorded } of restored) {
+    if (entries.length > 0 && !isRecorded()) for (const one of entries) removeEntry(node, backend, one);
   }
 }
 
-/** `auto`: nftables where the kernel has it, otherwise iptables. */
-export type Backend = 'nftables' | 'iptables' | 'auto';
-
-/**
- * Masquerades the address. @returns false where somebody flushed what is around it, or nobody has made it yet: others, and
- * with iptables this one too, lack what they need then, see `restoreMasquerading`.
- * @throws Fault `unsupported` where the backend cannot be had, KernelError
- */
-export function masquerade(node: Node, backend: Backend, entry: Masqueraded): boolean {
-  return choose(node, backend, {
-    nftables: () => {
-      ensureMasquerade(node.nft(), entry);
-      return isMasqueradeWhole(node.nft(), entry);
-    },
-    iptables: () => addIptablesMasquerade(node, entry),
-  });
-}
-
-/** Makes what is missing, for the entry and for others that are alive. @throws Fault, KernelError */
-export function restoreMasquerading(
-  node: Node,
-  backend: Backend,
-  entry: Masqueraded,
-  live: readonly Masqueraded[],
-): void {
-  choose(node, backend, {
-    nftables: () => restoreMasquerade(node.nft(), [entry, ...live]),
-    iptables: () => restoreIptablesMasquerade(node, entry, live),
-  });
-}
-
-/** @returns whether it was there. @throws KernelError, Fault */
-export function unmasquerade(node: Node, backend: Backend, entry: Masqueraded): boolean {
-  return choose(node, backend, {
-    nftables: () => removeMasquerade(node.nft(), entry),
-    iptables: () => mayHaveIptablesChain(node, entry) && removeIptablesMasquerade(node, entry),
-  });
-}
-
-/** @throws Fault `check` where the address is not masqueraded */
-export function verifyMasqueraded(node: Node, backend: Backend, entry: Masqueraded): void {
-  choose(node, backend, {
-    nftables: () => verifyMasquerade(node.nft(), entry),
-    iptables: () => verifyIptablesMasquerade(node, entry),
-  });
-}
-
-/** Whether an ADD could masquerade now, for STATUS. @throws Fault, KernelError */
-export function verifyBackend(node: Node, backend: Backend, families: Iterable<Family>): void {
-  if (backend !== 'iptables' && hasNftables(node)) return;
-  if (backend === 'nftables') throw withoutNftables();
-  for (const family of families) verifyUsable(node, family, 'default');
-}
-
-function choose<T>(node: Node, backend: Backend, actions: { nftables: () => T; iptables: () => T }): T {
-  if (backend === 'iptables') return actions.iptables();
+/** `auto`: made by either is made. */
+function findMissing(node: Node, backend: Backend, entry: Masqueraded): Fault | undefined {
+  const findIn = (driver: MasqueradeDriver) => findingOf(() => driver.verify(node, entry));
+  if (backend === 'iptables') return findIn(iptablesDriver);
   try {
-    return actions.nftables();
+    const finding = findIn(nftDriver);
+    return backend === 'auto' && finding !== undefined && findIn(iptablesDriver) === undefined ? undefined : finding;
+  } catch (error) {
+    if (backend === 'nftables' || !mayLackNftables(error)) throw error;
+    return findIn(iptablesDriver);
+  }
+}
+
+/** A kernel that has lost nf_tables by now has nothing in it. @returns whether it was there */
+function removeEntry(node: Node, backend: Backend, entry: Masqueraded): boolean {
+  return choose(node, backend === 'nftables' ? 'auto' : backend, (driver) => driver.remove(node, entry));
+}
+
+function choose<T>(node: Node, backend: Backend, act: (driver: MasqueradeDriver) => T): T {
+  if (backend === 'iptables') return act(iptablesDriver);
+  try {
+    return act(nftDriver);
   } catch (error) {
     if (!mayLackNftables(error) || hasNftables(node)) throw error;
     if (backend === 'nftables') throw withoutNftables(error);
-    return actions.iptables();
+    return act(iptablesDriver);
   }
-}
-
-function withoutNftables(cause?: unknown): Fault {
-  return new Fault('unsupported', 'cannot masquerade through nftables: the kernel has no nf_tables', {
-    cause,
-    details:
-      'Load the modules nf_tables, nft_masq and nft_nat, or leave "ipMasqBackend" out: then iptables is used where nftables is not.',
-  });
 }

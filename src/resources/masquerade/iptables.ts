@@ -17,18 +17,36 @@ import { ENOENT } from '../../sys/errno.ts';
 import { grouped } from '../grouped.ts';
 import {
   commentOf,
+  findPrograms,
   type Programs,
   quoted,
   type Refusal,
   restore,
   savedRules,
   type TableChanges,
+  unlessBroken,
 } from '../iptables/iptables.ts';
 import { legacyTableHolds } from '../iptables/legacy-tables.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
-import type { NodeKernel } from '../node.ts';
+import type { Node } from '../node.ts';
 import { unlessRefused } from '../refused.ts';
+import { findingOf } from '../resource.ts';
+import type { MasqueradeDriver } from './driver.ts';
+import { findIptablesRules } from './iptables-rules.ts';
 import type { Masqueraded } from './masquerade.ts';
+
+export const iptablesDriver: MasqueradeDriver = {
+  ensure(node, entry, live) {
+    if (!addIptablesMasquerade(node, entry)) restoreIptablesMasquerade(node, entry, live());
+  },
+  verify,
+  remove(node, entry) {
+    if (!mayHaveIptablesChain(node, entry)) return false;
+    const what = `the iptables rule that masquerades ${formatIp(entry.address.ip)} for ${entry.owner}`;
+    return unlessBroken(node.log, what, () => removeIptablesMasquerade(node, entry)) ?? true;
+  },
+  able,
+};
 
 const MULTICAST: Record<Family, string> = { 4: '224.0.0.0/4', 6: 'ff00::/8' };
 const ATTEMPTS = 5;
@@ -84,7 +102,7 @@ export function removeIptablesMasquerade(programs: Programs, entry: Masqueraded)
  * Whether the kernel may have the chain of the address's network and subnet, in either flavour of iptables: where it has
  * not, there is nothing to remove. No program is run, and none need be installed. True where the tables cannot be read.
  */
-export function mayHaveIptablesChain(node: NodeKernel, entry: Masqueraded): boolean {
+function mayHaveIptablesChain(node: Node, entry: Masqueraded): boolean {
   const { family } = entry.address.ip;
   const chain = chainOf(entry);
   const table: Table = { family: family === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6, name: 'nat' };
@@ -97,16 +115,26 @@ export function mayHaveIptablesChain(node: NodeKernel, entry: Masqueraded): bool
   }
 }
 
-/** @throws Fault `check` where one of the two rules is missing */
-export function verifyIptablesMasquerade(programs: Programs, entry: Masqueraded): void {
-  const rules = rulesOf(entry);
-  if (change(programs, entry, [`-C ${rules.address}`, `-C ${rules.jump}`]) === undefined) return;
-  const inChain = change(programs, entry, [`-C ${rules.address}`]) === undefined;
-  const missing = inChain ? `no rule of POSTROUTING leads to ${rules.chain}` : `${rules.chain} has no rule for it`;
+/** Without a program. @throws Fault `check` where one of the two rules is missing, KernelError, SystemError */
+function verify(node: Node, entry: Masqueraded): void {
+  const chain = chainOf(entry);
+  const found = findIptablesRules(node, entry, chain);
+  if (found.some(({ isLedTo, isMasqueraded }) => isLedTo && isMasqueraded)) return;
+  const inChain = found.some(({ isMasqueraded }) => isMasqueraded);
+  const missing = inChain ? `no rule of POSTROUTING leads to ${chain}` : `${chain} has no rule for it`;
   const ip = formatIp(entry.address.ip);
   throw new Fault('check', `${ip} is not masqueraded: expected in iptables for ${entry.owner}, but ${missing}`, {
     details: RESTORE,
   });
+}
+
+function able(node: Node, families: readonly Family[]): Fault | undefined {
+  return findingOf(
+    () => {
+      for (const family of families) findPrograms(node, family, 'default');
+    },
+    () => true,
+  );
 }
 
 interface Rules {

@@ -3,14 +3,15 @@
 import type { Cidr } from '../../address/cidr.ts';
 import { formatIp } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
-import type { Connection } from '../../netlink/connection.ts';
+import { type Connection, executeUnlessRefused } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import { commit } from '../../netlink/nft/batch.ts';
+import { decodeChain, getChain } from '../../netlink/nft/chain.ts';
 import * as sets from '../../netlink/nft/set.ts';
 import { EAFNOSUPPORT, EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
 import { grouped } from '../grouped.ts';
 import { createBranch, type OwnedElement } from '../nftables/branch.ts';
-import { isWhole, rulesFinding } from '../nftables/difference.ts';
+import { glanceAt, rulesFinding } from '../nftables/difference.ts';
 import { missingElement, placeElements, restoreElements, setNames } from '../nftables/elements.ts';
 import {
   collect,
@@ -20,7 +21,7 @@ import {
   removeOwned,
   removeUnused,
 } from '../nftables/removal.ts';
-import { ROUTED_TABLE } from '../nftables/tables.ts';
+import { POSTROUTING, ROUTED_TABLE } from '../nftables/tables.ts';
 import { addressKey, masqueradeBranch, masqueradeFrame, masqueradeSet, mayBelongTo } from './rule.ts';
 
 /**
@@ -42,19 +43,33 @@ const RESTORE =
   'deleting and adding this one does, too.';
 
 /**
- * Puts the address into its set; creates what is missing around it. Nothing is changed on failure. Where somebody flushed
- * it before (see `isMasqueradeWhole`), others still lack what they need. @throws KernelError
+ * Adds the address to its set; creates what is missing around it. Where that was not whole, other addresses may lack what they
+ * need: `live` gives those of the network that are to be there, and they are added; without it, see `restoreMasquerade`.
+ * @returns whether all was whole. @throws KernelError; the address is not added then
  */
-export function ensureMasquerade(connection: Connection, entry: Masqueraded): void {
+export function ensureMasquerade(
+  connection: Connection,
+  entry: Masqueraded,
+  live?: () => readonly Masqueraded[],
+): boolean {
   const element = elementOf(entry);
   // The lease on the address is exclusive, so whoever's element is in the way is no longer alive.
   const makeWay = () => removeElement(connection, element.set, element.key);
-  placeElements(connection, masqueradeBranch(entry.network, entry.address), [element], makeWay);
+  let others: readonly Masqueraded[] = [];
+  const liveHere = () => {
+    const all = live?.() ?? [];
+    others = all.filter((one) => elementOf(one).set.name !== element.set.name);
+    return all.filter((one) => !others.includes(one)).map(elementOf);
+  };
+  const branch = masqueradeBranch(entry.network, entry.address);
+  const wasWhole = placeElements(connection, branch, [element], makeWay, live && liveHere);
+  restoreMasquerade(connection, others);
+  return wasWhole;
 }
 
 /** Whether nothing of the set and the rules for this address's subnet was flushed. @throws KernelError */
 export function isMasqueradeWhole(connection: Connection, { network, address }: Masqueraded): boolean {
-  return isWhole(connection, masqueradeBranch(network, address));
+  return glanceAt(connection, masqueradeBranch(network, address)).state === 'whole';
 }
 
 /** Makes what is missing of sets, rules and elements. @throws KernelError */
@@ -104,12 +119,14 @@ export function collectMasquerade(
 }
 
 /**
- * Whether the kernel can masquerade through nf_tables: it is asked for all that is needed (a table of both families, a chain that
+ * Whether the kernel can masquerade through nf_tables, which it shows where it does. Else it is asked for all that is needed (a table of both families, a chain that
  * translates, a set, the rule), together with something that it must refuse, so that nothing is made. Asked of a kernel
  * before 5.2, which has no NAT for both families in one table, or without nft_masq, it refuses something else.
  * @throws KernelError for a reason that says nothing of the kernel, such as EPERM
  */
 export function canMasquerade(connection: Connection): boolean {
+  const [chain] = executeUnlessRefused(connection, CANNOT_MASQUERADE, getChain(ROUTED_TABLE, POSTROUTING.name));
+  if (chain?.[0] !== undefined && decodeChain(chain[0]).uses > 0) return true;
   const never = { table: ROUTED_TABLE, name: 'never' };
   const refused = sets.deleteElement(never, { bytes: new Uint8Array(4), text: 'nothing' });
   try {

@@ -1,6 +1,17 @@
-/** Whose a masquerading rule of the reference plugins is: their comments say it. */
+/** Whose a masquerading rule is, by its comment: the reference plugins' rules, and ours. */
 
-import type { AttachmentKey } from '../names.ts';
+import { type AttachmentKey, isOwnedBy, isSameOwner, ownerText } from '../names.ts';
+import type { Owned, Scope } from '../resource.ts';
+
+/** Tells an attachment of the scope by the comment of its rule or element; undefined for a comment of another network. */
+export function commentOwner({ network, dataDir }: Scope, comment: string): Owned['isOf'] | undefined {
+  const reference = referenceOwner(comment);
+  if (reference?.network !== network && !isOwnedBy(network, comment, dataDir)) return undefined;
+  return (attachment) => {
+    const key = { ...attachment, network, dataDir };
+    return reference === undefined ? isSameOwner(comment, ownerText(key)) : isReferenceOwner(reference, key);
+  };
+}
 
 export interface ReferenceOwner {
   readonly network: string;

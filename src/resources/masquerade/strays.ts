@@ -8,16 +8,15 @@ import { commit, query, type Table } from '../../netlink/nft/batch.ts';
 import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } from '../../netlink/nft/constants.ts';
 import { decodeRuleComment, decodeRuleHandle, deleteRule, listRules } from '../../netlink/nft/rule.ts';
 import { ENOENT } from '../../sys/errno.ts';
-import type { Flavour } from '../iptables/iptables.ts';
+import { type Flavour, unlessBroken } from '../iptables/iptables.ts';
 import { holdsAny, legacyTableHolds } from '../iptables/legacy-tables.ts';
-import { isOwnedBy, isSameOwner, ownerText } from '../names.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
 import { unlessRefused } from '../refused.ts';
 import type { Owned, Scope } from '../resource.ts';
 import { networkComment } from './iptables.ts';
 import { ownedElements } from './masquerade.ts';
-import { isReferenceOwner, referenceOwner } from './reference-owner.ts';
+import { commentOwner } from './reference-owner.ts';
 import { removeStrayRules, strayComments } from './stray-rules.ts';
 
 /** All masquerading of the scope, wherever it is. @throws KernelError, Fault */
@@ -29,11 +28,7 @@ function inSets(node: Node, scope: Scope): Owned[] {
   const nft = nftIfThere(node);
   if (nft === undefined) return [];
   const elements = unlessRefused(NO_NFTABLES, () => ownedElements(nft, scope.network, scope.dataDir)) ?? [];
-  return elements.map(({ owner, remove }) => ({
-    what: `the masquerading of ${owner}`,
-    isOf: isOwner(scope, owner),
-    remove,
-  }));
+  return elements.flatMap(({ owner, remove }) => owned(scope, owner, `the masquerading of ${owner}`, remove));
 }
 
 /** The table that the reference bridge has since 1.7, with a rule for each address. */
@@ -43,10 +38,10 @@ const REFERENCE_CHAIN = 'masq_checks';
 function inReferenceTable(node: Node, scope: Scope): Owned[] {
   return rulesIn(node, REFERENCE, REFERENCE_CHAIN).flatMap((rule): Owned[] => {
     const comment = decodeRuleComment(rule);
-    if (comment === undefined || !isOfNetwork(scope, comment)) return [];
+    if (comment === undefined) return [];
     const removal = deleteRule(REFERENCE, REFERENCE_CHAIN, decodeRuleHandle(rule));
     const remove = () => void unlessRefused([ENOENT], () => commit(node.nft(), [removal]));
-    return [{ what: `the reference plugin's rule "${comment}"`, isOf: isOwner(scope, comment), remove }];
+    return owned(scope, comment, `the reference plugin's rule "${comment}"`, remove);
   });
 }
 
@@ -59,29 +54,24 @@ function inIptables(node: Node, scope: Scope): Owned[] {
 }
 
 function rulesOf(node: Node, family: Family, flavour: Flavour, scope: Scope): Owned[] {
-  const comments = strayComments(node, family, flavour).filter((comment) => isOfNetwork(scope, comment));
-  return comments.map((comment) => ({
-    what: `the rule of iptables "${comment}"`,
-    isOf: isOwner(scope, comment),
-    remove: () => removeStrayRules(node, family, flavour, (other) => other === comment),
-  }));
+  const what = `what the network ${scope.network} may have in the table nat of iptables (${flavour})`;
+  const comments = unlessBroken(node.log, what, () => strayComments(node, family, flavour)) ?? [];
+  return comments.flatMap((comment) => {
+    const rule = `the rule of iptables "${comment}"`;
+    const remove = () => removeStrayRules(node, family, flavour, (other) => other === comment);
+    return owned(scope, comment, rule, () => unlessBroken(node.log, rule, remove));
+  });
+}
+
+/** None where the comment is of another network. */
+function owned(scope: Scope, comment: string, what: string, remove: () => void): Owned[] {
+  const isOf = commentOwner(scope, comment);
+  return isOf === undefined ? [] : [{ what, isOf, remove }];
 }
 
 /** What at least one rule of the reference's holds where it made any for the scope. */
 function hintOf({ network, containerId }: Scope): string {
   return `name: "${network}" id: "${containerId === undefined ? '' : `${containerId}"`}`;
-}
-
-function isOfNetwork({ network, dataDir }: Scope, comment: string): boolean {
-  return referenceOwner(comment)?.network === network || isOwnedBy(network, comment, dataDir);
-}
-
-function isOwner({ network, dataDir }: Scope, comment: string): Owned['isOf'] {
-  const reference = referenceOwner(comment);
-  return (attachment) => {
-    const key = { ...attachment, network, dataDir };
-    return reference === undefined ? isSameOwner(comment, ownerText(key)) : isReferenceOwner(reference, key);
-  };
 }
 
 function isHintedInNft(node: Node, family: Family, hints: readonly string[]): boolean {

@@ -6,7 +6,7 @@
  * answer. So an ADD sees at the cost of one exchange whether anything was removed or flushed since the last one.
  */
 
-import { type Connection, execute, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
+import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
 import { commit, decodeGeneration, getGeneration, query, type Table } from '../../netlink/nft/batch.ts';
 import { decodeChain, getChain } from '../../netlink/nft/chain.ts';
 import { sameExpressions } from '../../netlink/nft/expression.ts';
@@ -21,7 +21,7 @@ import {
 } from '../../netlink/nft/rule.ts';
 import { getElement } from '../../netlink/nft/set.ts';
 import type { BaseChain } from '../../netlink/nft/table.ts';
-import { EEXIST, ENOENT, ERESTART } from '../../sys/errno.ts';
+import { ENOENT, ERESTART } from '../../sys/errno.ts';
 import { unlessRefused } from '../refused.ts';
 import {
   type Branch,
@@ -35,31 +35,44 @@ import {
   tableOf,
 } from './branch.ts';
 
-/**
- * Whether nothing of the branch was removed or flushed: else other attachments may lack their elements, see `restoreElements`.
- * Asked in one datagram, which is refused as a whole where one of the anchors is missing. @throws KernelError
- */
-export function isWhole(connection: Connection, branch: Branch): boolean {
-  const anchors = branch.anchors.map(({ set, key }) => getElement(set, key));
-  const question = getChain(tableOf(branch), branch.chain);
-  const [[chain] = []] = unlessRefused([ENOENT], () => execute(connection, question, ...anchors)) ?? [];
-  return chain !== undefined && decodeChain(chain).uses === fullUse(branch);
+/** What one small exchange says of a branch. */
+export interface Glance {
+  /** Of the ruleset, before anything else was looked at. */
+  readonly generation: number;
+  /** `missing`: the kernel has no such chain; `damaged`: a rule or an anchor was removed or flushed, or there is a rule too many. */
+  readonly state: 'whole' | 'damaged' | 'missing';
 }
 
-/** `outrun`: somebody changed the ruleset between the look and the change. */
-export type Mending = 'whole' | 'mended' | 'outrun';
+/** Where a branch is not whole, other attachments may lack their elements, too. @throws KernelError */
+export function glanceAt(connection: Connection, branch: Branch): Glance {
+  const questions = branch.anchors.map(({ set, key }) => getElement(set, key));
+  const [generation, chain, ...anchors] = executeUnlessRefused(
+    connection,
+    [ENOENT],
+    getGeneration(),
+    getChain(tableOf(branch), branch.chain),
+    ...questions,
+  );
+  const uses = chain?.[0] && decodeChain(chain[0]).uses;
+  const isWhole = uses === fullUse(branch) && !anchors.includes(undefined);
+  const state = uses === undefined ? 'missing' : isWhole ? 'whole' : 'damaged';
+  return { generation: decodeGeneration(generation?.[0]), state };
+}
 
-/** Mends the difference, if there is any together with these further changes, in one transaction. @throws KernelError */
-export function mend(connection: Connection, branch: Branch, further: readonly Request[] = []): Mending {
+/** Makes the rules what the branch declares, unless somebody changes the ruleset meanwhile. @returns whether they are. @throws KernelError */
+export function mend(connection: Connection, branch: Branch): boolean {
   const { generation, uses, inside } = look(connection, branch);
   const changes = uses === undefined ? createBranch(branch) : differences(connection, branch, inside);
-  if (changes.length === 0) return 'whole';
-  // EEXIST: an element that is there although the chain is not.
-  const done = unlessRefused([ERESTART, ...(further.length > 0 ? [EEXIST] : [])], () => {
-    commit(connection, [...changes, ...further], generation);
+  return changes.length === 0 || commitFor(connection, changes, generation);
+}
+
+/** @returns false where the ruleset is of another generation by now. @throws KernelError */
+export function commitFor(connection: Connection, changes: readonly Request[], generation: number): boolean {
+  const done = unlessRefused([ERESTART], () => {
+    commit(connection, changes, generation);
     return true;
   });
-  return done === true ? 'mended' : 'outrun';
+  return done === true;
 }
 
 /** What is off about the branch's rules, to stand behind a colon; undefined where all are as declared. @throws KernelError */

@@ -1,14 +1,14 @@
 /** Set elements that carry their owner as comment, see `ownerText`: adding, finding and looking for them. */
 
-import { type Connection, executeUnlessRefused } from '../../netlink/connection.ts';
+import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import { commit, query, type Table } from '../../netlink/nft/batch.ts';
 import * as sets from '../../netlink/nft/set.ts';
 import { EEXIST, ENOENT } from '../../sys/errno.ts';
 import { ANCHOR, currentOwner, isSameOwner } from '../names.ts';
 import { unlessRefused } from '../refused.ts';
-import type { Branch, OwnedElement } from './branch.ts';
-import { mend } from './difference.ts';
+import { type Branch, createBranch, type OwnedElement } from './branch.ts';
+import { commitFor, glanceAt, mend } from './difference.ts';
 
 /** Attempts to change what other processes change at the same time. */
 const ATTEMPTS = 20;
@@ -16,42 +16,70 @@ const ATTEMPTS = 20;
 const AT_ONCE = 100;
 
 /**
- * Adds new elements to the branch's sets, all or none, and creates what is missing around them. `makeWay` removes what an
- * attachment that is gone may have left there.
- * @throws KernelError; nothing is changed then
+ * Adds new elements to the branch's sets, all or none. Where the branch is not whole, it is made so, and `live` gives the elements
+ * that others have in it. `makeWay` removes what an attachment that is gone may have left. The kernel is asked first, since it
+ * takes some 10 ms over a transaction that it refuses.
+ * @returns whether the branch was whole. @throws KernelError; the new elements are not added then
  */
 export function placeElements(
   connection: Connection,
   branch: Branch,
   elements: readonly OwnedElement[],
   makeWay: () => void,
-): void {
+  live?: () => readonly OwnedElement[],
+): boolean {
   const additions = elements.map(({ set, key, owner }) => sets.addElement(set, key, owner));
   for (let attempt = 1; ; attempt++) {
+    const { state, generation } = glanceAt(connection, branch);
     try {
+      if (state === 'missing') {
+        if (createWith(connection, branch, additions, generation, live)) return false;
+        if (attempt < ATTEMPTS) continue;
+      }
       commit(connection, additions);
-      return;
+      if (state !== 'whole' && live !== undefined) restoreElements(connection, branch, live());
+      return state === 'whole';
     } catch (error) {
       if (attempt === ATTEMPTS) throw error;
       if (isKernelError(error, EEXIST)) makeWay();
-      else if (!isKernelError(error, ENOENT)) throw error;
-      else if (mend(connection, branch, additions) === 'mended') return;
+      else if (state === 'missing' || !isKernelError(error, ENOENT)) throw error;
     }
   }
+}
+
+/** All at once where it fits a transaction, so that the first attachment after the last one costs no more than another. */
+function createWith(
+  connection: Connection,
+  branch: Branch,
+  additions: readonly Request[],
+  generation: number,
+  live?: () => readonly OwnedElement[],
+): boolean {
+  const others = live?.();
+  const isSmall = others !== undefined && others.length <= AT_ONCE;
+  const further = isSmall ? [...others, ...branch.anchors].map(ensured) : [];
+  if (!commitFor(connection, [...createBranch(branch), ...additions, ...further], generation)) return false;
+  if (others !== undefined && !isSmall) restoreElements(connection, branch, others);
+  return true;
 }
 
 /** Makes whatever is missing of the branch, and adds the elements that are to be there. @throws KernelError */
 export function restoreElements(connection: Connection, branch: Branch, elements: readonly OwnedElement[]): void {
   // The anchors last: where this is cut short, the next one begins again.
-  const missing = [...elements, ...branch.anchors].map(({ set, key, owner }) => sets.ensureElement(set, key, owner));
+  const missing = [...elements, ...branch.anchors].map(ensured);
   for (let attempt = 1; ; attempt++) {
-    if (mend(connection, branch) === 'outrun' && attempt < ATTEMPTS) continue;
+    const isMended = mend(connection, branch);
+    if (!isMended && attempt < ATTEMPTS) continue;
     const done = unlessRefused(attempt === ATTEMPTS ? [] : [ENOENT], () => {
       for (let at = 0; at < missing.length; at += AT_ONCE) commit(connection, missing.slice(at, at + AT_ONCE));
       return true;
     });
     if (done) return;
   }
+}
+
+function ensured({ set, key, owner }: OwnedElement): Request {
+  return sets.ensureElement(set, key, owner);
 }
 
 /** What is off about an element, to stand behind a colon; undefined where it is there for its owner. @throws KernelError */

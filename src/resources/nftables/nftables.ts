@@ -1,11 +1,13 @@
-/** Whether the kernel has nf_tables, and can do with it what is needed. */
+/** Whether the kernel has nf_tables at all; whether it can masquerade through it is asked by `canMasquerade`. */
 
 import type { Connection } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
+import { readGeneration } from '../../netlink/nft/batch.ts';
 import { EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
 import { SystemError } from '../../sys/libc.ts';
-import { CANNOT_MASQUERADE, canMasquerade } from '../masquerade/masquerade.ts';
+import { CANNOT_MASQUERADE } from '../masquerade/masquerade.ts';
 import type { NodeKernel } from '../node.ts';
+import { unlessRefused } from '../refused.ts';
 
 /** No nfnetlink (socket), or no nf_tables behind it: nfnetlink_rcv_msg and nfnetlink_rcv_batch say it differently. */
 export const NO_NFTABLES: readonly number[] = [EPROTONOSUPPORT, EINVAL, EOPNOTSUPP];
@@ -17,14 +19,10 @@ export function mayLackNftables(error: unknown): boolean {
   );
 }
 
-/** Whether the kernel can masquerade through nf_tables. @throws KernelError, SystemError where it says something else */
+/** Whether the kernel has nf_tables at all. @throws KernelError, SystemError where it says something else */
 export function hasNftables(node: NodeKernel): boolean {
-  try {
-    return canMasquerade(node.nft());
-  } catch (error) {
-    if (mayLackNftables(error)) return false;
-    throw error;
-  }
+  const connection = nftIfThere(node);
+  return connection !== undefined && unlessRefused(NO_NFTABLES, () => readGeneration(connection)) !== undefined;
 }
 
 /** The nf_tables socket; undefined where the kernel has none. @throws SystemError */

@@ -17,7 +17,7 @@ import * as steps from '../../netlink/nft/steps.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { SystemError } from '../../sys/libc.ts';
 import type { Branch, OwnedElement } from '../nftables/branch.ts';
-import { isWhole, rulesFinding } from '../nftables/difference.ts';
+import { glanceAt, rulesFinding } from '../nftables/difference.ts';
 import { missingElement, restoreElements } from '../nftables/elements.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import { removeOwned } from '../nftables/removal.ts';
@@ -87,7 +87,7 @@ function gatewayElement({ name, mac }: Gateway): OwnedElement {
 }
 
 function ensureBranch(connection: Connection, branch: Branch): void {
-  if (!isWhole(connection, branch)) restoreElements(connection, branch, []);
+  if (glanceAt(connection, branch).state !== 'whole') restoreElements(connection, branch, []);
 }
 
 function passesFilter(): boolean {

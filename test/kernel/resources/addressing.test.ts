@@ -1,23 +1,21 @@
 /** What a container's interface gets. */
 
 import { expect, test } from 'bun:test';
-import { type Addressing, configureInterface } from '../../../src/resources/addressing/addressing.ts';
+import type { AddressingWanted } from '../../../src/resources/addressing/addressing.ts';
 import type { Route } from '../../../src/schema/net.ts';
 import { faultOf } from '../../support/fault.ts';
 import { addresses, cidrs, link, routes, setSysctl, sysctl } from '../../support/kernel.ts';
 import { createNetns, exec, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
-import { plugIn } from '../support/attach.ts';
 import { withKernels } from '../support/inside.ts';
+import { ensureAttachment, V4, V6 } from '../support/port.ts';
 import { cidr, ip } from '../support/values.ts';
 
-const V4 = { address: cidr('10.1.0.2/24'), gateway: ip('10.1.0.1') };
-const V6 = { address: cidr('fd00:1::2/64'), gateway: ip('fd00:1::1') };
 const DEFAULTS: Route[] = [{ dst: cidr('0.0.0.0/0') }, { dst: cidr('::/0') }];
 
 /** A container whose interface was configured so. `prepare` may change the container beforehand. */
 function configured(
-  changes: Partial<Addressing>,
+  changes: Partial<AddressingWanted>,
   prepare: (container: Netns) => void = () => {},
 ): Netns & { node: Netns } {
   const [node, container] = [createNetns(), createNetns()];
@@ -26,10 +24,7 @@ function configured(
   };
   try {
     prepare(container);
-    const addressing = { addresses: [V4, V6], routes: [], detectDuplicates: false, ...changes };
-    withKernels(node, container, (kernels) => {
-      configureInterface(kernels.container, plugIn(kernels).container, addressing);
-    });
+    withKernels(node, container, (kernels) => ensureAttachment(kernels, { routes: [], ...changes }));
     return { ...container, node, delete: remove, [Symbol.dispose]: remove };
   } catch (error) {
     remove();
@@ -87,7 +82,7 @@ describeOnKernel('an interface', () => {
 });
 
 describeOnKernel('before it is up', () => {
-  test('router advertisements are off, and neighbours will be told', () => {
+  test('router advertisements are off, and addresses will be announced', () => {
     using container = configured({}, (ns) => setSysctl(ns, 'net/ipv6/conf/default/accept_ra', 2));
     expect([conf(container, 'ipv6/conf/IF/accept_ra'), conf(container, 'ipv4/conf/IF/arp_notify')]).toEqual(['0', '1']);
     expect([conf(container, 'ipv6/conf/IF/ndisc_notify'), conf(container, 'ipv6/conf/IF/accept_dad')]).toEqual([

@@ -3,38 +3,35 @@
 import { expect, test } from 'bun:test';
 import { silentLog } from '../../../src/log.ts';
 import { NFT_MSG_GETCHAIN, NFT_MSG_GETRULE, NFT_MSG_GETTABLE } from '../../../src/netlink/nft/constants.ts';
-import { verifyNoForeignDrop } from '../../../src/resources/forward-accept/foreign-drop.ts';
-import { openNode } from '../../../src/resources/node.ts';
+import { findForeignDrop } from '../../../src/resources/forward-accept/foreign-drop.ts';
+import { withNode } from '../../../src/resources/node.ts';
 import { faultOf } from '../../support/fault.ts';
 import { createNetns, exec, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { inside } from '../support/inside.ts';
 import { spyOn } from '../support/spy.ts';
 
+/** @throws what it finds */
 function verify(ns: Netns, ...families: (4 | 6)[]): void {
-  inside(ns, () => {
-    const node = openNode('', silentLog);
-    try {
-      verifyNoForeignDrop(node, 'cni0', new Set(families.length > 0 ? families : [4, 6]), 'check');
-    } finally {
-      node.close();
-    }
-  });
+  const searched = new Set(families.length > 0 ? families : ([4, 6] as const));
+  inside(ns, () =>
+    withNode('', silentLog, (node) => {
+      const found = findForeignDrop(node, 'cni0', searched, 'check');
+      if (found !== undefined) throw found;
+    }),
+  );
 }
 
 /** What nf_tables is asked, in its order. */
 function questionsOf(ns: Netns): number[] {
-  return inside(ns, () => {
-    const node = openNode('', silentLog);
-    const asked: number[] = [];
-    const nft = spyOn(node.nft(), (_, types) => void asked.push(...types.map((type) => type & 0xff)));
-    try {
-      verifyNoForeignDrop({ ...node, nft: () => nft }, 'cni0', new Set([4, 6]), 'check');
-    } finally {
-      node.close();
-    }
-    return asked;
-  });
+  const asked: number[] = [];
+  inside(ns, () =>
+    withNode('', silentLog, (node) => {
+      const nft = spyOn(node.nft(), (_, types) => void asked.push(...types.map((type) => type & 0xff)));
+      findForeignDrop({ ...node, nft: () => nft }, 'cni0', new Set([4, 6]), 'check');
+    }),
+  );
+  return asked;
 }
 
 const load = (ns: Netns, ruleset: string) => void exec(ns, ['nft', '-f', '-'], { stdin: ruleset });

@@ -1,7 +1,8 @@
 /** The accept for what a bridge forwards, while others change iptables at the same moment. */
 
 import { describe, expect, test } from 'bun:test';
-import { type Connection, closeConnection, connect } from '../../../src/netlink/connection.ts';
+import { silentLog } from '../../../src/log.ts';
+import { closeConnection, connect } from '../../../src/netlink/connection.ts';
 import {
   NFNL_SUBSYS_NFTABLES,
   NFT_MSG_GETCHAIN,
@@ -10,92 +11,104 @@ import {
   NFT_MSG_NEWRULE,
 } from '../../../src/netlink/nft/constants.ts';
 import { openSocket } from '../../../src/netlink/socket.ts';
-import {
-  ensureLegacyAccept,
-  hasLegacyAccepts,
-  isLegacyDone,
-  readLegacyForward,
-  removeLegacyAccept,
-} from '../../../src/resources/forward-accept/legacy.ts';
-import {
-  ensureNftAccept,
-  hasNftAccepts,
-  readNftForward,
-  removeNftAccept,
-} from '../../../src/resources/forward-accept/nftables.ts';
-import { iptables, savedRules } from '../../support/iptables.ts';
+import { acceptsFor, sameAccepts } from '../../../src/resources/forward-accept/chain.ts';
+import { changeFor, type ForwardAcceptDriver } from '../../../src/resources/forward-accept/driver.ts';
+import { type ForwardAcceptWanted, forwardAcceptKind } from '../../../src/resources/forward-accept/forward-accept.ts';
+import { legacyDriver } from '../../../src/resources/forward-accept/legacy.ts';
+import { nftDriver } from '../../../src/resources/forward-accept/nftables.ts';
+import { standingOf } from '../../../src/resources/forward-accept/path.ts';
+import { type Node, withNode } from '../../../src/resources/node.ts';
+import { FLAVOURS, type Flavour, iptables, savedRules } from '../../support/iptables.ts';
 import { createNetns, exec, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { SYSTEM_PATH } from '../../support/process.ts';
-import { inside, withNft } from '../support/inside.ts';
-import { before, spyOn } from '../support/spy.ts';
+import { inside } from '../support/inside.ts';
+import { before, type Look, spyOn } from '../support/spy.ts';
 
 const CHAIN = 'TRESTLE-FWD-cni0';
-const PROGRAMS = { searchPath: SYSTEM_PATH };
+const DRIVERS: Record<Flavour, ForwardAcceptDriver> = { nft: nftDriver, legacy: legacyDriver };
+const AUTO = { mode: 'auto', subnets: [] } as const;
+const WANTED: ForwardAcceptWanted = { bridge: 'cni0', mode: 'auto', families: [4] };
 const typeOf = (message: number) => (NFNL_SUBSYS_NFTABLES << 8) | message;
 
-function droppingNetns(flavour: 'nft' | 'legacy'): Netns {
+/** As a call of the plugin has it. What it logs is an error, unless `log` takes it. */
+function on<T>(ns: Netns, act: (node: Node) => T, log = refuseToLog): T {
+  return inside(ns, () => withNode(SYSTEM_PATH, log, act));
+}
+
+function refuseToLog(_: string, message: string): void {
+  throw new Error(`it was logged: ${message}`);
+}
+
+function droppingNetns(flavour: Flavour): Netns {
   const ns = createNetns();
   iptables(ns, flavour, '-P', 'FORWARD', 'DROP');
   return ns;
 }
 
-const mine = (ns: Netns, flavour: 'nft' | 'legacy') =>
-  savedRules(ns, flavour, 4, 'filter').filter((rule) => rule.includes(CHAIN)).length;
+const saved = (ns: Netns, flavour: Flavour, chain = CHAIN) =>
+  savedRules(ns, flavour, 4, 'filter').filter((rule) => rule.includes(chain));
+const mine = (ns: Netns, flavour: Flavour) => saved(ns, flavour).length;
 /** The chain, the way to it, its three rules. */
 const WHOLE = 5;
 
-function ensure(ns: Netns): void {
-  withNft(ns, (nft) => ensureNftAccept(nft, 4, 'cni0', 'auto'));
+function ensure(ns: Netns, wanted: Partial<ForwardAcceptWanted> = {}): void {
+  on(ns, (node) => forwardAcceptKind.ensure(node, { ...WANTED, ...wanted }));
+}
+
+/** The datagrams that an ADD sends for IPv4, each by the types of its messages, before it looks for drops of others. */
+function questionsOf(ns: Netns): number[][] {
+  const seen: number[][] = [];
+  on(ns, (node) => {
+    const nft = spyOn(node.nft(), (_, types) => void seen.push([...types]));
+    changeFor(nftDriver.read({ ...node, nft: () => nft }, 4, 'cni0'), 4, 'cni0', AUTO);
+  });
+  return seen;
+}
+
+/** The same as `ensure`, with each datagram seen on its way. */
+function ensureSpied(ns: Netns, look: Look): void {
+  on(ns, (node) => {
+    const nft = spyOn(node.nft(), look);
+    forwardAcceptKind.ensure({ ...node, nft: () => nft }, WANTED);
+  });
 }
 
 /** The same, while another process does it just before the first message of that type is sent. */
 function ensureTwice(ns: Netns, message: number): void {
-  withNft(ns, (nft) => {
-    const other = connect(openSocket('netfilter'));
-    try {
-      const look = before(typeOf(message), () => ensureNftAccept(other, 4, 'cni0', 'auto'));
-      ensureNftAccept(spyOn(nft, look), 4, 'cni0', 'auto');
-    } finally {
-      closeConnection(other);
-    }
-  });
+  const other = on(ns, (node) => node && connect(openSocket('netfilter')));
+  try {
+    ensureSpied(
+      ns,
+      before(typeOf(message), () => {
+        withNode(SYSTEM_PATH, silentLog, (node) => forwardAcceptKind.ensure({ ...node, nft: () => other }, WANTED));
+      }),
+    );
+  } finally {
+    closeConnection(other);
+  }
 }
 
 const flushed = (chain: string) => (ns: Netns) => void exec(ns, ['nft', 'flush', 'chain', 'ip', 'filter', chain]);
 
 describeOnKernel('over nf_tables', () => {
+  const [chain, rules] = [[typeOf(NFT_MSG_GETCHAIN)], [typeOf(NFT_MSG_GETRULE)]];
+
   test('is asked for with one message where nothing drops', () => {
     using ns = createNetns();
-    withNft(ns, (nft) => {
-      const seen: number[][] = [];
-      const spied = spyOn(nft, (_, types) => void seen.push([...types]));
-      ensureNftAccept(spied, 4, 'cni0', 'auto');
-      expect(seen).toEqual([[typeOf(NFT_MSG_GETCHAIN)]]);
-    });
+    expect(questionsOf(ns)).toEqual([chain]);
   });
 
   test('is asked for with one message more where there are rules, none of which drops', () => {
     using ns = createNetns();
     iptables(ns, 'nft', '-A', 'FORWARD', '-i', 'docker0', '-j', 'DROP');
-    withNft(ns, (nft) => {
-      const seen: number[][] = [];
-      const spied = spyOn(nft, (_, types) => void seen.push([...types]));
-      ensureNftAccept(spied, 4, 'cni0', 'auto');
-      expect(seen).toEqual([[typeOf(NFT_MSG_GETCHAIN)], [typeOf(NFT_MSG_GETRULE)]]);
-    });
+    expect(questionsOf(ns)).toEqual([chain, rules]);
   });
 
   test('is asked for with three messages where it is there', () => {
     using ns = droppingNetns('nft');
     ensure(ns);
-    withNft(ns, (nft) => {
-      const seen: number[][] = [];
-      const spied = spyOn(nft, (_, types) => void seen.push([...types]));
-      ensureNftAccept(spied, 4, 'cni0', 'auto');
-      const [chain, rules] = [[typeOf(NFT_MSG_GETCHAIN)], [typeOf(NFT_MSG_GETRULE)]];
-      expect(seen).toEqual([chain, rules, rules]);
-    });
+    expect(questionsOf(ns)).toEqual([chain, rules, rules]);
   });
 
   test('is there once when another process puts it in first', () => {
@@ -106,12 +119,8 @@ describeOnKernel('over nf_tables', () => {
 
   test('is behind a rule that another process appends in between', () => {
     using ns = droppingNetns('nft');
-    withNft(ns, (nft) => {
-      const append = before(typeOf(NFT_MSG_NEWCHAIN), () => {
-        exec(ns, ['iptables-nft', '-A', 'FORWARD', '-s', '192.0.2.1', '-j', 'DROP']);
-      });
-      ensureNftAccept(spyOn(nft, append), 4, 'cni0', 'auto');
-    });
+    const append = () => void exec(ns, ['iptables-nft', '-A', 'FORWARD', '-s', '192.0.2.1', '-j', 'DROP']);
+    ensureSpied(ns, before(typeOf(NFT_MSG_NEWCHAIN), append));
     expect(placeOf(ns, 'nft')).toBe('FORWARD 2');
   });
 
@@ -124,8 +133,7 @@ describeOnKernel('over nf_tables', () => {
     flush(ns);
     ensureTwice(ns, NFT_MSG_NEWRULE);
     expect(mine(ns, 'nft')).toBe(WHOLE);
-    expect(withNft(ns, (nft) => readNftForward(nft, 4, 'cni0')?.standing)).toBe('in place');
-    expect(withNft(ns, (nft) => hasNftAccepts(nft, 4, 'cni0', 'auto'))).toBe(true);
+    expect(on(ns, (node) => forwardAcceptKind.verify(node, WANTED))).toBeUndefined();
   });
 
   test('that stands twice stands once again', () => {
@@ -138,11 +146,11 @@ describeOnKernel('over nf_tables', () => {
 
   test('is taken out, however often it stands, and when it is not there', () => {
     using ns = droppingNetns('nft');
-    const remove = (nft: Connection) => removeNftAccept(nft, 4, 'cni0');
-    withNft(ns, remove);
+    const remove = () => on(ns, (node) => forwardAcceptKind.remove?.(node, WANTED));
+    remove();
     ensure(ns);
     exec(ns, ['nft', 'add', 'rule', 'ip', 'filter', 'FORWARD', 'jump', CHAIN]);
-    withNft(ns, remove);
+    remove();
     expect(mine(ns, 'nft')).toBe(0);
   });
 });
@@ -162,7 +170,7 @@ const RULES: [string[], 'policy' | 'rule' | undefined][] = [
   [['-j RETURN', '-j DROP'], undefined],
 ];
 
-describe.each(['nft', 'legacy'] as const)('what drops in FORWARD (%s)', (flavour) => {
+describe.each([...FLAVOURS])('what drops in FORWARD (%s)', (flavour) => {
   describeOnKernel('IPv4 and IPv6', () => {
     test.each(RULES)('%j: %s', (rules, expected) => {
       using ns = createNetns();
@@ -170,10 +178,7 @@ describe.each(['nft', 'legacy'] as const)('what drops in FORWARD (%s)', (flavour
       const text = [...lines, ...rules.map((rule) => `-A FORWARD ${rule}`), 'COMMIT', ''].join('\n');
       for (const family of [4, 6] as const) {
         exec(ns, [`${family === 4 ? 'iptables' : 'ip6tables'}-${flavour}-restore`], { stdin: text });
-        const found =
-          flavour === 'nft'
-            ? withNft(ns, (nft) => readNftForward(nft, family, 'cni0'))
-            : inside(ns, () => readLegacyForward(family, 'cni0'));
+        const found = on(ns, (node) => DRIVERS[flavour].read(node, family, 'cni0'));
         expect(found?.path.drop?.by).toBe(expected as 'rule');
       }
     });
@@ -188,8 +193,7 @@ describe.each(['nft', 'legacy'] as const)('what drops in FORWARD (%s)', (flavour
     ])('is accepted %s', (_, rules, place) => {
       using ns = createNetns();
       for (const rule of ['-N MINE', ...rules]) exec(ns, [`iptables-${flavour}`, ...rule.split(' ')]);
-      if (flavour === 'nft') ensure(ns);
-      else inside(ns, () => ensureLegacyAccept(PROGRAMS, 4, 'cni0', 'auto'));
+      ensure(ns);
       expect(placeOf(ns, flavour)).toBe(place);
     });
 
@@ -202,8 +206,7 @@ describe.each(['nft', 'legacy'] as const)('what drops in FORWARD (%s)', (flavour
         '-A FORWARD -s 192.0.2.1 -j DROP',
       ];
       for (const rule of [...rules, ...more]) exec(ns, [`iptables-${flavour}`, ...rule.split(' ')]);
-      const settle = () =>
-        flavour === 'nft' ? ensure(ns) : inside(ns, () => ensureLegacyAccept(PROGRAMS, 4, 'cni0', 'auto'));
+      const settle = () => ensure(ns);
       const settled = () => [placeOf(ns, flavour), mine(ns, flavour)];
       settle();
       expect(settled()).toEqual(['FORWARD 2', WHOLE]);
@@ -227,9 +230,7 @@ function placeOf(ns: Netns, flavour: 'nft' | 'legacy'): string | undefined {
 }
 
 describeOnKernel('of the older iptables', () => {
-  const read = (ns: Netns, family: 4 | 6 = 4) => inside(ns, () => readLegacyForward(family, 'cni0'));
-  const ensureIn = (ns: Netns, family: 4 | 6 = 4) =>
-    inside(ns, () => ensureLegacyAccept(PROGRAMS, family, 'cni0', 'auto'));
+  const read = (ns: Netns, family: 4 | 6 = 4) => on(ns, (node) => legacyDriver.read(node, family, 'cni0'));
 
   test('a table that is not there is not made by looking', () => {
     using ns = createNetns();
@@ -244,32 +245,32 @@ describeOnKernel('of the older iptables', () => {
         const found = read(ns, family);
         const { drop } = found?.path ?? {};
         return [
-          found?.standing,
+          found && standingOf(found.path, 'cni0'),
           drop?.by,
           drop?.place.chain,
-          found?.own?.length,
-          found?.ways.map(({ chain }) => chain),
+          found?.accepts().length,
+          found?.ways,
         ];
       };
+      const wanted = { ...WANTED, families: [family] };
       iptables(ns, 'legacy', '-P', 'FORWARD', 'ACCEPT');
-      expect(seen()).toEqual(['not needed', undefined, undefined, undefined, []]);
+      expect(seen()).toEqual(['not needed', undefined, undefined, 0, 0]);
       iptables(ns, 'legacy', '-P', 'FORWARD', 'DROP');
       iptables(ns, 'legacy', '-N', 'MINE');
       iptables(ns, 'legacy', '-A', 'FORWARD', '-p', 'tcp', '-m', 'comment', '--comment', 'x', '-j', 'MINE');
       iptables(ns, 'legacy', '-A', 'MINE', '-j', 'DROP');
-      expect(seen()).toEqual(['missing', 'policy', 'FORWARD', undefined, []]);
-      ensureIn(ns, family);
-      const whole = ['in place', 'policy', 'FORWARD', 3, ['FORWARD']];
-      expect(seen()).toEqual(whole);
+      expect(seen()).toEqual(['missing', 'policy', 'FORWARD', 0, 0]);
+      ensure(ns, wanted);
+      expect(seen()).toEqual(['in place', 'policy', 'FORWARD', 3, 1]);
       exec(ns, [`${family === 4 ? 'iptables' : 'ip6tables'}-legacy`, '-F', family === 4 ? 'FORWARD' : CHAIN]);
-      const left = read(ns, family);
-      expect(left && isLegacyDone(left, 'cni0', 'auto')).toBe(false);
-      ensureIn(ns, family);
-      const again = read(ns, family);
-      expect(again && [again.standing, hasLegacyAccepts(again, 'cni0', 'auto')]).toEqual(['in place', true]);
-      expect(again && hasLegacyAccepts(again, 'cni0', 'open')).toBe(false);
-      inside(ns, () => removeLegacyAccept(PROGRAMS, family, 'cni0'));
-      expect(seen().slice(3)).toEqual([undefined, []]);
+      expect(on(ns, (node) => forwardAcceptKind.verify(node, wanted))?.kind).toBe('check');
+      ensure(ns, wanted);
+      const again = read(ns, family)?.accepts() ?? [];
+      expect(seen()).toEqual(['in place', 'policy', 'FORWARD', 3, 1]);
+      expect(sameAccepts(again, acceptsFor(AUTO, family))).toBe(true);
+      expect(sameAccepts(again, acceptsFor({ ...AUTO, mode: 'open' }, family))).toBe(false);
+      on(ns, (node) => forwardAcceptKind.remove?.(node, wanted));
+      expect(seen().slice(3)).toEqual([0, 0]);
     });
   });
 

@@ -1,6 +1,7 @@
 /** Masquerading through iptables, function by function: what each leaves, and what is found without a record. */
 
 import { describe, expect, test } from 'bun:test';
+import { silentLog } from '../../../src/log.ts';
 import { restore, savedRules } from '../../../src/resources/iptables/iptables.ts';
 import {
   addIptablesMasquerade,
@@ -8,13 +9,9 @@ import {
   restoreIptablesMasquerade,
 } from '../../../src/resources/masquerade/iptables.ts';
 import type { Masqueraded } from '../../../src/resources/masquerade/masquerade.ts';
-import {
-  removeStrayMasquerade,
-  type Strays,
-  straysBeside,
-  straysOf,
-} from '../../../src/resources/masquerade/strays.ts';
+import { findStrays } from '../../../src/resources/masquerade/strays.ts';
 import { type Node, openNode } from '../../../src/resources/node.ts';
+import { isOwnedByAny, removeOwned } from '../../../src/resources/plan.ts';
 import { FLAVOURS, type Flavour, programsOf } from '../../support/iptables.ts';
 import { createNetns, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
@@ -27,11 +24,24 @@ const entry = (containerId: string, address: string, network = 'pods'): Masquera
 });
 const A = entry('a', '10.1.0.2/24');
 const B = entry('b', '10.1.0.3/24');
-const NONE: Strays = { ...straysBeside('pods', []), isStray: () => false };
+const SCOPE = { network: 'pods', dataDir: '/var/lib/cni/networks' };
+const keyOf = (containerId: string) => ({ containerId, ifName: 'eth0' });
+
+/** As DEL without a record does it. */
+function removeStraysOf(node: Node, containerId: string): void {
+  const key = keyOf(containerId);
+  expect(removeOwned(findStrays(node, { ...SCOPE, ...key }), (one) => one.isOf(key))).toEqual([]);
+}
+
+/** As GC does it. */
+function removeStraysBeside(node: Node, ...valid: readonly string[]): void {
+  const failures = removeOwned(findStrays(node, SCOPE), (one) => !isOwnedByAny(one, valid.map(keyOf)));
+  expect(failures).toEqual([]);
+}
 
 function on<T>(ns: Netns, flavour: Flavour, action: (node: Node) => T): T {
   return inside(ns, () => {
-    const node = openNode(programsOf(flavour));
+    const node = openNode(programsOf(flavour), silentLog);
     try {
       return action(node);
     } finally {
@@ -91,15 +101,14 @@ describeOnKernel('masquerading through iptables', () => {
       });
     });
 
-    test('that stands twice is found to stand twice', () => {
+    test('that stands twice stands once when a rule of the network is taken out', () => {
       using ns = createNetns();
       on(ns, flavour, (node) => {
         for (const one of [A, B, A]) ensure(node, one);
         expect(rules(node)).toHaveLength(4);
-        removeStrayMasquerade(node, NONE);
-        expect(rules(node)).toHaveLength(3);
-        removeStrayMasquerade(node, NONE);
-        expect(rules(node)).toHaveLength(3);
+        removeStraysOf(node, 'b');
+        expect(rules(node).filter((rule) => rule.includes('/a/'))).toHaveLength(1);
+        expect(rules(node)).toHaveLength(2);
       });
     });
 
@@ -108,11 +117,11 @@ describeOnKernel('masquerading through iptables', () => {
       on(ns, flavour, (node) => {
         const others = entry('a', '10.2.0.2/24', 'pods2');
         for (const one of [A, B, others]) ensure(node, one);
-        removeStrayMasquerade(node, straysOf({ network: 'pods', containerId: 'a', ifName: 'eth0' }));
+        removeStraysOf(node, 'a');
         expect(rules(node).filter((rule) => rule.includes('/a/'))).toHaveLength(1);
-        removeStrayMasquerade(node, straysBeside('pods', [{ containerId: 'b', ifName: 'eth0' }]));
+        removeStraysBeside(node, 'b');
         expect(rules(node)).toHaveLength(4);
-        removeStrayMasquerade(node, straysBeside('pods', []));
+        removeStraysBeside(node);
         expect(rules(node)).toHaveLength(2);
         expect(rules(node).every((rule) => rule.includes('pods2'))).toBe(true);
       });

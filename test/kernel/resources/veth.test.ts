@@ -6,14 +6,13 @@ import type { Connection } from '../../../src/netlink/connection.ts';
 import { AF_INET6, RTM_GETLINK, RTM_NEWLINK } from '../../../src/netlink/route/constants.ts';
 import { hostVethMac, hostVethName } from '../../../src/resources/names.ts';
 import { removeHostVeth } from '../../../src/resources/port/veth.ts';
-import { createUndo } from '../../../src/resources/undo.ts';
 import { EAGAIN, ENOBUFS } from '../../../src/sys/errno.ts';
 import { SystemError } from '../../../src/sys/libc.ts';
 import { faultOf } from '../../support/fault.ts';
 import { addresses, bridgePorts, link, links } from '../../support/kernel.ts';
 import { createNetns, exec, ipBatch, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
-import { ATTACHMENT, bridgeOf, plugIn, SETTINGS, strictUndo } from '../support/attach.ts';
+import { ATTACHMENT, bridgeOf, plugIn, SETTINGS } from '../support/attach.ts';
 import { type Kernels, withKernels, withRoute } from '../support/inside.ts';
 import { before, type Look, spyOnNode } from '../support/spy.ts';
 
@@ -79,17 +78,6 @@ describeOnKernel('a veth pair', () => {
     using container = createNetns();
     withKernels(node, container, (kernels) => plugIn(kernels, { port: { hairpin, isolated } }));
     expect(bridgePorts(node)).toMatchObject([{ ifname: NAME, hairpin, isolated }]);
-  });
-
-  test('is taken back with the undo stack, in both namespaces', () => {
-    using node = createNetns();
-    using container = createNetns();
-    withKernels(node, container, (kernels) => {
-      const undo = createUndo(() => expect.unreachable());
-      plugIn(kernels, {}, undo);
-      undo.unwind();
-    });
-    expect([...veths(node), ...veths(container)]).toEqual([]);
   });
 });
 
@@ -164,9 +152,8 @@ describeOnKernel('what is refused half-way', () => {
     using container = createNetns();
     withKernels(node, container, (kernels) => {
       bridgeOf(kernels);
-      const undo = createUndo(() => expect.unreachable());
-      expect(() => plugIn(spyOnNode(kernels, look), {}, undo)).toThrow(message);
-      undo.unwind();
+      expect(() => plugIn(spyOnNode(kernels, look))).toThrow(message);
+      expect(kernels.node.leftovers).toEqual([]);
     });
     expect([...veths(node), ...veths(container)]).toEqual([]);
   });
@@ -194,32 +181,28 @@ describeOnKernel('what is refused half-way', () => {
 });
 
 describeOnKernel('a creation that is not answered', () => {
-  test('but was carried out: the pair is made, labelled, and can be taken back', () => {
+  test('but was carried out: the pair is made and labelled', () => {
     using node = createNetns();
     using container = createNetns();
     withKernels(node, container, (kernels) => {
       bridgeOf(kernels);
-      const undo = strictUndo();
-      plugIn(unanswered(kernels, ENOBUFS), {}, undo);
-      expect(link(node, NAME)).toMatchObject({ master: 'cni0', ifalias: 'trestle:pods/abc/eth0' });
-      undo.unwind();
+      plugIn(unanswered(kernels, ENOBUFS));
     });
-    expect([...veths(node), ...veths(container)]).toEqual([]);
+    expect(link(node, NAME)).toMatchObject({ master: 'cni0', ifalias: 'trestle:pods/abc/eth0' });
+    expect(veths(container)).toEqual(['eth0']);
   });
 
-  test('since the name is another’s: that one stays as it was, and is not taken back', () => {
+  test('since the name is another’s: that one stays as it was', () => {
     using node = createNetns();
     using container = createNetns();
     ipBatch(node, `link add ${NAME} address 02:00:00:00:00:99 type veth peer name other`);
     withKernels(node, container, (kernels) => {
       bridgeOf(kernels);
-      const undo = strictUndo();
-      const fault = faultOf(() => plugIn(unanswered(kernels, ENOBUFS), {}, undo));
+      const fault = faultOf(() => plugIn(unanswered(kernels, ENOBUFS)));
       expect([fault.kind, fault.message]).toEqual([
         'conflict',
         `cannot create ${NAME} for eth0 of abc: ${NAME} exists already`,
       ]);
-      undo.unwind();
     });
     expect(link(node, NAME)).toMatchObject({ address: '02:00:00:00:00:99' });
     expect(link(node, NAME)?.ifalias).toBeUndefined();
@@ -230,10 +213,8 @@ describeOnKernel('a creation that is not answered', () => {
     using container = createNetns();
     withKernels(node, container, (kernels) => {
       plugIn(kernels);
-      const undo = strictUndo();
-      const fault = faultOf(() => plugIn(unanswered(kernels, ENOBUFS), {}, undo));
+      const fault = faultOf(() => plugIn(unanswered(kernels, ENOBUFS)));
       expect([fault.kind, fault.message]).toEqual(['conflict', expect.stringContaining('cannot create eth0 in')]);
-      undo.unwind();
     });
     expect([...veths(node), ...veths(container)]).toEqual([NAME, 'eth0']);
   });
@@ -246,11 +227,9 @@ describeOnKernel('a creation that is not answered', () => {
     using container = createNetns();
     withKernels(node, container, (kernels) => {
       bridgeOf(kernels);
-      const undo = strictUndo();
-      const make = () => plugIn(unanswered(kernels, errno), {}, undo);
+      const make = () => plugIn(unanswered(kernels, errno));
       expect(make).toThrow(`cannot create the veth pair ${NAME} and eth0: ${reason}`);
-      expect(veths(node)).toEqual([NAME]);
-      undo.unwind();
+      expect(kernels.node.leftovers).toEqual([]);
     });
     expect([...veths(node), ...veths(container)]).toEqual([]);
   });

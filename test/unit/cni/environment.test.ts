@@ -51,8 +51,8 @@ describe('the command', () => {
   test.each([
     [undefined, 'CNI_COMMAND: it is missing'],
     ['', 'CNI_COMMAND: it is missing'],
-    ['add', 'CNI_COMMAND: the string "add" is no CNI command'],
-    ['ADD ', 'CNI_COMMAND: the string "ADD " is no CNI command'],
+    ['add', 'CNI_COMMAND: the string "add" is not a CNI command'],
+    ['ADD ', 'CNI_COMMAND: the string "ADD " is not a CNI command'],
   ])('%p is none', (command, message) => {
     const fault = faultOf(() => read({ CNI_COMMAND: command }));
     expect([fault.kind, fault.message]).toEqual(['environment', message]);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test';
 import { tidyKeys } from '../../../src/cni/keys.ts';
-import { mainPluginSchema } from '../../../src/plugins/bridge/config.ts';
+import { mainPluginSchema } from '../../../src/plugins/bridge/request.ts';
 import { requestOf, testLog } from '../plugins/bridge/requests.ts';
 
 /** The configuration as it is understood, and what was said about it. */
@@ -34,8 +34,8 @@ describe('a key of another case', () => {
     expect(tidy('{"isgateway":true,"MTU":1400}')).toEqual({
       value: { isGateway: true, mtu: 1400 },
       lines: [
-        'warn: the key "isgateway" is taken for "isGateway"; write it so, since other plugins may not accept it',
-        'warn: the key "MTU" is taken for "mtu"; write it so, since other plugins may not accept it',
+        'warn: the key "isgateway" is taken for "isGateway"; write it that way, since other plugins may not accept it',
+        'warn: the key "MTU" is taken for "mtu"; write it that way, since other plugins may not accept it',
       ],
     });
   });

@@ -14,8 +14,11 @@ test.each<[string | undefined, Strictness]>([
 
 test('any other value is refused', () => {
   const { kind, message, details } = faultOf(() => strictnessOf({ status: 'Strict' }));
-  expect([kind, message]).toEqual(['config', 'cannot use the configuration: status: the string "Strict" is not known']);
-  expect(details).toBe('It must be "lenient" or "strict", or be left out.');
+  expect([kind, message]).toEqual([
+    'config',
+    'cannot use the configuration: status: the string "Strict" is neither "lenient" nor "strict"',
+  ]);
+  expect(details).toBe('Set it to one of the two, or remove the key.');
 });
 
 function outcomeOf(strictness: Strictness, thrown?: Error): string[] {

@@ -7,8 +7,8 @@ import { KNOWN_ARGS } from '../../../src/cni/args.ts';
 import { logSchema } from '../../../src/cni/journal.ts';
 import { structureOf } from '../../../src/cni/keys.ts';
 import { ipamSchema } from '../../../src/ipam/config.ts';
-import { mainPluginSchema } from '../../../src/plugins/bridge/config.ts';
-import { ipamPluginSchema } from '../../../src/plugins/ipam/request.ts';
+import { mainPluginSchema } from '../../../src/plugins/bridge/request.ts';
+import { ipamPluginSchema } from '../../../src/plugins/ipam/ipam-plugin.ts';
 import { dns, route } from '../../../src/schema/net.ts';
 import { codeOf, tablesOf } from '../../support/tables.ts';
 

@@ -4,7 +4,7 @@ import * as attribute from '../../../src/netlink/attribute.ts';
 import { Truncated } from '../../../src/netlink/bytes.ts';
 import { encodeMessages } from '../../../src/netlink/message.ts';
 
-const { decodeAttributes, listAttributes } = attribute;
+const { decodeAttributes, findAttribute, listAttributes } = attribute;
 
 /** The attributes of a message that has nothing else. */
 function encode(...attributes: attribute.Attribute[]): Uint8Array {
@@ -42,7 +42,7 @@ describe('decoding', () => {
     expect([9, 3, 4].map((type) => decodeAttributes(bytes).has(type))).toEqual([true, true, false]);
   });
 
-  test('keeps all of a list, and in a map the last of a type', () => {
+  test('keeps all of a list, in a map the last of a type, and finds the first', () => {
     const bytes = encode(attribute.attrU8(1, 1), attribute.attrU8(2, 2), attribute.attrU8(1, 3));
     expect(listAttributes(bytes)).toEqual([
       { type: 1, payload: of(1) },
@@ -50,6 +50,7 @@ describe('decoding', () => {
       { type: 1, payload: of(3) },
     ]);
     expect(decodeAttributes(bytes).get(1)).toEqual(of(3));
+    expect([1, 2, 3].map((type) => findAttribute(bytes, type))).toEqual([of(1), of(2), undefined]);
   });
 
   test('does with the last one not being padded, and with padding behind it', () => {
@@ -65,6 +66,7 @@ describe('decoding', () => {
   ])('refuses %s', (_, bytes) => {
     expect(() => decodeAttributes(bytes)).toThrow(Truncated);
     expect(() => listAttributes(bytes)).toThrow(Truncated);
+    expect(() => findAttribute(bytes, 7)).toThrow(Truncated);
   });
 
   test('looks at its own bytes only, where they are part of a larger buffer', () => {

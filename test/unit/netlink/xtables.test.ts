@@ -9,7 +9,7 @@ const table = (family: 4 | 6, entries: Uint8Array): LegacyTable => ({ family, en
 const VERDICTS = (jump: number) => [-2, jump, -1, -2, undefined, -2, -5, undefined];
 
 /** -i cni0 is the only condition. */
-const ANY = { input: undefined, output: undefined, more: false };
+const ANY = { input: undefined, output: undefined, source: undefined, destination: undefined, more: false };
 const HEADERS = [ANY, ANY, ANY, ANY, ANY, { ...ANY, input: 'cni0' }, ANY, ANY];
 
 describe.each([

@@ -3,7 +3,7 @@
 import { expect, test } from 'bun:test';
 import { type Cidr, formatCidr, parseCidr } from '../../../src/address/cidr.ts';
 import { formatIp, type Ip, parseIp } from '../../../src/address/ip.ts';
-import { type Addressing, linkRoutes } from '../../../src/resources/addressing/addressing.ts';
+import { type AddressingWanted, linkRoutes } from '../../../src/resources/addressing/addressing.ts';
 import type { Route } from '../../../src/schema/net.ts';
 
 const cidr = (text: string) => parseCidr(text) as Cidr;
@@ -11,11 +11,13 @@ const ip = (text: string) => parseIp(text) as Ip;
 const V4 = { address: cidr('10.1.0.2/24'), gateway: ip('10.1.0.1') };
 const V6 = { address: cidr('fd00::2/64'), gateway: ip('fd00::1') };
 
-function addressing(addresses: Addressing['addresses'], routes: readonly Route[] = []): Addressing {
-  return { addresses, routes, detectDuplicates: false };
+type Given = Pick<AddressingWanted, 'addresses' | 'routes'>;
+
+function addressing(addresses: Given['addresses'], routes: readonly Route[] = []): Given {
+  return { addresses, routes };
 }
 
-const texts = (given: Addressing) =>
+const texts = (given: Given) =>
   linkRoutes(7, given).map(({ index, dst, gateway }) => [index, formatCidr(dst), gateway && formatIp(gateway)]);
 
 test('a route without a gateway goes through that of its family', () => {

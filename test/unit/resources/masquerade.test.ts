@@ -26,11 +26,8 @@ const LOOK = nft.NFT_MSG_GETCHAIN;
 const CHAIN = nft.NFT_MSG_NEWCHAIN;
 const RULE = nft.NFT_MSG_NEWRULE;
 const GENERATION = 7;
-/** One look; then all is made, with the element. */
-const EVERYTHING = [
-  [nft.NFT_MSG_GETGEN, LOOK, nft.NFT_MSG_GETRULE],
-  [nft.NFT_MSG_NEWTABLE, CHAIN, CREATE, CHAIN, RULE, RULE, ADD],
-];
+const QUESTION = [nft.NFT_MSG_GETGEN, LOOK, nft.NFT_MSG_GETSETELEM];
+const EVERYTHING = [nft.NFT_MSG_NEWTABLE, CHAIN, CREATE, CHAIN, RULE, RULE, ADD];
 interface Kernel extends FakeKernel {
   /** What was asked for, datagram by datagram, without the ends of transactions. */
   asked(): number[][];
@@ -75,68 +72,93 @@ function isTransaction([first]: readonly Message[]): boolean {
   return first?.type === nft.NFNL_MSG_BATCH_BEGIN;
 }
 
-test('where all is there, one element in one transaction does it', () => {
+test('where all is there, one question and one element in one transaction do it', () => {
   const kernel = kernelSaying([], 2);
-  ensureMasquerade(connect(kernel), ENTRY);
-  expect(kernel.asked()).toEqual([[ADD]]);
+  expect(ensureMasquerade(connect(kernel), ENTRY)).toBe(true);
+  expect(kernel.asked()).toEqual([QUESTION, [ADD]]);
 });
 
 test('whether the rules and the anchor are there is asked in one go', () => {
   const kernel = kernelSaying([], 2);
   expect(isMasqueradeWhole(connect(kernel), ENTRY)).toBe(true);
-  expect(kernel.asked()).toEqual([[LOOK, nft.NFT_MSG_GETSETELEM]]);
+  expect(kernel.asked()).toEqual([QUESTION]);
 });
 
-test.each([undefined, 0, 1])('rules that are gone are noticed (%p of 2 are there)', (use) => {
+test.each([undefined, 0, 1, 3])('rules that are gone, or too many, are noticed (%p of 2 are there)', (use) => {
   expect(isMasqueradeWhole(connect(kernelSaying([], use)), ENTRY)).toBe(false);
+  expect(ensureMasquerade(connect(kernelSaying([], use)), ENTRY)).toBe(false);
 });
 
 test('what is missing is created with the element, in one transaction, for the generation that was looked at', () => {
-  const kernel = kernelSaying([ENOENT]);
-  ensureMasquerade(connect(kernel), ENTRY);
-  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING]);
+  const kernel = kernelSaying([]);
+  expect(ensureMasquerade(connect(kernel), ENTRY)).toBe(false);
+  expect(kernel.asked()).toEqual([QUESTION, EVERYTHING]);
   const [begin] = kernel.requests.at(-1) as readonly Message[];
   expect(begin?.payload).toEqual(Uint8Array.of(0, 0, 0, 10, 8, 0, 1, 0, 0, 0, 0, GENERATION));
+});
+
+test('with it are added the elements that live attachments have there, and the anchor; those of other subnets later', () => {
+  const kernel = kernelSaying([]);
+  const others = ['10.1.0.3/24', '10.1.0.4/24', '10.2.0.5/24'].map((text) => ({
+    ...ENTRY,
+    address: parseCidr(text) as Cidr,
+  }));
+  expect(ensureMasquerade(connect(kernel), ENTRY, () => others)).toBe(false);
+  expect(kernel.asked().slice(0, 2)).toEqual([QUESTION, [...EVERYTHING, ADD, ADD, ADD]]);
+  expect(kernel.asked().at(-1)).toEqual([ADD, ADD]);
+});
+
+test('who lives is not asked where all is whole', () => {
+  const live = () => {
+    throw new Error('asked');
+  };
+  expect(ensureMasquerade(connect(kernelSaying([], 2)), ENTRY, live)).toBe(true);
 });
 
 test.each([ERESTART, EEXIST])(
   'another process may change the ruleset meanwhile (errno %d): it is tried again',
   (errno) => {
-    const kernel = kernelSaying([ENOENT, errno]);
+    const kernel = kernelSaying([errno]);
     ensureMasquerade(connect(kernel), ENTRY);
-    expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD]]);
+    expect(kernel.asked().filter((types) => types.includes(RULE))).toEqual([EVERYTHING, EVERYTHING]);
   },
 );
 
-test('it may be flushed meanwhile', () => {
-  const kernel = kernelSaying([ENOENT, ERESTART, ENOENT]);
+test('it may be flushed between the question and the transaction', () => {
+  const kernel = kernelSaying([ENOENT], 2);
   ensureMasquerade(connect(kernel), ENTRY);
-  expect(kernel.asked()).toEqual([[ADD], ...EVERYTHING, [ADD], ...EVERYTHING]);
+  expect(kernel.asked()).toEqual([QUESTION, [ADD], QUESTION, [ADD]]);
 });
 
 test.each([0, ENOENT])('an element that is in the way is replaced, though it may go by itself (errno %d)', (errno) => {
   const kernel = kernelSaying([EEXIST, errno], 2);
   ensureMasquerade(connect(kernel), ENTRY);
-  expect(kernel.asked()).toEqual([[ADD], [DELETE], [ADD]]);
+  expect(kernel.asked()).toEqual([QUESTION, [ADD], [DELETE], QUESTION, [ADD]]);
 });
 
 describe('is given up', () => {
   test.each([
-    [ENOENT, ERESTART],
+    [ENOENT, ENOENT],
     [EEXIST, 0],
   ])('when errno %d never ends', (errno, then) => {
-    const kernel = kernelSaying(Array.from({ length: 100 }, () => [errno, then]).flat());
+    const kernel = kernelSaying(Array.from({ length: 100 }, () => [errno, then]).flat(), 2);
     const error = thrownBy(() => ensureMasquerade(connect(kernel), ENTRY)) as KernelError;
     expect([error.operation, error.errno]).toEqual(['add 10.1.0.2 to the nftables set masq-pods-10.1.0.0/24', errno]);
     expect(kernel.requests.length).toBeLessThan(65);
   });
 
+  test('when the ruleset is another one each time', () => {
+    const kernel = kernelSaying(Array.from({ length: 100 }, () => ERESTART));
+    expect(thrownBy(() => ensureMasquerade(connect(kernel), ENTRY))).toMatchObject({ errno: ERESTART });
+    expect(kernel.requests.length).toBeLessThan(65);
+  });
+
   test.each([
-    ['the element', [EPERM]],
-    ['the set', [ENOENT, EOPNOTSUPP]],
-    ['the removal of what is in the way', [EEXIST, EPERM]],
-  ])('at once when %s is refused for another reason', (_, errnos) => {
-    const kernel = kernelSaying(errnos);
+    ['the element', [EPERM], 2],
+    ['the set', [EOPNOTSUPP], undefined],
+    ['the removal of what is in the way', [EEXIST, EPERM], 2],
+  ])('at once when %s is refused for another reason', (_, errnos, use) => {
+    const kernel = kernelSaying(errnos, use);
     expect(thrownBy(() => ensureMasquerade(connect(kernel), ENTRY))).toMatchObject({ errno: errnos.at(-1) });
     expect(kernel.requests.filter(isTransaction)).toHaveLength(errnos.length);
   });
@@ -164,16 +186,22 @@ test('what goes by itself between our look and our doing was not removed by us',
 });
 
 describe('a kernel', () => {
-  /** One that refuses the messages of these types in a transaction. */
+  /** One in which nothing is, and that refuses the messages of these types in a transaction. */
   const refusing = (errnos: Record<number, number>) =>
-    connect(
-      fakeKernel((messages) =>
-        messages.slice(1, -1).map((message: Message) => [verdict(message, errnos[message.type & 0xff] ?? 0)]),
-      ),
+    fakeKernel((messages) =>
+      isTransaction(messages)
+        ? messages.slice(1, -1).map((message) => [verdict(message, errnos[message.type & 0xff] ?? 0)])
+        : messages.map((message) => answer(message, undefined)),
     );
 
   test('can masquerade where it refuses nothing but what it must', () => {
-    expect(canMasquerade(refusing({ [DELETE]: ENOENT }))).toBe(true);
+    expect(canMasquerade(connect(refusing({ [DELETE]: ENOENT })))).toBe(true);
+  });
+
+  test('can masquerade where it does', () => {
+    const kernel = kernelSaying([EPERM], 2);
+    expect(canMasquerade(connect(kernel))).toBe(true);
+    expect(kernel.asked()).toEqual([[LOOK]]);
   });
 
   test.each([
@@ -183,22 +211,23 @@ describe('a kernel', () => {
     ['the family', nft.NFT_MSG_NEWTABLE, EAFNOSUPPORT],
     ['nf_tables', nft.NFT_MSG_NEWTABLE, EINVAL],
   ])('cannot without %s', (_, type, errno) => {
-    expect(canMasquerade(refusing({ [type]: errno, [DELETE]: ENOENT }))).toBe(false);
+    expect(canMasquerade(connect(refusing({ [type]: errno, [DELETE]: ENOENT })))).toBe(false);
+  });
+
+  test('cannot without nfnetlink’s part for nf_tables, which answers no question', () => {
+    const kernel = fakeKernel((messages) => messages.slice(0, 1).map((message) => [verdict(message, EINVAL)]));
+    expect(canMasquerade(connect(kernel))).toBe(false);
   });
 
   test('that refuses for another reason says nothing about it', () => {
-    expect(() => canMasquerade(refusing({ [nft.NFT_MSG_NEWTABLE]: EPERM }))).toThrow('operation not permitted');
+    const kernel = refusing({ [nft.NFT_MSG_NEWTABLE]: EPERM });
+    expect(() => canMasquerade(connect(kernel))).toThrow('operation not permitted');
   });
 
   test('without nft_masq refuses the first address at once', () => {
-    const kernel = fakeKernel((messages) => {
-      if (!isTransaction(messages)) return messages.map((message) => answer(message, undefined));
-      const types = messages.map(({ type }) => type & 0xff);
-      const refused = (type: number) => type === RULE || (type === ADD && !types.includes(RULE));
-      return messages.slice(1, -1).map((message) => [verdict(message, refused(message.type & 0xff) ? ENOENT : 0)]);
-    });
+    const kernel = refusing({ [RULE]: ENOENT });
     const error = thrownBy(() => ensureMasquerade(connect(kernel), ENTRY)) as KernelError;
     expect(error.operation).toBe('add the nftables rule "masq-pods-10.1.0.0/24"');
-    expect(kernel.requests.filter(isTransaction)).toHaveLength(2);
+    expect(kernel.requests.filter(isTransaction)).toHaveLength(1);
   });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { isReferenceOwner, referenceOwner } from '../../../src/resources/masquerade/reference-owner.ts';
-import { straysBeside, straysOf } from '../../../src/resources/masquerade/strays.ts';
+import { commentOwner, isReferenceOwner, referenceOwner } from '../../../src/resources/masquerade/reference-owner.ts';
 
 const ID = 'f'.repeat(64);
 const HASH = '0123456789abcdef-0123456789abcdef';
@@ -43,29 +42,24 @@ describe('whose a rule of the reference is', () => {
   });
 });
 
-describe('what is stray', () => {
+describe('an attachment of a network is told by the comment', () => {
+  const scope = { network: 'pods', dataDir: '/var/lib/cni/networks' };
+
   test.each([
     [OLD, true],
     [NEW, true],
     [`pods/${ID}/eth0`, true],
     [`pods/${ID}/net1`, false],
     [NEW.replace('eth0', 'net1'), false],
-    ['', false],
-  ])('for one attachment: %s: %p', (comment, expected) => {
-    expect(straysOf(KEY).isStray(comment)).toBe(expected);
+    [OLD.replace(ID, 'gone'), false],
+  ])('%s: %p', (comment, expected) => {
+    expect(commentOwner(scope, comment)?.(KEY)).toBe(expected);
   });
 
-  test.each([
-    [OLD, false],
-    [NEW, false],
-    [`pods/${ID}/eth0`, false],
-    [`pods/${ID}/net1`, true],
-    [NEW.replace('eth0', 'net1'), true],
-    [OLD.replace(ID, 'gone'), true],
-    [OLD.replace('pods', 'other').replace(ID, 'gone'), false],
-    ['other/gone/eth0', false],
-    ['trestle pods', false],
-  ])('beside a valid one: %s: %p', (comment, expected) => {
-    expect(straysBeside('pods', [KEY]).isStray(comment)).toBe(expected);
-  });
+  test.each([OLD.replace('pods', 'other'), NEW.replace('pods', 'other'), 'other/gone/eth0', 'trestle pods', ''])(
+    'that is of no attachment of the network: %j',
+    (comment) => {
+      expect(commentOwner(scope, comment)).toBeUndefined();
+    },
+  );
 });

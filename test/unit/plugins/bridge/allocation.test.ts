@@ -5,9 +5,8 @@ import { type Cidr, formatCidr, parseCidr } from '../../../../src/address/cidr.t
 import { formatIp, type Ip, parseIp } from '../../../../src/address/ip.ts';
 import { readHost } from '../../../../src/ipam/index.ts';
 import { silentLog } from '../../../../src/log.ts';
-import { type Allocation, allocate } from '../../../../src/plugins/allocation.ts';
-import { planOf } from '../../../../src/plugins/bridge/delegated.ts';
-import { familiesOf, gatewaysOf, withGateways } from '../../../../src/plugins/bridge/gateways.ts';
+import { type Allocation, allocate, planOf } from '../../../../src/plugins/allocation.ts';
+import { familiesOf, gatewaysOf, withGateways } from '../../../../src/plugins/bridge/plan.ts';
 import type { MainRequest } from '../../../../src/plugins/bridge/request.ts';
 import { readSettings } from '../../../../src/plugins/bridge/settings.ts';
 import type { Route } from '../../../../src/schema/net.ts';

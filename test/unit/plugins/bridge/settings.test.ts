@@ -14,7 +14,7 @@ const DEFAULTS: Settings = {
   isDefaultGateway: false,
   ipMasq: false,
   backend: 'auto',
-  forward: undefined,
+  forward: 'look',
   mtu: undefined,
   hairpin: false,
   promiscuous: false,
@@ -45,7 +45,11 @@ test.each<[object, Partial<Settings>]>([
     { isGateway: true, forward: '' },
     { isGateway: true, forward: 'auto' },
   ],
-  [{ isGateway: true, forward: 'off' }, { isGateway: true }],
+  [
+    { isGateway: true, forward: 'off' },
+    { isGateway: true, forward: undefined },
+  ],
+  [{ forward: 'off' }, { forward: undefined }],
   [{ forward: 'auto' }, { forward: 'auto' }],
   [{ forward: 'open' }, { forward: 'open' }],
   [

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test';
 import { readEnvironment, type Variables } from '../../../../src/cni/environment.ts';
-import { type IpamRequest, readIpamRequest } from '../../../../src/plugins/ipam/request.ts';
+import { type IpamRequest, readIpamRequest } from '../../../../src/plugins/ipam/ipam-plugin.ts';
 import { faultOf } from '../../../support/fault.ts';
 import { ADD, testLog } from '../bridge/requests.ts';
 

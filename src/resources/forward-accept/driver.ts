@@ -1,0 +1,64 @@
+/** The two iptables of a node, as far as the accept for a bridge is concerned: over nf_tables, and over the kernel's older tables. */
+
+import type { Family } from '../../address/ip.ts';
+import type { Fault } from '../../fault.ts';
+import type { Node } from '../node.ts';
+import { type Accept, type Acceptance, acceptsFor, sameAccepts } from './chain.ts';
+import { type ForwardPath, type Place, standingOf } from './path.ts';
+
+/** What one flavour has for a link: a bridge, or the gateway of a VLAN. `Handle` is what it knows a rule by. */
+export interface ForwardView<Handle> {
+  readonly path: ForwardPath<Handle>;
+  /** How many rules lead to the accept. */
+  readonly ways: number;
+  /** The rules of the accept, undefined for each that is no `Accept`. None where there is no chain. */
+  accepts(): readonly (Accept | undefined)[];
+}
+
+/** What is to be there instead: the accept with these rules, at that place; without a place, nothing. */
+export interface Change<Handle> {
+  readonly place: Place<Handle> | undefined;
+  readonly accepts: readonly Accept[];
+}
+
+/** Decides what to change by what it sees when it looks; undefined: nothing. */
+export type Decide = <Handle>(look: () => ForwardView<Handle> | undefined) => Change<Handle> | undefined;
+
+export interface ForwardAcceptDriver {
+  /** In messages: `iptables (nf_tables)`. */
+  nameFor(family: Family): string;
+  /** Follows what the link forwards. Only reads. Undefined where no FORWARD drops anything. @throws KernelError, SystemError */
+  read(node: Node, family: Family, link: string): ForwardView<unknown> | undefined;
+  /**
+   * Carries out what `decide` says, in one transaction; asks it again where others changed the ruleset in between.
+   * @throws KernelError, SystemError, Fault where the change is refused
+   */
+  change(node: Node, family: Family, link: string, decide: Decide): void;
+  /** Whether the accept of the link is there, whole or not. Only reads. @throws KernelError, SystemError */
+  has(node: Node, family: Family, link: string): boolean;
+  /** The links that have an accept there. Only reads. @throws KernelError, SystemError */
+  acceptedLinks(node: Node, family: Family): readonly string[];
+  /** Why an accept for the link cannot be written there, as far as that shows without trying; undefined where it can. */
+  able(node: Node, family: Family, link: string): Fault | undefined;
+}
+
+/**
+ * What an ADD changes: the accept stands where packets would be dropped, behind whatever may deny them; it goes where nothing drops
+ * and it overrules a rule. Undefined where all is well, or nothing drops.
+ */
+export function changeFor<Handle>(
+  view: ForwardView<Handle> | undefined,
+  family: Family,
+  link: string,
+  wanted: Acceptance,
+): Change<Handle> | undefined {
+  const standing = view && standingOf(view.path, link);
+  if (view === undefined || standing === 'not needed') return undefined;
+  const found = view.accepts();
+  const accepts = acceptsFor(wanted, family, found);
+  const isWhole = standing === 'in place' && view.ways === 1 && sameAccepts(found, accepts);
+  return isWhole ? undefined : { place: view.path.drop?.place, accepts };
+}
+
+/** What the last port of a link leaves. */
+export const REMOVAL: Change<never> = { place: undefined, accepts: [] };

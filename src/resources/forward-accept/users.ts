@@ -1,0 +1,44 @@
+/** Who an accept is for: the ports of a bridge, or those of a VLAN whose gateway forwards. */
+
+import type { Connection } from '../../netlink/connection.ts';
+import { filtersByVlan } from '../../netlink/route/bridge-option.ts';
+import type { Link } from '../../netlink/route/link.ts';
+import { findLink, findLinks } from '../links.ts';
+import { aliasOwner } from '../names.ts';
+import { vlanGatewayName, vlanUsers } from '../vlan/vlan-gateway.ts';
+
+/** Whether a port uses what the link, a bridge or a VLAN's gateway, forwards; not where there is no such link. @throws KernelError */
+export function isUsed(route: Connection, name: string): boolean {
+  const link = findLink(route, name);
+  if (link === undefined) return false;
+  return link.kind === 'bridge' ? hasPort(route, link) : isUsedGateway(route, link);
+}
+
+/** Whether a port of the bridge is the host veth of an attachment. @throws KernelError */
+export function isAttachedTo(route: Connection, name: string): boolean {
+  const bridge = findLink(route, name);
+  const ports = bridge === undefined ? [] : findLinks(route, bridge.index);
+  return ports.some(({ alias }) => aliasOwner(alias) !== undefined);
+}
+
+/** A carrier says yes at once, however many ports there are; but the gateway of a VLAN has one that is always up. */
+function hasPort(route: Connection, bridge: Link): boolean {
+  if (bridge.carrier && !filtersByVlan(bridge)) return true;
+  return findLinks(route, bridge.index).some((port) => !isGatewayPort(route, bridge, port));
+}
+
+function isGatewayPort(route: Connection, bridge: Link, { kind, peer, peerNetns }: Link): boolean {
+  if (kind !== 'veth' || peer === undefined || peerNetns !== undefined) return false;
+  return vlanOf(bridge.name, findLink(route, peer)?.name ?? '') !== undefined;
+}
+
+function isUsedGateway(route: Connection, gateway: Link): boolean {
+  const bridge = findLink(route, gateway.name.replace(/\.\d+$/, ''));
+  const vlan = bridge && vlanOf(bridge.name, gateway.name);
+  return bridge !== undefined && vlan !== undefined && vlanUsers(route, bridge, gateway, vlan).length > 0;
+}
+
+function vlanOf(bridge: string, gateway: string): number | undefined {
+  const vlan = Number(/\.(\d+)$/.exec(gateway)?.[1]);
+  return vlanGatewayName(bridge, vlan) === gateway ? vlan : undefined;
+}

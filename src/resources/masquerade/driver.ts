@@ -1,0 +1,20 @@
+/** What masquerades: nftables or iptables, with the same face. */
+
+import type { Family } from '../../address/ip.ts';
+import type { Fault } from '../../fault.ts';
+import type { Node } from '../node.ts';
+import type { Masqueraded } from './masquerade.ts';
+
+export interface MasqueradeDriver {
+  /**
+   * Masquerades the address. Where what is around it is missing, flushed or not made yet, `live` gives the other addresses of the
+   * network that are to be masqueraded, and they are, too. @throws KernelError, SystemError, Fault
+   */
+  ensure(node: Node, entry: Masqueraded, live: () => readonly Masqueraded[]): void;
+  /** Only reads. @throws Fault `check` where the address is not masqueraded, KernelError, SystemError */
+  verify(node: Node, entry: Masqueraded): void;
+  /** @returns whether it was there. @throws KernelError, SystemError, Fault */
+  remove(node: Node, entry: Masqueraded): boolean;
+  /** Why it cannot masquerade here; undefined where it can. Makes nothing. @throws KernelError, SystemError */
+  able(node: Node, families: readonly Family[]): Fault | undefined;
+}

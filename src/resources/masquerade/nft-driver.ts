@@ -1,0 +1,23 @@
+/** Masquerading through nftables, over the node's nf_tables socket. */
+
+import { Fault } from '../../fault.ts';
+import { hasNftables } from '../nftables/nftables.ts';
+import type { MasqueradeDriver } from './driver.ts';
+import { ensureMasquerade, removeMasquerade, verifyMasquerade } from './masquerade.ts';
+
+export const nftDriver: MasqueradeDriver = {
+  ensure: (node, entry, live) => void ensureMasquerade(node.nft(), entry, live),
+  verify: (node, entry) => verifyMasquerade(node.nft(), entry),
+  remove: (node, entry) => removeMasquerade(node.nft(), entry),
+  able: (node) => (hasNftables(node) ? undefined : withoutNftables()),
+};
+
+/** The kernel lacks nf_tables, or what masquerading needs of it. */
+export function withoutNftables(cause?: unknown): Fault {
+  const lack = 'the kernel has no nf_tables, or not its NAT for both families (Linux 5.2) or its masquerading';
+  return new Fault('unsupported', `cannot masquerade through nftables: ${lack}`, {
+    cause,
+    details:
+      'Load the modules nf_tables, nft_chain_nat and nft_masq, or leave "ipMasqBackend" out: then iptables is used where nftables is not.',
+  });
+}

@@ -32,6 +32,17 @@ const BRIDGE: readonly Row[] = [
     ],
   },
   {
+    name: 'a bridge that does not learn from link-local frames',
+    kind: 'bridge',
+    plan: () => [bridge({ guarded: true })],
+    breaks: [
+      {
+        by: 'ip link set cni0 type bridge no_linklocal_learn 0',
+        finding: 'the bridge cni0 learns MACs from link-local frames, which the MAC guard does not see',
+      },
+    ],
+  },
+  {
     name: 'a bridge of somebody else',
     kind: 'bridge',
     given: ['ip link add cni0 type bridge', 'ip link set cni0 address 0a:00:00:00:00:99'],
@@ -42,6 +53,9 @@ const BRIDGE: readonly Row[] = [
 ];
 
 const missing = (families: Families) => families.map((family) => `${addressText(family, 1)}/${family === 4 ? 24 : 64}`);
+
+/** The same address for a smaller subnet; a larger one would do for IPv6. */
+const smaller = (address: string) => address.replace(/\/.*/, address.includes(':') ? '/80' : '/28');
 
 function gatewayRow(families: Families): Row {
   const [first = ''] = missing(families);
@@ -56,8 +70,8 @@ function gatewayRow(families: Families): Row {
           finding: `the address ${address} of the bridge cni0 is missing; it has none`,
         },
         {
-          by: `ip address delete ${address} dev cni0 ; ip address add ${address.replace(/\/.*/, '/28')} dev cni0 nodad`,
-          finding: `the address ${address} of the bridge cni0 is missing; it has ${address.replace(/\/.*/, '/28')}`,
+          by: `ip address delete ${address} dev cni0 ; ip address add ${smaller(address)} dev cni0 nodad`,
+          finding: `the address ${address} of the bridge cni0 is missing; it has ${smaller(address)}`,
           mayStay: true as const,
         },
       ]),

@@ -21,7 +21,7 @@ function guard(who: Who) {
 const ROW: Row = {
   name: 'a MAC guard',
   kind: 'guard',
-  plan: (who) => [bridge(), guard(who)],
+  plan: (who) => [bridge({ guarded: true }), guard(who)],
   breaks: [
     { by: 'nft flush ruleset', finding: `${UNHELD}: expected in the nftables set ports for pods/abc/eth0` },
     { by: 'nft delete table bridge trestle', finding: `${UNHELD}: expected in the nftables set ports` },

@@ -11,7 +11,9 @@ const BASES = [0x811c9dc5, 0x9747b28c] as const;
 export function hashHex(...parts: readonly string[]): string {
   let [high, low] = BASES as readonly [number, number];
   for (const part of parts) {
-    for (const byte of utf8(part)) {
+    const bytes = utf8(part);
+    for (let at = 0; at < bytes.length; at++) {
+      const byte = bytes[at] as number;
       high = Math.imul(high ^ byte, PRIME);
       low = Math.imul(low ^ byte ^ (high >>> 24), PRIME);
     }
@@ -33,12 +35,18 @@ function hex(value: number): string {
 }
 
 /** As `encodeUtf8` of sys has it, which this room does not see. */
-function* utf8(text: string): Generator<number> {
-  for (const character of text) {
-    const code = character.codePointAt(0) as number;
-    if (code < 0x80) yield code;
-    else yield* encoded(code >= 0xd800 && code < 0xe000 ? 0xfffd : code);
+function utf8(text: string): number[] {
+  const bytes: number[] = [];
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x80) bytes.push(unit);
+    else {
+      const code = text.codePointAt(at) as number;
+      if (code > 0xffff) at++;
+      bytes.push(...encoded(code >= 0xd800 && code < 0xe000 ? 0xfffd : code));
+    }
   }
+  return bytes;
 }
 
 function encoded(code: number): number[] {

@@ -24,6 +24,14 @@ export function pack(...fields: readonly Field[]): Uint8Array {
   return bytes;
 }
 
+/** Writes a number of four bytes. */
+export function putU32le(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;

@@ -18,6 +18,7 @@ import {
   NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
+  type OutgoingMessage,
 } from './message.ts';
 import type { Transport } from './socket.ts';
 
@@ -31,6 +32,8 @@ export interface Request {
   readonly attributes: readonly Attribute[];
   /** Marks the ends of an nftables batch: the kernel answers them only when it refuses the batch as a whole. */
   readonly silent?: boolean;
+  /** Answered by exactly one message, so that no acknowledgement need follow it; a refusal always comes. */
+  readonly single?: boolean;
 }
 
 export interface Connection {
@@ -39,6 +42,10 @@ export interface Connection {
   sequence: number;
   /** How many answers were lost so far: what was asked may have been done all the same. */
   lost: number;
+  /** How many transactions of nftables were carried out so far. */
+  transactions: number;
+  /** The ruleset's generation before the first of them, once it was read. */
+  generation?: number;
 }
 
 /** What one request brought: the messages it asked for, and the kernel's verdict. */
@@ -58,7 +65,7 @@ const DONE: Verdict = { errno: 0, explanation: undefined };
 const UNKNOWN: Verdict = { errno: ENOBUFS, explanation: undefined };
 
 export function connect(transport: Transport): Connection {
-  return { transport, sequence: 1, lost: 0 };
+  return { transport, sequence: 1, lost: 0, transactions: 0 };
 }
 
 export function closeConnection(connection: Connection): void {
@@ -111,7 +118,10 @@ function persist(connection: Connection, requests: readonly Request[]): Answer[]
 export function executeTransaction(connection: Connection, requests: readonly Request[]): void {
   for (let attempt = 1; ; attempt++) {
     const refused = exchange(connection, requests).find(isRefused);
-    if (refused === undefined) return;
+    if (refused === undefined) {
+      connection.transactions++;
+      return;
+    }
     if (!PASSING.includes(errnoOf(refused)) || attempt === ATTEMPTS) throw refusal(refused);
     sleepMs(attempt);
   }
@@ -152,13 +162,25 @@ function exchange(connection: Connection, requests: readonly Request[]): Answer[
   const messages = requests.map((request) => {
     const sequence = connection.sequence++;
     pending.set(sequence, { request, replies: [], verdict: undefined, interrupted: false, lost: false });
-    const flags = request.flags | NLM_F_REQUEST | (request.silent ? 0 : NLM_F_ACK);
+    const flags = request.flags | NLM_F_REQUEST | (request.silent || request.single ? 0 : NLM_F_ACK);
     return { type: request.type, flags, sequence, header: request.header, attributes: request.attributes };
   });
-  connection.transport.send(encodeMessages(messages));
   const answers = [...pending.values()];
+  sendMessages(connection, messages, answers);
   while (!isComplete(answers)) receiveInto(connection, pending, answers);
   return answers;
+}
+
+function sendMessages(
+  { transport }: Connection,
+  messages: readonly OutgoingMessage[],
+  answers: readonly Answer[],
+): void {
+  try {
+    transport.send(encodeMessages(messages));
+  } catch (error) {
+    throw error instanceof SystemError ? new KernelError(unanswered(answers), error.errno) : error;
+  }
 }
 
 /** All are answered, or the batch was refused as a whole, after which nothing more need come. */
@@ -175,7 +197,10 @@ function receiveInto(connection: Connection, pending: ReadonlyMap<number, Answer
     if (answer === undefined) continue;
     if (message.flags & NLM_F_DUMP_INTR && isDump(answer.request)) answer.interrupted = true;
     if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) answer.verdict = decodeVerdict(message);
-    else answer.replies.push(message);
+    else {
+      answer.replies.push(message);
+      if (answer.request.single) answer.verdict = DONE;
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import { EAGAIN, EINTR, ENOBUFS } from '../sys/errno.ts';
 import { closeFile } from '../sys/file.ts';
 import { libc, SystemError, scratch } from '../sys/libc.ts';
 import { pack } from './bytes.ts';
+import { KernelError } from './error.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -12,7 +13,6 @@ const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
-const RTNLGRP_LINK = 1;
 const MSG_TRUNC = 0x20;
 
 /** Protocols (linux/netlink.h). */
@@ -47,28 +47,40 @@ export function openSocket(protocol: keyof typeof PROTOCOLS): Transport {
   };
 }
 
+/** Groups of notifications (linux/rtnetlink.h). */
+const GROUPS = { link: 1, ipv6Address: 9, ipv6Route: 11 } as const;
+
 /** A socket that gets the kernel's notifications of changes. */
 export interface Watch {
   /**
    * Blocks until the next datagram of notifications comes. @returns undefined when none came in time
-   * @throws SystemError; ENOBUFS where notifications were lost
+   * @throws KernelError; ENOBUFS where notifications were lost
    */
   next(withinMs: number): Uint8Array | undefined;
   close(): void;
 }
 
-/** Opens a socket in the thread's network namespace that is notified of each change of a link or bridge port. @throws SystemError */
-export function watchLinks(): Watch {
-  const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, PROTOCOLS.route);
-  try {
-    libc('setsockopt', fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, pack([4, RTNLGRP_LINK]), 4);
-    // A socket without an address is notified of nothing (do_one_broadcast); it gets one with the first message that it sends.
-    libc('send', fd, NOTHING, NOTHING.length, 0);
-  } catch (error) {
-    closeFile(fd);
-    throw error;
-  }
-  return { next: (withinMs) => receiveWithin(fd, withinMs), close: () => closeFile(fd) };
+/**
+ * Opens a socket in the thread's network namespace that is notified of each change of what is named; of links and bridge ports
+ * alike by `link`. @throws KernelError
+ */
+export function openWatch(...groups: readonly (keyof typeof GROUPS)[]): Watch {
+  return watching(() => {
+    const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, PROTOCOLS.route);
+    try {
+      for (const group of groups) subscribe(fd, GROUPS[group]);
+      // A socket without an address is notified of nothing (do_one_broadcast); it gets one with the first message that it sends.
+      libc('send', fd, NOTHING, NOTHING.length, 0);
+    } catch (error) {
+      closeFile(fd);
+      throw error;
+    }
+    return { next: (withinMs) => watching(() => receiveWithin(fd, withinMs)), close: () => closeFile(fd) };
+  });
+}
+
+function subscribe(fd: number, group: number): void {
+  libc('setsockopt', fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, pack([4, group]), 4);
 }
 
 function receiveWithin(fd: number, ms: number): Uint8Array | undefined {
@@ -78,6 +90,14 @@ function receiveWithin(fd: number, ms: number): Uint8Array | undefined {
   } catch (error) {
     if (error instanceof SystemError && error.errno === EAGAIN) return undefined;
     throw error;
+  }
+}
+
+function watching<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw error instanceof SystemError ? new KernelError('watch what the kernel changes', error.errno) : error;
   }
 }
 

@@ -44,7 +44,17 @@ export function hostVethName({ network, containerId, ifName }: AttachmentKey): s
 }
 
 export function hostVethMac({ network, containerId, ifName }: AttachmentKey): Uint8Array {
-  return localMac(hashHex('host MAC', network, containerId, ifName));
+  return portMac(hashHex('host MAC', network, containerId, ifName));
+}
+
+/**
+ * `fe:…`, the highest local unicast MACs: a bridge without a MAC of its own takes the lowest of its ports'
+ * (br_stp_recalculate_bridge_id), which must stay that of the LAN's interface.
+ */
+function portMac(hash: string): Uint8Array {
+  const mac = localMac(hash);
+  mac[0] = 0xfe;
+  return mac;
 }
 
 export function containerMac({ network, containerId, ifName }: AttachmentKey): Uint8Array {
@@ -66,9 +76,7 @@ export function vlanPortName(gateway: string): string {
 
 /** A bridge that nobody gave a MAC takes the lowest of its ports': this one is never that. */
 export function vlanPortMac(gateway: string): Uint8Array {
-  const mac = localMac(hashHex('VLAN port MAC', gateway));
-  mac[0] = 0xfe;
-  return mac;
+  return portMac(hashHex('VLAN port MAC', gateway));
 }
 
 /**

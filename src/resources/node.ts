@@ -5,7 +5,7 @@ import { Fault } from '../fault.ts';
 import type { Log } from '../log.ts';
 import { type Connection, closeConnection, connect } from '../netlink/connection.ts';
 import type { Link } from '../netlink/route/link.ts';
-import { openSocket, type Watch, watchLinks } from '../netlink/socket.ts';
+import { openSocket, openWatch, type Watch } from '../netlink/socket.ts';
 import { closeNetns, type Netns, openNetns, openOwnNetns, withNetns } from '../sys/netns.ts';
 
 export interface Node {
@@ -46,6 +46,8 @@ export interface Container {
   readonly route: Connection;
   /** Its links as this call saw them last, by name. */
   readonly links: Map<string, Pick<Link, 'index' | 'name' | 'mac' | 'mtu'>>;
+  /** Opens a socket that is notified of changes to its IPv6 addresses and routes; the caller closes it. */
+  watchAddresses(): Watch;
   /** Runs something in the container's network namespace, for what has no socket (sysctls). */
   within<T>(action: () => T): T;
 }
@@ -66,7 +68,7 @@ export function openNode(searchPath: string, log: Log): Node {
       nft ??= connect(openSocket('netfilter'));
       return nft;
     },
-    watchLinks,
+    watchLinks: () => openWatch('link'),
     close: () => {
       closeConnection(route);
       if (nft !== undefined) closeConnection(nft);
@@ -94,7 +96,9 @@ export function withContainer<T>(node: Node, path: string, act: (container: Cont
   try {
     const route = connect(withNetns(node.netns, netns, () => openSocket('route')));
     try {
-      return act({ netns, route, links: new Map(), within: (action) => withNetns(node.netns, netns, action) });
+      const within = <R>(action: () => R): R => withNetns(node.netns, netns, action);
+      const watchAddresses = () => within(() => openWatch('ipv6Address', 'ipv6Route'));
+      return act({ netns, route, links: new Map(), watchAddresses, within });
     } finally {
       closeConnection(route);
     }

@@ -237,7 +237,7 @@ e2e('a delegated plugin', (artifact) => {
 
   test.each([
     ['nosuch', 106, /not in CNI_PATH/],
-    ['../fake', 7, /no name of a plugin/],
+    ['../fake', 7, /not the name of a plugin/],
   ])('called %s is refused', (type, code, reason) => {
     using node = createNode();
     const path = fakeIpam(node, 'exit 0');

@@ -11,6 +11,7 @@ import { check, failure, type Report, skip } from './report.ts';
 import { filesOf, runSuite, SUITES, type Suite } from './suite.ts';
 import { printReport, printSummary } from './summary.ts';
 import { endOnSignals, runTool } from './tool.ts';
+import { unpackPrograms } from './unpacked.ts';
 
 interface Plan {
   readonly checks: ReadonlySet<string>;
@@ -35,6 +36,7 @@ if (obstacle === undefined && (emulated.length > 0 || plan.suites.some(({ suite 
   done(await installMissing(emulated));
 const peers = [...plan.suites.flatMap(({ suite }) => suite.goModules ?? []), ...(plan.kernel61 ? PEERS : [])];
 if (obstacle === undefined) done(await buildGoPrograms(peers));
+if (obstacle === undefined) done(unpackPrograms(plan.suites.flatMap(({ suite }) => suite.unpacked ?? [])));
 const built = await runCheck('build', ['node', 'build.mjs']);
 await runCheck('typecheck', ['node_modules/.bin/tsc', '--noEmit']);
 await runCheck('lint', ['node_modules/.bin/biome', 'check', '.']);

@@ -4,6 +4,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GoModuleName } from '../support/go-programs.ts';
 import { scratchDirectory } from '../support/scratch.ts';
+import type { UnpackedName } from '../support/unpacked.ts';
 import { parseJunit, type TestCase } from './junit.ts';
 import { failure, type Report } from './report.ts';
 import { ROOT, runTool, type ToolRun } from './tool.ts';
@@ -14,6 +15,8 @@ export interface Suite {
   readonly needsBuild: boolean;
   /** Programs built from Go modules. */
   readonly goModules?: readonly GoModuleName[];
+  /** Programs of Debian's packages that are not installed. */
+  readonly unpacked?: readonly UnpackedName[];
   /** Runs only when it is named: what it needs takes too long to build. */
   readonly onDemand?: true;
   /** Files that run at the same time. */
@@ -39,7 +42,9 @@ export const SUITES: readonly Suite[] = [
     needsKernel: true,
     needsBuild: true,
     goModules: ['cni', 'plugins', 'flannel', 'containerd', 'cri-tools'],
+    unpacked: ['firewalld', 'ufw', 'dbus-daemon'],
     workers: 2,
+    deadlineMs: 900_000,
   },
   {
     name: 'kubelet',

@@ -4,15 +4,17 @@
  *   ask PROTOCOL ADDRESS PORT MS   prints the answer of such a server, or nothing
  *   join GROUP DEV PORT         prints the source of every datagram to a multicast group
  *   send GROUP DEV PORT         sends one
+ *   reach PORT ADDRESS…         tries each address with ICMP, TCP and UDP, and prints `tcp ADDRESS` as soon as it answers
  */
 
+import { spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createConnection, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
 const [verb, ...args] = process.argv.slice(2) as [string, ...string[]];
-const verbs: Record<string, (...args: string[]) => Promise<void>> = { serve, ask, join, send };
+const verbs: Record<string, (...args: string[]) => Promise<void>> = { serve, ask, join, send, reach };
 await verbs[verb]?.(...args);
 
 async function serve(port: string): Promise<void> {
@@ -21,12 +23,20 @@ async function serve(port: string): Promise<void> {
     client.end(plain(client.remoteAddress));
   });
   await once(tcp.listen(Number(port), '::'), 'listening');
-  for (const type of ['udp4', 'udp6'] as const) {
-    const udp = createSocket({ type, ipv6Only: true });
-    udp.on('message', (_, from) => udp.send(plain(from.address), from.port, from.address));
-    await bind(udp, Number(port));
-  }
+  for (const address of ['0.0.0.0', '::', ...ownAddresses()]) await serveUdp(address, Number(port));
   readyUntilOrphaned();
+}
+
+/** A socket of each address, since the answer of one that is bound to none has the first address of the interface as its source. */
+async function serveUdp(address: string, port: number): Promise<void> {
+  const udp = createSocket({ type: typeOf(address), ipv6Only: true, reuseAddr: true });
+  udp.on('message', (_, from) => udp.send(plain(from.address), from.port, from.address));
+  await bind(udp, port, address);
+}
+
+function ownAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.map(({ address }) => address).filter((address) => !address.startsWith('fe80:'));
 }
 
 async function ask(protocol: string, address: string, port: string, ms: string): Promise<void> {
@@ -69,6 +79,36 @@ async function send(group: string, dev: string, port: string): Promise<void> {
   socket.send('!', Number(port), group, () => process.exit(0));
 }
 
+async function reach(port: string, ...addresses: string[]): Promise<void> {
+  readyUntilOrphaned();
+  for (const address of addresses) {
+    reachTcp(address, Number(port));
+    reachUdp(address, Number(port));
+    const family = address.includes(':') ? '-6' : '-4';
+    const ping = spawn('busybox', ['ping', family, '-q', '-c', '1', '-W', '10', address], { stdio: 'ignore' });
+    ping.on('exit', (status) => status === 0 && console.log(`icmp ${address}`));
+  }
+}
+
+function reachTcp(address: string, port: number): void {
+  const socket = createConnection(port, address);
+  socket.on('error', () => {});
+  socket.on('data', () => console.log(`tcp ${address}`));
+}
+
+/** A rejected datagram is an error of the socket, which counts as no answer. */
+function reachUdp(address: string, port: number): void {
+  const socket = createSocket(typeOf(address));
+  const question = () => socket.send('?', port, address, () => {});
+  const repeated = setInterval(question, 200);
+  socket.on('error', () => {});
+  socket.on('message', () => {
+    clearInterval(repeated);
+    console.log(`udp ${address}`);
+  });
+  question();
+}
+
 /** Node names the interface of a group by its IPv4 address, or by `::%name`. */
 function multicastInterface(group: string, dev: string): string {
   if (group.includes(':')) return `::%${dev}`;
@@ -77,8 +117,8 @@ function multicastInterface(group: string, dev: string): string {
   return found.address;
 }
 
-async function bind(socket: Socket, port: number): Promise<void> {
-  socket.bind(port);
+async function bind(socket: Socket, port: number, address?: string): Promise<void> {
+  socket.bind(port, address);
   await once(socket, 'listening');
 }
 

@@ -48,6 +48,14 @@ export function ping(from: Netns, to: string, options: PingOptions = {}): boolea
   return stdout.includes(` ${count} packets received`);
 }
 
+/** Milliseconds from one echo request to its answer, as ping measures them; undefined when none comes within 3 s. */
+export function roundTrip(from: Netns, to: string): number | undefined {
+  const family = to.includes(':') ? '-6' : '-4';
+  const { stdout } = tryExec(from, ['busybox', 'ping', family, '-c', '1', '-W', String(patient(3)), to]);
+  const time = / time=([\d.]+) ms/.exec(stdout)?.[1];
+  return time === undefined ? undefined : Number(time);
+}
+
 /** Pings that go on while something else happens. */
 export interface SteadyPing {
   /** Ends it, and tells how many echo requests were not answered. */
@@ -84,6 +92,29 @@ export function seenFrom(from: Netns, target: Target, timeout = 2): string | und
   const argv = [process.execPath, PEER, 'ask', protocol, address, String(port), String(patient(timeout * 1000))];
   const answer = exec(from, argv, { env: { PATH: SYSTEM_PATH } }).trim();
   return answer === '' ? undefined : answer;
+}
+
+export interface ReachOptions {
+  /** Of a `sourceServer`. Default 7777. */
+  readonly port?: number;
+  /** Answers that are waited for up to 10 s, as they are returned. The lack of others is certain after one second. */
+  readonly expected: readonly string[];
+}
+
+/** What answers, as `icmp ADDRESS`, `tcp ADDRESS`, `udp ADDRESS`, sorted. All is tried at once. */
+export async function reached(
+  from: Netns,
+  addresses: readonly string[],
+  { port = 7777, expected }: ReachOptions,
+): Promise<string[]> {
+  const found = new Set<string>();
+  const child = await startPeer(from, ['reach', String(port), ...addresses], (line) => found.add(line));
+  const started = Date.now();
+  const isOver = () => Date.now() > started + patient(expected.every((line) => found.has(line)) ? 1000 : 10_000);
+  while (!isOver() && child.exitCode === null) await Bun.sleep(20);
+  if (child.exitCode !== null) throw new Error(`peer reach ended: ${await child.stderr.text()}`);
+  child.kill('SIGKILL');
+  return [...found].sort();
 }
 
 /** Joins a multicast group on an interface and notes who sends to it. */

@@ -3,7 +3,7 @@
 import { type Attribute, attrBytes, attrU32be, decodeAttributes, u32beAt } from '../attribute.ts';
 import { concat, cString, pack, readCString } from '../bytes.ts';
 import { type Connection, execute, executeTransaction, type Request } from '../connection.ts';
-import type { Message } from '../message.ts';
+import { type Message, NLM_F_DUMP } from '../message.ts';
 import * as nft from './constants.ts';
 
 /** The table that something is in: its family (NFPROTO_*) and name. */
@@ -25,9 +25,19 @@ export interface NftRequest {
   readonly attributes: readonly Attribute[];
 }
 
+/** Messages that ask for one thing, unless they ask for a dump. */
+const QUESTIONS: readonly number[] = [
+  nft.NFT_MSG_GETTABLE,
+  nft.NFT_MSG_GETCHAIN,
+  nft.NFT_MSG_GETSET,
+  nft.NFT_MSG_GETSETELEM,
+  nft.NFT_MSG_GETGEN,
+];
+
 export function nftRequest({ operation, message, flags, family, attributes }: NftRequest): Request {
   const type = (nft.NFNL_SUBSYS_NFTABLES << 8) | message;
-  return { operation, type, flags, header: encodeHeader(family, 0), attributes };
+  const single = QUESTIONS.includes(message) && (flags & NLM_F_DUMP) === 0;
+  return { operation, type, flags, header: encodeHeader(family, 0), attributes, single };
 }
 
 /**
@@ -94,5 +104,5 @@ function boundary(end: string, type: number, attributes: readonly Attribute[] = 
 
 /** struct nfgenmsg; the resource is big-endian, and fits its low byte. */
 function encodeHeader(family: number, resource: number): Uint8Array {
-  return pack([1, family], [1, 0], [1, 0], [1, resource]);
+  return Uint8Array.of(family, 0, 0, resource);
 }

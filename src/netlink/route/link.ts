@@ -1,7 +1,7 @@
 /** Links: what the kernel says of one (struct ifinfomsg and its attributes), and asking for it. */
 
 import { type Attributes, attrText, attrU32, decodeAttributes, flagAt, nested, textAt, u32At } from '../attribute.ts';
-import { pack, readI32le, readU32le } from '../bytes.ts';
+import { putU32le, readI32le, readU32le } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { NLM_F_DUMP } from '../message.ts';
 import * as rt from './constants.ts';
@@ -54,7 +54,12 @@ export interface LinkHeader {
 
 /** struct ifinfomsg. */
 export function encodeLinkHeader({ family = rt.AF_UNSPEC, index = 0, flags = 0, change = 0 }: LinkHeader): Uint8Array {
-  return pack([1, family], [1, 0], [2, 0], [4, index], [4, flags], [4, change]);
+  const header = new Uint8Array(LINK_HEADER);
+  header[0] = family;
+  putU32le(header, 4, index);
+  putU32le(header, 8, flags);
+  putU32le(header, 12, change);
+  return header;
 }
 
 /** Header and name attribute that select a link. */
@@ -69,7 +74,8 @@ const WITHOUT_STATISTICS = attrU32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS)
 export function getLink(key: LinkKey): Request {
   const { header, attributes } = selectLink(key);
   const operation = `find the interface ${key}`;
-  return { operation, type: rt.RTM_GETLINK, flags: 0, header, attributes: [...attributes, WITHOUT_STATISTICS] };
+  const wanted = [...attributes, WITHOUT_STATISTICS];
+  return { operation, type: rt.RTM_GETLINK, flags: 0, header, attributes: wanted, single: true };
 }
 
 /** Answered by every link of the netns; with `master`, by the ports of that bridge. */

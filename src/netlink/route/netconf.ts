@@ -17,7 +17,8 @@ const HEADER = 4;
 export function getNetconf(family: Family): Request {
   const header = pack([1, family === 4 ? rt.AF_INET : rt.AF_INET6], [1, 0], [2, 0]);
   const attributes = [attrU32(rt.NETCONFA_IFINDEX, rt.NETCONFA_IFINDEX_ALL)];
-  return { operation: `ask for the parameters of IPv${family}`, type: rt.RTM_GETNETCONF, flags: 0, header, attributes };
+  const operation = `ask for the parameters of IPv${family}`;
+  return { operation, type: rt.RTM_GETNETCONF, flags: 0, header, attributes, single: true };
 }
 
 /** @returns sysctl ip_forward, or `conf/all/forwarding` of IPv6; undefined where the reply has none. @throws Truncated */

@@ -13,5 +13,12 @@ export function getNetns(id: number): Request {
   const attributes = [attrU32(rt.NETNSA_NSID, id)];
   // struct rtgenmsg, padded.
   const header = pack([1, rt.AF_UNSPEC], [1, 0], [2, 0]);
-  return { operation: `find the network namespace ${id}`, type: rt.RTM_GETNSID, flags: 0, header, attributes };
+  return {
+    operation: `find the network namespace ${id}`,
+    type: rt.RTM_GETNSID,
+    flags: 0,
+    header,
+    attributes,
+    single: true,
+  };
 }

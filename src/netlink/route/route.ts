@@ -67,7 +67,7 @@ export function findRoute(ip: Ip): Request {
   const [, ...rest] = NOTHING;
   const header = pack([1, afOf(ip.family)], [1, BITS[ip.family]], ...rest);
   const attributes = [attrBytes(rt.RTA_DST, ipToBytes(ip))];
-  return { operation: 'find a route', type: rt.RTM_GETROUTE, flags: 0, header, attributes };
+  return { operation: 'find a route', type: rt.RTM_GETROUTE, flags: 0, header, attributes, single: true };
 }
 
 /** @returns undefined for what is no unicast route through one link. @throws Truncated */
@@ -116,6 +116,11 @@ function decodeCommon(payload: Uint8Array, attributes: Attributes): Omit<LinkRou
     table: u32At(attributes, rt.RTA_TABLE) ?? readU8(payload, 4),
     scope: readU8(payload, 6),
   };
+}
+
+/** Whether it delivers packets to the host itself. @throws Truncated */
+export function isLocalRoute(payload: Uint8Array): boolean {
+  return readU8(payload, 7) === rt.RTN_LOCAL;
 }
 
 /** RTPROT_*: who made the route. @throws Truncated */

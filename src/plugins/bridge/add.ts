@@ -10,7 +10,6 @@ import { neighboursOf } from '../../resources/attachment.ts';
 import { findBridge } from '../../resources/bridge/bridge-link.ts';
 import { inheritedMtu } from '../../resources/bridge/mtu.ts';
 import { withBridgeLock } from '../../resources/bridge-lock.ts';
-import { hostVethName } from '../../resources/names.ts';
 import { containerOf, type Node, withContainer, withNode } from '../../resources/node.ts';
 import { encodePlan, ensurePlan, type Plan, type Resource, removePlan } from '../../resources/plan.ts';
 import { verifyVlanFilterable } from '../../resources/vlan/vlan.ts';
@@ -29,6 +28,7 @@ interface Call {
   readonly settings: Settings;
   readonly node: Node;
   readonly host: Host;
+  readonly owner: Owner;
   readonly port: PortFacts;
   readonly journal: Journal;
   /** What is there, in the order in which it was made. */
@@ -45,10 +45,11 @@ export function add(request: MainRequest, journal: Journal): Result {
     withContainer(outside, request.netns, (container) => {
       const node = { ...outside, container, neighbours: () => neighboursOf(outside, request, request.dataDir, host) };
       journal.step('look at the place', () => inspectPlace(request, settings, node));
-      const host = addHost(node, ownerOf(request, node), request.dataDir);
       const bridge = node.links.get(settings.bridge);
       const port = newPort(request, settings, () => inheritedMtu(node.route, bridge), bridge);
-      return attach({ request, settings, node, host, port, journal, made: [], askedElsewhere: false }, ipam);
+      const owner = ownerOf(request, node, port.name);
+      const host = addHost(node, owner, request.dataDir);
+      return attach({ request, settings, node, host, owner, port, journal, made: [], askedElsewhere: false }, ipam);
     }),
   );
 }
@@ -68,9 +69,9 @@ function attach(call: Call, ipam: IpamPlan | undefined): Result {
 }
 
 /** Addresses, and the plan with them, which is in the record before anything of it is made. */
-function takeAddresses({ request, settings, node, host, port }: Call, ipam: IpamPlan | undefined): Taken {
+function takeAddresses({ request, settings, host, owner, port }: Call, ipam: IpamPlan | undefined): Taken {
   let taken: Taken | undefined;
-  allocate(request, ipam, ownerOf(request, node), host, (leased) => {
+  allocate(request, ipam, owner, host, (leased) => {
     const allocation = withGateways(leased, settings);
     taken = { allocation, plan: attachmentPlan(request, settings, allocation, port) };
     return encodePlan(taken.plan);
@@ -143,11 +144,11 @@ function releaseElsewhere(delegation: Delegation, log: Journal['log']): void {
   }
 }
 
-function ownerOf(request: MainRequest, node: Node): Owner {
+function ownerOf(request: MainRequest, node: Node, hostVeth: string): Owner {
   const { network, containerId, ifName, pod, netns: path } = request;
   const { device, inode } = containerOf(node).netns;
   const netns = { path, device, inode };
-  return { network, containerId, ifName, pod, netns, hostVeth: hostVethName(request), process: processId() };
+  return { network, containerId, ifName, pod, netns, hostVeth, process: processId() };
 }
 
 /** What can be seen to stand in the way, before anything is changed. */

@@ -8,7 +8,7 @@ import { execute, type Request } from '../../netlink/connection.ts';
 import { isKernelError, type KernelError } from '../../netlink/error.ts';
 import { addAddress } from '../../netlink/route/address.ts';
 import type { Link } from '../../netlink/route/link.ts';
-import { setArpNotify, setLinkUp } from '../../netlink/route/link-change.ts';
+import { setArpNotify, setLinkMac, setLinkUp } from '../../netlink/route/link-change.ts';
 import { addRoute, type LinkRoute } from '../../netlink/route/route.ts';
 import type { Route } from '../../schema/net.ts';
 import { cidr, ip, list, object, route } from '../../schema/net.ts';
@@ -19,8 +19,8 @@ import { type Container, containerOf, type Node } from '../node.ts';
 import { off } from '../off.ts';
 import { awaitForwarding } from '../port/await-forwarding.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
-import { awaitUniqueAddresses } from './duplicates.ts';
 import { prepareInterface } from './sysctls.ts';
+import { awaitUsable } from './usable-addresses.ts';
 import { verifyAddress, verifyRoutes } from './verify-address.ts';
 
 export interface ContainerAddress {
@@ -54,8 +54,8 @@ export const addressingKind: Kind<AddressingWanted> = {
 };
 
 /**
- * Sets loopback and the interface up, waits until the bridge forwards, then gives the interface its addresses and routes:
- * duplicate address detection is heard that way.
+ * Sets loopback and the interface up, waits until the bridge forwards, then gives the interface its addresses and routes and
+ * announces the addresses: duplicate address detection and the announcement are heard that way. Returns when all are usable.
  * @throws Fault `config` when a route's gateway cannot be reached, `conflict` when another host has an address, `busy`; KernelError
  */
 function ensureAddressing(node: Node, wanted: AddressingWanted): void {
@@ -67,10 +67,11 @@ function ensureAddressing(node: Node, wanted: AddressingWanted): void {
   execute(container.route, setLinkUp('lo'), setLinkUp(link.index));
   awaitForwarding(node, wanted.port);
   giveAddresses(container, link, wanted);
-  if (detectDuplicates) awaitUniqueAddresses(container, link);
+  const ipv6 = addresses.filter(isFamily(6)).map(({ address }) => address.ip);
+  awaitUsable(container, link, { addresses: ipv6, detectDuplicates });
 }
 
-function giveAddresses(container: Container, link: Pick<Link, 'index'>, wanted: AddressingWanted): void {
+function giveAddresses(container: Container, link: Pick<Link, 'index' | 'mac'>, wanted: AddressingWanted): void {
   const requests = addressRequests(link, wanted);
   if (requests.length === 0) return;
   try {
@@ -80,12 +81,17 @@ function giveAddresses(container: Container, link: Pick<Link, 'index'>, wanted: 
   }
 }
 
-function addressRequests(link: Pick<Link, 'index'>, wanted: AddressingWanted): Request[] {
+/**
+ * An address may have had another MAC before. Setting the MAC, also to what it is, makes the kernel announce all addresses
+ * of the interface (NETDEV_CHANGEADDR): by ARP with arp_notify, by neighbour advertisements with ndisc_notify.
+ */
+function addressRequests(link: Pick<Link, 'index' | 'mac'>, wanted: AddressingWanted): Request[] {
   const { addresses, detectDuplicates } = wanted;
   return [
     ...(addresses.some(isFamily(4)) ? [setArpNotify(link.index)] : []),
     ...addresses.map(({ address }) => addAddress(link.index, address, detectDuplicates)),
     ...linkRoutes(link.index, wanted).map(addRoute),
+    ...(addresses.length > 0 ? [setLinkMac(link.index, link.mac)] : []),
   ];
 }
 

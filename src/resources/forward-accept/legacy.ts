@@ -104,7 +104,7 @@ function acceptRule(name: string, link: string, { direction, states, destination
 function acceptOf({ entry }: LegacyRule, link: string): Accept | undefined {
   const { input, output, source, destination, more } = entry.header;
   const direction = input === link ? 'in' : 'out';
-  const [match, ...others] = entry.matches;
+  const [match, ...others] = entry.matches.filter(({ name }) => name !== 'comment');
   const states =
     match === undefined ? [] : STATE_LISTS.find((list) => match.name === 'conntrack' && isStateMatch(match.info, list));
   const isPlain = source === undefined && !more && others.length === 0 && entry.verdict === ACCEPT;

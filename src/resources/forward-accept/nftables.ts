@@ -158,9 +158,9 @@ function expressionsOf(link: string, { direction, states, destination }: Accept)
   return [...steps.matchInterface(direction, link), ...to, ...match, steps.counter(), steps.accept()];
 }
 
-/** The accept that `expressionsOf` would write so. */
+/** The accept that `expressionsOf` would write so, or iptables. */
 function acceptOf({ expressions }: KernelRule, family: Family, link: string): Accept | undefined {
-  const said = expressions.filter(({ name }) => name !== 'counter');
+  const said = expressions.filter((step) => step.name !== 'counter' && !isComment(step));
   const via = steps.interfaceOf(said[0], said[1]);
   const [conditions, end] = [said.slice(2, -1), said.slice(-1)];
   if (via?.name !== link || steps.verdictOf(end)?.code !== nft.NF_ACCEPT) return undefined;
@@ -174,10 +174,13 @@ function acceptOf({ expressions }: KernelRule, family: Family, link: string): Ac
   return states && { direction, states };
 }
 
+/** iptables makes a match of a comment when it restores what it saved. */
+function isComment(step: Expression): boolean {
+  return step.name === 'match' && step.extension === 'comment';
+}
+
 function chainRule(rule: KernelRule): ChainRule<RuleHandle> {
-  const isConditional = rule.expressions.some(
-    (step) => !UNCONDITIONAL.includes(step.name) && !(step.name === 'match' && step.extension === 'comment'),
-  );
+  const isConditional = rule.expressions.some((step) => !UNCONDITIONAL.includes(step.name) && !isComment(step));
   const via = steps.interfaceOf(rule.expressions[0], rule.expressions[1]);
   return {
     handle: rule.handle,

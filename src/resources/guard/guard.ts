@@ -10,7 +10,14 @@ import { EEXIST, ENOENT } from '../../sys/errno.ts';
 import { isOfNetwork } from '../names.ts';
 import { createBranch, type OwnedElement } from '../nftables/branch.ts';
 import { glanceAt, rulesFinding } from '../nftables/difference.ts';
-import { elementsOf, isHeld, missingElement, placeElements, restoreElements } from '../nftables/elements.ts';
+import {
+  elementsOf,
+  isHeld,
+  missingElement,
+  missingOwners,
+  placeElements,
+  restoreElements,
+} from '../nftables/elements.ts';
 import { collect, type FoundElement, foundElements, removeElement, removeOwned } from '../nftables/removal.ts';
 import { unlessRefused } from '../refused.ts';
 import { GUARD_FRAME, guardBranch, isOfPort, MACS, PORTS, pairKey, portKey } from './rule.ts';
@@ -75,6 +82,11 @@ export function verifyGuard(connection: Connection, guarded: Guarded): void {
   if (finding === undefined) return;
   const message = `frames from ${guarded.port} are not held to the MAC ${formatMac(guarded.mac)}: ${finding}`;
   throw new Fault('check', message, { details: RESTORE });
+}
+
+/** Those of the owners who lack an element in one of the sets: it was removed, or they are not guarded. @throws KernelError */
+export function missingGuards(connection: Connection, owners: readonly string[]): string[] {
+  return [...new Set([PORTS, MACS].flatMap((set) => missingOwners(connection, set, owners)))];
 }
 
 /** The guards of a network and data directory: for each port an element in either set. @throws KernelError */

@@ -12,7 +12,7 @@ import { EAFNOSUPPORT, EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT } from '../..
 import { grouped } from '../grouped.ts';
 import { createBranch, type OwnedElement } from '../nftables/branch.ts';
 import { glanceAt, rulesFinding } from '../nftables/difference.ts';
-import { missingElement, placeElements, restoreElements, setNames } from '../nftables/elements.ts';
+import { missingElement, missingOwners, placeElements, restoreElements, setNames } from '../nftables/elements.ts';
 import {
   collect,
   type FoundElement,
@@ -96,6 +96,15 @@ export function verifyMasquerade(connection: Connection, entry: Masqueraded): vo
     missingElement(connection, elementOf(entry)) ?? rulesFinding(connection, masqueradeBranch(network, address));
   if (finding === undefined) return;
   throw new Fault('check', `${formatIp(address.ip)} is not masqueraded: ${finding}`, { details: RESTORE });
+}
+
+/** Those of the owners who have no address in the set of this one: it was removed, or they have none. @throws KernelError */
+export function missingMasquerade(
+  connection: Connection,
+  { network, address }: Pick<Masqueraded, 'network' | 'address'>,
+  owners: readonly string[],
+): string[] {
+  return missingOwners(connection, masqueradeSet(network, address), owners);
 }
 
 /** The masqueraded addresses of a network and data directory, in all their sets. @throws KernelError */

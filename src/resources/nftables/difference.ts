@@ -7,7 +7,7 @@
  */
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
-import { commit, decodeGeneration, getGeneration, query, type Table } from '../../netlink/nft/batch.ts';
+import { commit, getGeneration, query, type Table } from '../../netlink/nft/batch.ts';
 import { decodeChain, getChain } from '../../netlink/nft/chain.ts';
 import { sameExpressions } from '../../netlink/nft/expression.ts';
 import {
@@ -34,6 +34,7 @@ import {
   surroundings,
   tableOf,
 } from './branch.ts';
+import { noteGeneration } from './generation.ts';
 
 /** What one small exchange says of a branch. */
 export interface Glance {
@@ -56,7 +57,7 @@ export function glanceAt(connection: Connection, branch: Branch): Glance {
   const uses = chain?.[0] && decodeChain(chain[0]).uses;
   const isWhole = uses === fullUse(branch) && !anchors.includes(undefined);
   const state = uses === undefined ? 'missing' : isWhole ? 'whole' : 'damaged';
-  return { generation: decodeGeneration(generation?.[0]), state };
+  return { generation: noteGeneration(connection, generation), state };
 }
 
 /** Makes the rules what the branch declares, unless somebody changes the ruleset meanwhile. @returns whether they are. @throws KernelError */
@@ -115,7 +116,7 @@ function look(connection: Connection, branch: Branch): Look {
   const questions = [getGeneration(), getChain(table, chain), listRules(table, chain)];
   const [generation, found, inside = []] = executeUnlessRefused(connection, [ENOENT], ...questions);
   return {
-    generation: decodeGeneration(generation?.[0]),
+    generation: noteGeneration(connection, generation),
     uses: found?.[0] && decodeChain(found[0]).uses,
     inside: inside.map(decodeRule),
   };

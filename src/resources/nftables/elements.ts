@@ -2,13 +2,14 @@
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
-import { commit, query, type Table } from '../../netlink/nft/batch.ts';
+import { commit, getGeneration, query, type Table } from '../../netlink/nft/batch.ts';
 import * as sets from '../../netlink/nft/set.ts';
 import { EEXIST, ENOENT } from '../../sys/errno.ts';
 import { ANCHOR, currentOwner, isSameOwner } from '../names.ts';
 import { unlessRefused } from '../refused.ts';
 import { type Branch, createBranch, type OwnedElement } from './branch.ts';
 import { commitFor, glanceAt, mend } from './difference.ts';
+import { noteGeneration } from './generation.ts';
 
 /** Attempts to change what other processes change at the same time. */
 const ATTEMPTS = 20;
@@ -98,6 +99,12 @@ export function elementsOf(connection: Connection, set: sets.SetName): sets.Elem
     .map(({ key, comment }) => ({ key, comment: comment && currentOwner(comment) }));
 }
 
+/** Those of the owners who have no element in the set. @throws KernelError */
+export function missingOwners(connection: Connection, set: sets.SetName, owners: readonly string[]): string[] {
+  const present = new Set(elementsOf(connection, set).map(({ comment }) => comment));
+  return owners.filter((owner) => !present.has(owner));
+}
+
 /** Whether a set holds an element, beside its anchors, that satisfies the test. @throws KernelError */
 export function isHeld(
   connection: Connection,
@@ -120,7 +127,9 @@ export function ownersOf(
   elements: readonly Pick<OwnedElement, 'set' | 'key'>[],
 ): (string | undefined)[] {
   const questions = elements.map(({ set, key }) => sets.getElement(set, key));
-  return executeUnlessRefused(connection, [ENOENT], ...questions).map((replies) => {
+  const [generation, ...found] = executeUnlessRefused(connection, [ENOENT], getGeneration(), ...questions);
+  noteGeneration(connection, generation);
+  return found.map((replies) => {
     const [element] = replies?.[0] === undefined ? [] : sets.decodeElements(replies[0]);
     return element && (element.comment ?? '');
   });

@@ -1,7 +1,7 @@
 /** Removing elements that carry their owner; with the last one goes all of its branch. */
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
-import { commit, decodeGeneration, getGeneration } from '../../netlink/nft/batch.ts';
+import { commit, getGeneration } from '../../netlink/nft/batch.ts';
 import { decodeChain, deleteChain, getChain } from '../../netlink/nft/chain.ts';
 import { deleteRule, flushChain } from '../../netlink/nft/rule.ts';
 import * as sets from '../../netlink/nft/set.ts';
@@ -12,6 +12,7 @@ import { unlessRefused } from '../refused.ts';
 import type { OwnedElement } from './branch.ts';
 import { labelledRules } from './difference.ts';
 import { elementsOf, isHeld, ownersOf, setNames } from './elements.ts';
+import { noteGeneration } from './generation.ts';
 
 /** What must be known of a branch to remove it: its chain, its sets, and the base chains that lead to it. */
 export interface Frame {
@@ -112,7 +113,7 @@ function planRemoval(connection: Connection, frame: Frame): RemovalPlan {
   const entrances = baseUses.reduce((sum: number, use) => sum + (use ?? Number.NaN), 0);
   const isAlone = counts.table === 1 + bases.length + held.length && counts.chain === 1 + entrances;
   return {
-    generation: decodeGeneration(generation?.[0]),
+    generation: noteGeneration(connection, generation),
     removals: isAlone ? [deleteTable(table)] : partsOf(connection, frame, counts),
   };
 }

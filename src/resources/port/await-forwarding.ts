@@ -7,13 +7,10 @@
 import { Fault } from '../../fault.ts';
 import { execute } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
-import { decodeMessages } from '../../netlink/message.ts';
 import { getLink } from '../../netlink/route/link.ts';
 import { decodePortLook, isAboutLink, type PortState } from '../../netlink/route/port-state.ts';
-import type { Watch } from '../../netlink/socket.ts';
-import { monotonicMs } from '../../sys/clock.ts';
-import { ENOBUFS, ENODEV } from '../../sys/errno.ts';
-import { SystemError } from '../../sys/libc.ts';
+import { ENODEV } from '../../sys/errno.ts';
+import { awaitNotified } from '../await.ts';
 import type { Node } from '../node.ts';
 
 const DEADLINE_MS = 10_000;
@@ -23,29 +20,26 @@ const DEADLINE_MS = 10_000;
  * @throws Fault `busy` when the port is still disabled after `deadlineMs`, or is no port any more; KernelError
  */
 export function awaitForwarding(node: Node, name: string, deadlineMs = DEADLINE_MS): void {
-  if (isDecided(node, look(node, name))) return;
-  const watch = node.watchLinks();
-  try {
-    const end = monotonicMs() + deadlineMs;
-    for (let port = look(node, name); !isDecided(node, port); port = look(node, name)) {
-      if (!awaitChange(watch, port.index, end)) throw stillDisabled(name, deadlineMs);
-    }
-  } finally {
-    watch.close();
-  }
+  let port: Port | undefined;
+  const isDecided = () => {
+    port = look(node, name);
+    return port.state !== 'disabled';
+  };
+  const isOurs = (message: Parameters<typeof isAboutLink>[0]) => isAboutLink(message, port?.index ?? 0);
+  const forwards = { isSo: isDecided, watch: node.watchLinks, matters: isOurs };
+  if (!awaitNotified(forwards, deadlineMs)) throw stillDisabled(name, deadlineMs);
+  if (port !== undefined && port.state !== 'forwarding') warnOfSpanningTree(node, name, port.state);
 }
 
 interface Port {
-  readonly name: string;
   readonly index: number;
   readonly state: PortState;
 }
 
 function look({ route }: Node, name: string): Port {
   const { index, state } = decodePortLook(linkReply(route, name));
-  if (state === undefined)
-    throw new Fault('busy', `cannot use the port ${name}: something took it off its bridge`, AGAIN);
-  return { name, index, state };
+  if (state !== undefined) return { index, state };
+  throw new Fault('busy', `cannot use the port ${name}: something took it off its bridge`, AGAIN);
 }
 
 function linkReply(route: Node['route'], name: string): Uint8Array {
@@ -59,28 +53,9 @@ function linkReply(route: Node['route'], name: string): Uint8Array {
 
 const AGAIN = { details: 'Try again.' };
 
-/** Whether there is nothing to wait for. */
-function isDecided({ log }: Node, { name, state }: Port): boolean {
-  if (state === 'disabled') return false;
-  if (state !== 'forwarding') {
-    const until = 'until then the container cannot be reached, by default for 30 s';
-    log('warn', `the spanning tree protocol has the bridge port ${name} ${state}: ${until}`);
-  }
-  return true;
-}
-
-/** Blocks until the link changes, or may have changed. @returns false when it does not in time */
-function awaitChange(watch: Watch, index: number, end: number): boolean {
-  for (let left = end - monotonicMs(); left > 0; left = end - monotonicMs()) {
-    try {
-      const notifications = decodeMessages(watch.next(left) ?? new Uint8Array());
-      if (notifications.some((message) => isAboutLink(message, index))) return true;
-    } catch (error) {
-      if (!(error instanceof SystemError && error.errno === ENOBUFS)) throw error;
-      return true; // so many notifications that some were lost
-    }
-  }
-  return false;
+function warnOfSpanningTree({ log }: Node, name: string, state: PortState): void {
+  const until = 'until then the container cannot be reached, by default for 30 s';
+  log('warn', `the spanning tree protocol has the bridge port ${name} ${state}: ${until}`);
 }
 
 function stillDisabled(name: string, ms: number): Fault {

@@ -92,13 +92,26 @@ export function loadFirewall(ns: Netns, flavour: Flavour, { rules }: Firewall): 
 }
 
 /** Puts a rule where an administrator would: last, but before the firewall's own last one. */
-export function addRule(ns: Netns, flavour: Flavour, family: 4 | 6, { chain, behind }: Firewall, rule: string): void {
+export function addRule(ns: Netns, flavour: Flavour, family: 4 | 6, firewall: Firewall, rule: string): void {
+  addRules(ns, flavour, family, firewall, [rule]);
+}
+
+/** The same for several, which stand in their order. */
+export function addRules(
+  ns: Netns,
+  flavour: Flavour,
+  family: 4 | 6,
+  { chain, behind }: Pick<Firewall, 'chain' | 'behind'>,
+  rules: readonly string[],
+): void {
   const program = `${family === 4 ? 'iptables' : 'ip6tables'}-${flavour}`;
-  const count = exec(ns, [program, '-S', chain])
-    .split('\n')
-    .filter((line) => line.startsWith('-A ')).length;
-  const place = behind === 0 ? ['-A', chain] : ['-I', chain, String(count - behind + 1)];
-  exec(ns, [program, ...place, ...rule.split(' ')]);
+  const count = () =>
+    exec(ns, [program, '-S', chain])
+      .split('\n')
+      .filter((line) => line.startsWith('-A ')).length;
+  const first = behind === 0 ? 0 : count() - behind + 1;
+  const lines = rules.map((rule, at) => (behind === 0 ? `-A ${chain} ${rule}` : `-I ${chain} ${first + at} ${rule}`));
+  exec(ns, [`${program}-restore`, '--noflush'], { stdin: table(...lines) });
 }
 
 /** Empties the chain of an administrator's rules, and leaves the firewall as it came. */

@@ -8,7 +8,7 @@ import { createNetns, exec, ipBatch, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { ATTACHMENT } from '../support/attach.ts';
 import { type Kernels, withKernels } from '../support/inside.ts';
-import { ensureAttachment, ensurePort, PORT } from '../support/port.ts';
+import { ensureAttachment, ensureAttachmentOf, ensurePort, PORT } from '../support/port.ts';
 
 const NAME = PORT.name;
 const veths = (ns: Netns) => links(ns, 'veth').map(({ ifname }) => ifname);
@@ -84,6 +84,20 @@ describeOnKernel('a port', () => {
       expect([...veths(node), ...veths(container)]).toEqual([]);
       expect([...kernels.node.links.keys()]).not.toContain(NAME);
     });
+  });
+});
+
+describeOnKernel('a LAN bridge that has the MAC of its interface', () => {
+  test('keeps it, whatever containers are attached', () => {
+    using node = createNetns();
+    ipBatch(node, 'link add cni0 type bridge\nlink add nic address fc:ff:ff:ff:ff:ff type veth peer name lan');
+    ipBatch(node, 'link set nic master cni0 up\nlink set lan up\nlink set cni0 up');
+    const macs = Array.from({ length: 6 }, (_, number) => {
+      using container = createNetns();
+      withKernels(node, container, (kernels) => ensureAttachmentOf(`c${number}`, kernels));
+      return link(node, 'cni0')?.address;
+    });
+    expect(macs).toEqual(macs.map(() => 'fc:ff:ff:ff:ff:ff'));
   });
 });
 

@@ -4,7 +4,10 @@ import { formatCidr, networkOf } from '../../../src/address/cidr.ts';
 import type { Family } from '../../../src/address/ip.ts';
 import { addressingKind } from '../../../src/resources/addressing/addressing.ts';
 import { type BridgeWanted, bridgeKind } from '../../../src/resources/bridge/bridge.ts';
+import { forwardAcceptKind } from '../../../src/resources/forward-accept/forward-accept.ts';
+import { forwardingKind } from '../../../src/resources/forwarding/forwarding.ts';
 import { gatewayKind } from '../../../src/resources/gateway/gateway.ts';
+import { guardKind } from '../../../src/resources/guard/guard-kind.ts';
 import { type Backend, masqueradeKind } from '../../../src/resources/masquerade/backend.ts';
 import { containerMac, hostVethName } from '../../../src/resources/names.ts';
 import { type Resource, resource } from '../../../src/resources/plan.ts';
@@ -72,4 +75,16 @@ export function addressing(who: Who, families: Families): Resource {
 export function masquerade(who: Who, families: Families, backend: Backend): Resource {
   const addresses = families.map((family) => addressOf(family, who.host));
   return resource(masqueradeKind, { ...keyOf(who), addresses, backend });
+}
+
+export function accept(families: Families, mode: 'auto' | 'open' = 'auto'): Resource {
+  return resource(forwardAcceptKind, { bridge: 'cni0', mode, families });
+}
+
+export function guard(who: Who): Resource {
+  return resource(guardKind, { ...keyOf(who), bridge: 'cni0', port: hostVethName(who), mac: containerMac(who) });
+}
+
+export function forwarding(families: Families): Resource {
+  return resource(forwardingKind, { families });
 }

@@ -8,7 +8,15 @@ import { Fault } from '../../../src/fault.ts';
 import type { Log } from '../../../src/log.ts';
 import { type AttachmentKey, hostVethName } from '../../../src/resources/names.ts';
 import { type Neighbour, type Node, openNode, withContainer } from '../../../src/resources/node.ts';
-import { ensurePlan, type Plan, type Resource, removePlan, verifyPlan, wantedOf } from '../../../src/resources/plan.ts';
+import {
+  ablePlan,
+  ensurePlan,
+  type Plan,
+  type Resource,
+  removePlan,
+  verifyPlan,
+  wantedOf,
+} from '../../../src/resources/plan.ts';
 import type { Owned } from '../../../src/resources/resource.ts';
 import { type Flavour, programsOf } from '../../support/iptables.ts';
 import { createNetns, exec, type Netns } from '../../support/netns.ts';
@@ -49,13 +57,17 @@ export interface Row {
 const DATA_DIR = '/var/lib/cni/networks';
 export const OWN: Who = { network: 'pods', containerId: 'abc', ifName: 'eth0', dataDir: DATA_DIR, host: 2 };
 const NEXT: Who = { ...OWN, containerId: 'next', host: 3 };
-/** Attachments that are none of OWN's business: one of its network, one of its container, and such whose network's name is alike. */
-const OTHERS: readonly Who[] = [
+/**
+ * Attachments that are none of OWN's business: of its network, of its container, with names that are alike, of its network
+ * in another data directory.
+ */
+export const OTHERS: readonly Who[] = [
   NEXT,
   { ...OWN, ifName: 'eth1', host: 4 },
   { ...OWN, network: 'pod', host: 5 },
   { ...OWN, network: 'pods-2', host: 6 },
   { ...OWN, containerId: 'ab', host: 7 },
+  { ...OWN, containerId: 'far', dataDir: '/var/lib/other', host: 8 },
 ];
 
 /** Kinds whose resources stay with the bridge or the node. */
@@ -63,7 +75,7 @@ const STAYING = ['bridge', 'vlan-gateway', 'gateway', 'forwarding'];
 /** Kinds that can be ensured for an attachment that is not there yet alone. */
 const ONCE = ['port', 'addressing'];
 
-export const resourcesOf = (plan: Plan, kind: string) => plan.filter((one) => one.kind.name === kind);
+const resourcesOf = (plan: Plan, kind: string) => plan.filter((one) => one.kind.name === kind);
 export const isOnce = ({ kind }: Resource) => ONCE.includes(kind.name);
 const plain = <T>(_: string, action: () => T) => action();
 
@@ -75,9 +87,12 @@ export interface Place extends Disposable {
   /** What `verify` of the kind finds, for the first of the plan's resources that is off. */
   finding(who: Who, plan: Plan): Fault | undefined;
   remove(who: Who, plan: Plan): unknown[];
+  /** What `able` says in the way. */
+  limits(who: Who, plan: Plan): Fault[];
   /** Does something with a node as a call has it. */
   call<T>(who: Who, act: (node: Node) => T, neighbours?: readonly Plan[]): T;
   run(who: Who, commands: string): void;
+  containerOf(who: Who): Netns;
   look(): Footprint;
 }
 
@@ -108,9 +123,11 @@ export function placeFor({ flavour, given = [] }: Pick<Row, 'flavour' | 'given'>
     node,
     lines,
     call,
+    containerOf,
     ensure: (who, plan, plans) => call(who, (one) => ensurePlan(one, plan, [], plain), plans),
     finding: (who, plan) => call(who, (one) => findingOf(() => verifyPlan(one, plan, plain))),
     remove: (who, plan) => call(who, (one) => removePlan(one, plan, plain)),
+    limits: (who, plan) => call(who, (one) => ablePlan(one, plan, plain)),
     run: (who, commands) => {
       for (const command of commands.split(' ; ')) {
         const [, there, text = ''] = /^(in container: )?(.*)$/.exec(command) ?? [];
@@ -160,8 +177,10 @@ export function walk(row: Row): void {
 function made(row: Row): void {
   using place = placeFor(row);
   const plan = row.plan(OWN);
+  expect(place.limits(OWN, plan)).toEqual([]);
   place.ensure(OWN, plan);
   expect(place.finding(OWN, plan)).toBeUndefined();
+  expect(place.limits(OWN, plan)).toEqual([]);
   const whole = place.look();
   const again = plan.filter((one) => !isOnce(one));
   place.ensure(OWN, again);
@@ -276,7 +295,7 @@ function surveyed(row: Row): void {
   for (const who of all) place.ensure(who, row.plan(who));
   for (const who of all) {
     const seen = found(place, row, who);
-    const relatives = all.filter(({ network }) => network === who.network);
+    const relatives = all.filter(({ network, dataDir }) => network === who.network && dataDir === who.dataDir);
     expect(seen.filter((one) => one.isOf(who)).length).toBeGreaterThan(0);
     // Each is of one of the network's attachments.
     expect(seen.map((one) => relatives.filter((other) => one.isOf(other)).length)).toEqual(seen.map(() => 1));

@@ -49,6 +49,21 @@ export function foreignApt(architecture: string, directory: string): ForeignApt 
   };
 }
 
+/** Fetches the packages' files into a directory, with those they depend on, less what this machine has installed. */
+export function downloadMissing(names: readonly string[], directory: string): void {
+  const options = ['-o', `Dir::Cache::archives=${directory}`, '-o', 'APT::Sandbox::User=root'];
+  withLists([], '/', [
+    'apt-get',
+    ...options,
+    '-q',
+    'install',
+    '-y',
+    '--download-only',
+    '--no-install-recommends',
+    ...names,
+  ]);
+}
+
 function aptWith(options: readonly string[]): Apt {
   return {
     dependency(name, like) {

@@ -62,6 +62,15 @@ describe('several requests', () => {
   });
 });
 
+test('that cannot be sent: the first of them says why', () => {
+  const kernel = fakeKernel(() => {
+    throw new SystemError('send', EPERM);
+  });
+  const error = kernelErrorOf(() => ask(kernel, request('do a'), request('do b')));
+  expect(error.message).toBe('cannot do a: operation not permitted (EPERM)');
+  expect(kernel.datagrams).toHaveLength(0);
+});
+
 test('replies to an earlier exchange are passed over, be they data, ends or refusals', () => {
   const stale = { sequence: 1 };
   const kernel = fakeKernel(([a] = [], round) => {

@@ -2,11 +2,11 @@
 
 import { expect, test } from 'bun:test';
 import { connect } from '../../../src/netlink/connection.ts';
+import { KernelError } from '../../../src/netlink/error.ts';
 import type { Watch } from '../../../src/netlink/socket.ts';
 import type { Node } from '../../../src/resources/node.ts';
 import { awaitForwarding } from '../../../src/resources/port/await-forwarding.ts';
 import { ENOBUFS, ENODEV } from '../../../src/sys/errno.ts';
-import { SystemError } from '../../../src/sys/libc.ts';
 import { faultOf, thrownBy } from '../../support/fault.ts';
 import { fakeKernel, verdict } from '../netlink/fake-kernel.ts';
 import { bytesOf, payloadOf } from '../netlink/fixture.ts';
@@ -77,7 +77,7 @@ test('each notification about the port has it looked at again, and others have n
 });
 
 test('lost notifications may have been about the port', () => {
-  const { node, seen } = nodeWith(['disabled', 'disabled', 'forwarding'], [new SystemError('recv', ENOBUFS)]);
+  const { node, seen } = nodeWith(['disabled', 'disabled', 'forwarding'], [new KernelError('watch', ENOBUFS)]);
   awaitForwarding(node, 'vhost');
   expect(seen).toMatchObject({ looks: 3, closed: 1 });
 });
@@ -117,7 +117,7 @@ test.each([
 });
 
 test('any other error of the watch is thrown, and the watch is closed', () => {
-  const { node, seen } = nodeWith(['disabled'], [new SystemError('recv', EIO)]);
-  expect(thrownBy(() => awaitForwarding(node, 'vhost'))).toMatchObject({ name: 'SystemError', errno: EIO });
+  const { node, seen } = nodeWith(['disabled'], [new KernelError('watch', EIO)]);
+  expect(thrownBy(() => awaitForwarding(node, 'vhost'))).toMatchObject({ name: 'KernelError', errno: EIO });
   expect(seen).toMatchObject({ opened: 1, closed: 1 });
 });

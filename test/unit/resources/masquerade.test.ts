@@ -173,17 +173,24 @@ test('removing what is not there is no error, and anything else is one', () => {
 test('what goes by itself between our look and our doing was not removed by us', () => {
   const entry = { ...ENTRY, address: parseCidr('10.16.0.2/12') as Cidr };
   const kernel = fakeKernel((messages, round) => {
-    if (round === 0) return [bytesOf('nft-set-replies', 'one element'), ...acknowledgeAll(messages)];
+    if (round === 0) return [answering(messages[1] as Message, 'one element'), ...acknowledgeAll(messages)];
     const refused = round < 3 ? messages.slice(1, 2) : messages;
     return refused.map((message) => [verdict(message, ENOENT)]);
   });
   expect(removeMasquerade(connect(kernel), entry)).toBe(false);
   const removal = [nft.NFNL_MSG_BATCH_BEGIN, DELETE, nft.NFNL_MSG_BATCH_END];
   expect(kernel.requests.map((messages) => messages.map(({ type }) => type & 0xff)).slice(0, 2)).toEqual([
-    [nft.NFT_MSG_GETSETELEM],
+    [nft.NFT_MSG_GETGEN, nft.NFT_MSG_GETSETELEM],
     removal,
   ]);
 });
+
+/** A captured reply, as the answer to that request. */
+function answering({ sequence }: Message, section: string): Uint8Array {
+  const bytes = bytesOf('nft-set-replies', section).slice();
+  new DataView(bytes.buffer).setUint32(8, sequence, true);
+  return bytes;
+}
 
 describe('a kernel', () => {
   /** One in which nothing is, and that refuses the messages of these types in a transaction. */

@@ -22,6 +22,7 @@ import {
   isOwnedBy,
   isSameOwner,
   ownerText,
+  vlanPortMac,
 } from '../../../src/resources/names.ts';
 
 const A: AttachmentKey = { network: 'pods', containerId: 'abc', ifName: 'eth0' };
@@ -44,9 +45,9 @@ function formerOwner({ network, containerId, ifName }: AttachmentKey): string {
   return text.length <= 240 ? text : `${network}/#${hashHex('owner', containerId, ifName)}`;
 }
 
-test('names and MACs are what they always were', () => {
+test('names and MACs are the same in every version', () => {
   expect(hostVethName(A)).toBe('veth66ec9efb0bb');
-  expect([hostVethMac(A), containerMac(A)].map(formatMac)).toEqual(['12:e1:79:c7:f8:f2', '16:d9:4b:3c:7d:1c']);
+  expect([hostVethMac(A), containerMac(A)].map(formatMac)).toEqual(['fe:e1:79:c7:f8:f2', '16:d9:4b:3c:7d:1c']);
   expect(formatMac(bridgeMac('cni0', '0123456789abcdef0123456789abcdef'))).toBe('6a:09:14:8c:ac:20');
   expect([ownerText(A), hostVethAlias(A)]).toEqual(['pods/abc/eth0', 'trestle:pods/abc/eth0']);
   expect(ownerText(LONGEST)).toBe(`${'n'.repeat(84)}#2d2f6bce3f06ba58/#fc569515b91b125f`);
@@ -77,6 +78,15 @@ test('MACs are ones that interfaces may have, and the two ends’ differ', () =>
     fc.property(attachment, (key) => {
       expect([isUnicastMac(hostVethMac(key)), isUnicastMac(containerMac(key))]).toEqual([true, true]);
       expect(formatMac(hostVethMac(key))).not.toBe(formatMac(containerMac(key)));
+    }),
+  );
+});
+
+test('no port that we make has the lowest MAC of a bridge: each begins with the highest byte of a local unicast one', () => {
+  fc.assert(
+    fc.property(attachment, (key) => {
+      expect(formatMac(hostVethMac(key))).toStartWith('fe:');
+      expect(formatMac(vlanPortMac(key.ifName))).toStartWith('fe:');
     }),
   );
 });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import type { Case } from './case.ts';
 import { differences } from './difference.ts';
 import type { JsonObject } from './json.ts';
+import { inLanes } from './lanes.ts';
 import type { Meant } from './meant.ts';
 
 /** What came of a case on each side. */
@@ -21,9 +22,6 @@ export interface Comparison {
   readonly alsoMeant?: readonly Meant[];
 }
 
-/** Cases at the same time; each runs on both sides at once. */
-const TOGETHER = 4;
-
 interface Found {
   readonly sides: readonly [JsonObject, JsonObject];
   readonly lines: readonly string[];
@@ -32,8 +30,10 @@ interface Found {
 /** Every line that differs is meant, and everything that is meant differs. */
 export function compare({ tables, refused = {}, observe, meant, alsoMeant = [] }: Comparison): void {
   const cases = Object.values({ ...tables, ...refused }).flat();
-  const outcomes = new Map<Case, Promise<Found>>();
-  beforeAll(() => startAll(cases, observe, outcomes));
+  let outcomes: Map<Case, Promise<Found>>;
+  beforeAll(() => {
+    outcomes = inLanes(cases, (subject) => findDifferences(subject, observe));
+  });
   afterAll(async () => void (await Promise.allSettled(outcomes.values())));
   const explains = ({ cases: names, lines }: Meant, subject: Case, line: string) =>
     (names === undefined || names.test(subject.name)) && lines.some((pattern) => pattern.test(line));
@@ -62,17 +62,6 @@ export function compare({ tables, refused = {}, observe, meant, alsoMeant = [] }
 
 function isDone({ ADD }: JsonObject): boolean {
   return (ADD as JsonObject[]).some(({ status }) => status === 0);
-}
-
-/** A few at a time; each test waits for its own. */
-function startAll(cases: readonly Case[], observe: Observe, outcomes: Map<Case, Promise<Found>>): void {
-  const lanes: Promise<unknown>[] = Array.from({ length: TOGETHER }, () => Promise.resolve());
-  for (const [at, subject] of cases.entries()) {
-    const lane = at % TOGETHER;
-    const outcome = (lanes[lane] as Promise<unknown>).then(() => findDifferences(subject, observe));
-    outcomes.set(subject, outcome);
-    lanes[lane] = outcome.catch(() => {});
-  }
 }
 
 /** Where one side alone succeeds, that is all there is to say. */

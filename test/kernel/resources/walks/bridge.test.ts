@@ -54,8 +54,8 @@ const BRIDGE: readonly Row[] = [
 
 const missing = (families: Families) => families.map((family) => `${addressText(family, 1)}/${family === 4 ? 24 : 64}`);
 
-/** The same address for a smaller subnet; a larger one would do for IPv6. */
-const smaller = (address: string) => address.replace(/\/.*/, address.includes(':') ? '/80' : '/28');
+/** The same address in a subnet that is too small for the containers. */
+const narrower = (address: string) => address.replace('/24', '/28').replace('/64', '/80');
 
 function gatewayRow(families: Families): Row {
   const [first = ''] = missing(families);
@@ -70,8 +70,8 @@ function gatewayRow(families: Families): Row {
           finding: `the address ${address} of the bridge cni0 is missing; it has none`,
         },
         {
-          by: `ip address delete ${address} dev cni0 ; ip address add ${smaller(address)} dev cni0 nodad`,
-          finding: `the address ${address} of the bridge cni0 is missing; it has ${smaller(address)}`,
+          by: `ip address delete ${address} dev cni0 ; ip address add ${narrower(address)} dev cni0 nodad`,
+          finding: `the address ${address} of the bridge cni0 is missing; it has ${narrower(address)}`,
           mayStay: true as const,
         },
       ]),

@@ -2,12 +2,10 @@
 
 import { expect, test } from 'bun:test';
 import type { Family } from '../../../../src/address/ip.ts';
-import { forwardAcceptKind } from '../../../../src/resources/forward-accept/forward-accept.ts';
-import { resource } from '../../../../src/resources/plan.ts';
 import { FLAVOURS, type Flavour } from '../../../support/iptables.ts';
 import { describeOnKernel } from '../../../support/privilege.ts';
 import { type Break, OWN, placeFor, type Row, walk } from '../../support/walk.ts';
-import { bridge, FAMILIES, type Families, familyText, port } from '../../support/walk-values.ts';
+import { accept, bridge, FAMILIES, type Families, familyText, port } from '../../support/walk-values.ts';
 
 type Mode = 'auto' | 'open';
 
@@ -17,10 +15,6 @@ const SOURCE = { 4: '192.0.2.0/24', 6: '2001:db8::/64' } as const;
 /** What FORWARD drops by. */
 const DROPS = { policy: '-P FORWARD DROP', rule: '-A FORWARD -j REJECT' } as const;
 const NAMES = { nft: 'nf_tables', legacy: 'legacy' } as const;
-
-function accept(families: Families, mode: Mode = 'auto') {
-  return resource(forwardAcceptKind, { bridge: 'cni0', mode, families });
-}
 
 function breaksOf(flavour: Flavour, drop: keyof typeof DROPS, mode: Mode, family: Family): Break[] {
   const program = `${PROGRAM[family]}-${flavour}`;

@@ -1,18 +1,16 @@
 /** Forwarding on the node, from made to removed. */
 
-import { forwardingKind } from '../../../../src/resources/forwarding/forwarding.ts';
-import { resource } from '../../../../src/resources/plan.ts';
 import { describeOnKernel } from '../../../support/privilege.ts';
 import { type Row, walk } from '../../support/walk.ts';
-import { FAMILIES, type Families, familyText } from '../../support/walk-values.ts';
+import { FAMILIES, type Families, familyText, forwarding } from '../../support/walk-values.ts';
 
 const SYSCTL = { 4: 'net.ipv4.ip_forward', 6: 'net.ipv6.conf.all.forwarding' } as const;
 
-function forwarding(families: Families): Row {
+function rowOf(families: Families): Row {
   return {
     name: `forwarding, ${familyText(families)}`,
     kind: 'forwarding',
-    plan: () => [resource(forwardingKind, { families })],
+    plan: () => [forwarding(families)],
     breaks: families.map((family) => ({
       by: `sysctl -qw ${SYSCTL[family]}=0`,
       finding: `forwarding is off: ${SYSCTL[family]} is 0, expected 1`,
@@ -24,5 +22,5 @@ function forwarding(families: Families): Row {
 }
 
 describeOnKernel('the walk of', () => {
-  for (const families of FAMILIES) walk(forwarding(families));
+  for (const families of FAMILIES) walk(rowOf(families));
 });

@@ -2,21 +2,14 @@
 
 import { expect, test } from 'bun:test';
 import { formatMac } from '../../../../src/address/mac.ts';
-import { guardKind } from '../../../../src/resources/guard/guard-kind.ts';
-import { containerMac, hostVethName } from '../../../../src/resources/names.ts';
-import { resource } from '../../../../src/resources/plan.ts';
+import { containerMac } from '../../../../src/resources/names.ts';
 import { nftElements } from '../../../support/nft.ts';
 import { describeOnKernel } from '../../../support/privilege.ts';
-import { OWN, placeFor, type Row, survey, type Who, walk } from '../../support/walk.ts';
-import { bridge, keyOf, port } from '../../support/walk-values.ts';
+import { OWN, placeFor, type Row, survey, walk } from '../../support/walk.ts';
+import { bridge, guard, port } from '../../support/walk-values.ts';
 
 const MAC = formatMac(containerMac(OWN));
 const UNHELD = `frames from VETH are not held to the MAC ${MAC}`;
-
-function guard(who: Who) {
-  const mac = containerMac(who);
-  return resource(guardKind, { ...keyOf(who), bridge: 'cni0', port: hostVethName(who), mac });
-}
 
 const ROW: Row = {
   name: 'a MAC guard',

@@ -8,15 +8,7 @@ import { untagged } from '../../../../src/resources/vlan/vlan.ts';
 import { vlanGatewayKind } from '../../../../src/resources/vlan/vlan-gateway.ts';
 import { describeNeeding } from '../../../support/feature.ts';
 import { type Break, type Row, type Who, walk } from '../../support/walk.ts';
-import {
-  addressOf,
-  addressText,
-  bridge,
-  FAMILIES,
-  type Families,
-  familyText,
-  port,
-} from '../../support/walk-values.ts';
+import { addressOf, addressText, bridge, type Families, familyText, port } from '../../support/walk-values.ts';
 
 const PORT = vlanPortName('cni0.100');
 const MAC = formatMac(bridgeMac('cni0.100'));
@@ -124,5 +116,5 @@ function addressed(families: Families): Row {
 }
 
 describeNeeding('vlan-filtering', 'the walk of', () => {
-  for (const row of [...ROWS, ...FAMILIES.map(addressed)]) walk(row);
+  for (const row of [...ROWS, addressed([4, 6])]) walk(row);
 });

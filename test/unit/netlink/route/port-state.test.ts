@@ -41,5 +41,5 @@ test('a notification is about its link, be it the link’s or the bridge port’
 });
 
 describe('a reply about a port', () => {
-  testHardiness(decodePortLook, payloadOf('link-port'), 16, 16);
+  testHardiness(decodePortLook, payloadOf('link-port'), 16, 8);
 });

@@ -1,0 +1,169 @@
+/** A real firewalld beside us: what its administrator does, what gets through after it, and what CHECK and STATUS say. */
+
+import { expect, test } from 'bun:test';
+import { FIREWALLS, loadFirewall } from '../e2e/support/firewalls.ts';
+import { whyNoGoModule } from '../support/go-programs.ts';
+import { FLAVOURS } from '../support/iptables.ts';
+import { NODE_ADDRESS } from '../support/node.ts';
+import { patient } from '../support/patience.ts';
+import { describeUnless } from '../support/privilege.ts';
+import { seenFrom } from '../support/traffic.ts';
+import { whyNotUnpacked } from '../support/unpacked.ts';
+import {
+  ALL,
+  createFilteredMachine,
+  type FilteredMachine,
+  NONE,
+  type Seen,
+  type Step,
+  UNFILTERED,
+} from './support/filtered-machine.ts';
+
+const TIMEOUT = patient(180_000);
+const MESSAGE = /what cni0 forwards is dropped by the chain filter_FORWARD of the nftables table inet firewalld/;
+const POLICY = /^what cni0 forwards is dropped: the policy of FORWARD in iptables \(.*\) is DROP/;
+const TOLD = expect.stringMatching(MESSAGE) as unknown as string;
+
+/** A bridge that is in no zone belongs to the default one, and what it forwards is rejected. Connections to ports that were DNATed are not. */
+const REJECTED = { out: NONE, peer: NONE, node: 'icmp', inward: NONE, check: TOLD, status: TOLD } as const;
+const TRUSTED = { out: ALL, peer: ALL, node: ALL, inward: NONE, check: 'ok', status: 'ok' } as const;
+const IN_PUBLIC: Seen = { ...UNFILTERED, ...REJECTED };
+
+/** firewall-cmd speaks with it over D-Bus. Without polkit there, root may do everything. */
+const BUS = `<busconfig>
+  <type>system</type>
+  <listen>unix:path=/run/dbus/system_bus_socket</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default"><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/><allow user="*"/></policy>
+</busconfig>
+`;
+const START = `setsid firewalld --nofork --nopid >/var/log/firewalld.out 2>&1 </dev/null &
+echo $! >/run/firewalld.pid
+for try in $(seq 300); do firewall-cmd --state >/dev/null 2>&1 && exit; sleep 0.1; done
+cat /var/log/firewalld.out >&2
+exit 1`;
+const STOP = 'read -r pid </run/firewalld.pid; kill "$pid"; while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done';
+
+function firewalld({ machine }: FilteredMachine) {
+  const shell = (script: string) => () => machine.run(['sh', '-c', script]);
+  const command = (line: string) => shell(`firewall-cmd ${line}`);
+  const permanent = (line: string) => shell(`firewall-cmd --permanent ${line} && firewall-cmd --reload`);
+  const start = () => {
+    if (machine.tryRun(['test', '-S', '/run/dbus/system_bus_socket']).status !== 0) startBus();
+    shell(START)();
+  };
+  const startBus = () => {
+    machine.write('/run/dbus/bus.conf', BUS);
+    machine.run(['dbus-daemon', '--config-file=/run/dbus/bus.conf', '--fork', '--nopidfile']);
+  };
+  return { start, stop: shell(STOP), command, permanent };
+}
+
+describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plugins'), 'firewalld', () => {
+  test.concurrent(
+    'started before the first container, then whatever its administrator does',
+    async () => {
+      using filtered = await createFilteredMachine('nft');
+      const { start, stop, command, permanent } = firewalld(filtered);
+      start();
+      await filtered.addBoth();
+      await filtered.follow(IN_PUBLIC, [
+        ['the default zone', () => {}, {}],
+        ['another ADD', async () => expect(await filtered.add()).toMatch(MESSAGE), {}],
+        // What other programs have in iptables is flushed.
+        ['reload', command('--reload'), { published: NONE }],
+        ['cni0 in trusted', command('--zone=trusted --add-interface=cni0'), TRUSTED],
+        ['reload, which forgets it', command('--reload'), REJECTED],
+        ['cni0 in trusted for good', permanent('--zone=trusted --add-interface=cni0'), TRUSTED],
+        ['default zone drop', command('--set-default-zone=drop'), {}],
+        ['complete reload', command('--complete-reload'), {}],
+        ['stopped', stop, { inward: ALL }],
+        ['started again', start, TRUSTED],
+        [
+          'cni0 in no zone, default drop',
+          permanent('--zone=trusted --remove-interface=cni0'),
+          { ...REJECTED, node: NONE },
+        ],
+        ['default zone trusted', command('--set-default-zone=trusted'), { ...TRUSTED, inward: ALL }],
+      ]);
+    },
+    TIMEOUT,
+  );
+
+  test.concurrent(
+    'started after the containers: what iptables had is gone, masquerading and accept of the bridge are as the zone has it',
+    async () => {
+      using filtered = await createFilteredMachine('nft');
+      const { start, command, permanent } = firewalld(filtered);
+      await filtered.addBoth();
+      await filtered.follow(UNFILTERED, [
+        ['no firewall', () => {}, {}],
+        ['firewalld', start, { ...REJECTED, published: NONE }],
+        ['containers trusted by source', permanent(SOURCES), TRUSTED],
+        // It drops at the hook prerouting, where CHECK and STATUS do not look.
+        ['panic', command('--panic-on'), { out: NONE, peer: NONE, node: NONE, fromNode: NONE }],
+        ['no panic', command('--panic-off'), { ...TRUSTED, fromNode: ALL }],
+        ['masquerading in public, too', command('--add-masquerade'), {}],
+      ]);
+      const { node } = filtered.machine;
+      for (const line of FORWARDED_PORT) command(line)();
+      for (const address of Object.values(NODE_ADDRESS))
+        expect(seenFrom(node.outside, { address, port: 8081 })).toBeDefined();
+    },
+    TIMEOUT,
+  );
+
+  test.concurrent(
+    'masquerading by iptables is lost with a reload: CHECK tells, and the next ADD brings it back for all',
+    async () => {
+      using filtered = await createFilteredMachine('nft', { ipMasqBackend: 'iptables' });
+      const { start, command, permanent } = firewalld(filtered);
+      start();
+      permanent('--zone=trusted --add-interface=cni0')();
+      await filtered.addBoth();
+      const lost = expect.stringMatching(/^10\.89\.0\.2 is not masqueraded/) as unknown as string;
+      await filtered.follow({ ...UNFILTERED, ...TRUSTED }, [
+        ['two ADDs', () => {}, {}],
+        ['reload', command('--reload'), { out: NONE, published: NONE, check: lost }],
+        ['another ADD', filtered.add, { out: ALL, check: 'ok' }],
+      ]);
+    },
+    TIMEOUT,
+  );
+
+  test.concurrent.each([...FLAVOURS])(
+    '%s: Docker has FORWARD drop, and firewalld starts after it: the accept is lost, until the next ADD',
+    async (flavour) => {
+      using filtered = await createFilteredMachine(flavour);
+      const { start, command } = firewalld(filtered);
+      loadFirewall(filtered.machine.node.ns, flavour, docker());
+      await filtered.addBoth();
+      const started: Step = [
+        'firewalld, cni0 in trusted',
+        () => {
+          start();
+          command('--zone=trusted --add-interface=cni0')();
+        },
+        { out: NONE, peer: NONE, published: NONE, check: expect.stringMatching(POLICY) as unknown as string },
+      ];
+      await filtered.follow({ ...UNFILTERED, inward: NONE }, [
+        ['two ADDs', () => {}, {}],
+        started,
+        ['another ADD', filtered.add, { out: ALL, peer: ALL, check: 'ok' }],
+      ]);
+    },
+    TIMEOUT,
+  );
+});
+
+const SOURCES = '--zone=trusted --add-source=10.89.0.0/24 --add-source=fd00:89::/64';
+const FORWARDED_PORT = [
+  '--add-forward-port=port=8081:proto=tcp:toport=7777:toaddr=10.89.0.2',
+  "--add-rich-rule='rule family=ipv6 forward-port port=8081 protocol=tcp to-port=7777 to-addr=fd00:89::2'",
+];
+
+function docker() {
+  const found = FIREWALLS.find(({ name }) => name === 'DOCKER-USER');
+  if (found === undefined) throw new Error('there is no firewall DOCKER-USER');
+  return found;
+}

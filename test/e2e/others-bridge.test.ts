@@ -63,6 +63,25 @@ e2e('a bridge whose MAC follows its ports', (artifact) => {
   );
 });
 
+e2e('a LAN bridge that has the MAC of its network card', (artifact) => {
+  test('keeps it whoever comes and goes, at layer 2, and it is in the result', () => {
+    using node = createNode();
+    // A MAC that is not low, as that of a virtual machine's card.
+    const NIC = '7a:16:3e:00:00:01';
+    ipBatch(node.ns, `link add cni0 up type bridge\n link add nic0 address ${NIC} up type veth peer name lan0`);
+    ipBatch(node.ns, 'link set nic0 master cni0\n link set lan0 up');
+    expect(mustLink(node.ns, 'cni0').address).toBe(NIC);
+    const call = pods(node, artifact, { isDefaultGateway: false, ipMasq: false });
+    const containers = Array.from({ length: 6 }, () => node.container());
+    for (const container of containers) {
+      expect(succeeded(call.add(container)).interfaces?.[0]?.mac).toBe(NIC);
+      expect(mustLink(node.ns, 'cni0').address).toBe(NIC);
+    }
+    for (const container of containers) succeeded(call.del(container));
+    expect(mustLink(node.ns, 'cni0').address).toBe(NIC);
+  });
+});
+
 e2e('a bridge with other ports', (artifact) => {
   test('of ours goes on working for them, whoever comes and goes', () => {
     using node = createNode();

@@ -51,7 +51,8 @@ export function add(request: MainRequest, journal: Journal): Result {
         owners: () => ownersOf(request, request.dataDir),
       };
       journal.step('look at the place', () => inspectPlace(request, settings, node));
-      const port = newPort(request, settings, () => inheritedMtu(node.route, node.links.get(settings.bridge)));
+      const bridge = node.links.get(settings.bridge);
+      const port = newPort(request, settings, () => inheritedMtu(node.route, bridge), bridge);
       const owner = ownerOf(request, node, port.name);
       const host = addHost(node, owner, request.dataDir);
       return attach({ request, settings, node, host, owner, port, journal, made: [], askedElsewhere: false }, ipam);
@@ -93,8 +94,7 @@ interface Taken {
 /** Makes everything: what is shared on the bridge together with the port, under the lock. */
 function makeAll(call: Call, plan: Plan): void {
   const at = plan.findIndex(({ kind }) => kind.name === 'port');
-  ensure(call, plan.slice(0, 1));
-  withBridgeLock(call.node, () => ensure(call, plan.slice(1, at + 1)));
+  withBridgeLock(call.node, () => ensure(call, plan.slice(0, at + 1)));
   ensure(call, plan.slice(at + 1));
 }
 
@@ -107,7 +107,7 @@ const SHARED = ['vlan-gateway', 'gateway', 'forward-accept'];
 function makeAround(call: Call, first: Plan, delegation: Delegation): Allocation {
   const { request, settings, node, host, port, journal } = call;
   const isEarly = ({ kind }: Resource) => WITHOUT_ADDRESSES.includes(kind.name);
-  ensure(call, first.filter(isEarly));
+  withBridgeLock(node, () => ensure(call, first.filter(isEarly)));
   refuseAdvertisements(containerOf(node), request.ifName);
   call.askedElsewhere = true;
   const given = journal.step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));

@@ -3,7 +3,7 @@
 import * as z from 'zod/mini';
 import { Fault, reasonOf } from '../../fault.ts';
 import { mac, object } from '../../schema/net.ts';
-import { findLink, linkNamed } from '../links.ts';
+import { findLink } from '../links.ts';
 import { type AttachmentKey, isSameOwner, ownerText } from '../names.ts';
 import type { Node } from '../node.ts';
 import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
@@ -18,7 +18,6 @@ import {
   verifyGuard,
   verifyGuardable,
 } from './guard.ts';
-import { ensureNoLinkLocalLearning, verifyNoLinkLocalLearning } from './link-local-learning.ts';
 import { removeForeignGuard } from './reference.ts';
 
 export interface GuardWanted extends AttachmentKey {
@@ -39,7 +38,6 @@ export const guardKind: Kind<GuardWanted> = {
     { dataDir: text },
   ) as z.ZodMiniType<GuardWanted>,
   ensure(node, wanted) {
-    ensureNoLinkLocalLearning(node.route, linkNamed(node, wanted.bridge).index);
     const guarded = guardedOf(wanted);
     try {
       const neighbours: { readonly guards: readonly Guarded[]; isRecorded(): boolean }[] = [];
@@ -58,11 +56,7 @@ export const guardKind: Kind<GuardWanted> = {
       throw error;
     }
   },
-  verify: (node, wanted) =>
-    findingOf(() => {
-      verifyGuard(node.nft(), guardedOf(wanted));
-      verifyNoLinkLocalLearning(node.route, wanted.bridge);
-    }),
+  verify: (node, wanted) => findingOf(() => verifyGuard(node.nft(), guardedOf(wanted))),
   remove(node, wanted) {
     if (findLink(node.route, wanted.port) !== undefined) throw stillThere(wanted);
     removeGuard(node.nft(), guardedOf(wanted));

@@ -12,6 +12,7 @@ import type { Link } from '../../netlink/route/link.ts';
 import { setLinkMac } from '../../netlink/route/link-change.ts';
 import { cidr, list, object, unsigned } from '../../schema/net.ts';
 import { EADDRNOTAVAIL, EEXIST } from '../../sys/errno.ts';
+import { awaitUsable } from '../addressing/usable-addresses.ts';
 import { verifyAddress } from '../addressing/verify-address.ts';
 import { isOwnBridge } from '../bridge/bridge-link.ts';
 import { allowsIpv6, bridgeTooSmall } from '../bridge/mtu.ts';
@@ -56,7 +57,9 @@ export const gatewayKind: Kind<GatewayWanted> = {
     const gateway = vlan === undefined ? bridge : linkNamed(node, vlanGatewayName(name, vlan));
     const all = () => (vlan === undefined ? findLinks(route, bridge.index) : vlanUsers(route, bridge, gateway, vlan));
     const users = () => all().filter((user) => user.name !== port);
-    ensureGateways(route, gateway, wanted, users);
+    const given = ensureGateways(route, gateway, wanted, users);
+    const addresses = given.filter(({ ip }) => ip.family === 6).map(({ ip }) => ip);
+    awaitUsable(node, gateway, { addresses, detectDuplicates: false });
   },
   verify: (node, wanted) => findingOf(() => verifyGateways(node, wanted)),
   survey: nothingOwned,
@@ -78,15 +81,16 @@ function verifyGateways({ route }: Node, { bridge, vlan, addresses }: GatewayWan
 /**
  * Gives the bridge, or a VLAN's gateway, each address that it lacks, IPv6 without duplicate address detection. An address
  * that would contradict it gives way where `force` says so, or where there are no `users` (ports that could use it).
- * @throws Fault `conflict` when one that would contradict it must stay, KernelError
+ * @returns the addresses that it lacked. @throws Fault `conflict` when one that would contradict it must stay, KernelError
  */
 export function ensureGateways(
   connection: Connection,
   bridge: Link,
   { addresses, siblings = [], force }: Pick<GatewayWanted, 'addresses' | 'siblings' | 'force'>,
   users: () => readonly Link[] = () => findLinks(connection, bridge.index),
-): void {
+): Cidr[] {
   const own = [...addresses, ...siblings];
+  const given: Cidr[] = [];
   for (const gateway of addresses) {
     const present = findAddresses(connection, bridge.index, gateway.ip.family).map(({ address }) => address);
     if (present.some((address) => sameCidr(address, gateway))) continue;
@@ -101,8 +105,10 @@ export function ensureGateways(
     if (gateway.ip.family === 6) enableIpv6(bridge);
     if (resized === undefined) add(connection, bridge, gateway);
     else resize(connection, bridge, resized, gateway, users);
+    given.push(gateway);
     keepMac(connection, bridge);
   }
+  return given;
 }
 
 /** Nodes may have IPv6 off for new links; the gateway is asked for explicitly. @throws Fault `conflict`, `io` */

@@ -23,7 +23,9 @@ export interface Node {
   nft(): Connection;
   /** Opens a socket that is notified of changes to the node's links; the caller closes it. */
   watchLinks(): Watch;
-  /** That socket if it is open. */
+  /** The same for IPv6 addresses and routes. */
+  watchAddresses(): Watch;
+  /** The nf_tables socket if it is open. */
   openNft(): Connection | undefined;
   /** The container; undefined for DEL, GC and STATUS, which need none. */
   readonly container?: Container;
@@ -76,12 +78,17 @@ export function openNode(searchPath: string, log: Log): Node {
     },
     openNft: () => nft,
     watchLinks: () => openWatch('link'),
+    watchAddresses,
     close: () => {
       closeConnection(route);
       if (nft !== undefined) closeConnection(nft);
       closeNetns(netns);
     },
   };
+}
+
+function watchAddresses(): Watch {
+  return openWatch('ipv6Address', 'ipv6Route');
 }
 
 /** Runs `act` with a node. @throws SystemError, Fault `io`, and whatever `act` throws */
@@ -104,8 +111,7 @@ export function withContainer<T>(node: Node, path: string, act: (container: Cont
     const route = connect(withNetns(node.netns, netns, () => openSocket('route')));
     try {
       const within = <R>(action: () => R): R => withNetns(node.netns, netns, action);
-      const watchAddresses = () => within(() => openWatch('ipv6Address', 'ipv6Route'));
-      return act({ netns, route, links: new Map(), watchAddresses, within });
+      return act({ netns, route, links: new Map(), watchAddresses: () => within(watchAddresses), within });
     } finally {
       closeConnection(route);
     }

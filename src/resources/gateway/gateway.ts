@@ -12,6 +12,7 @@ import type { Link } from '../../netlink/route/link.ts';
 import { setLinkMac } from '../../netlink/route/link-change.ts';
 import { cidr, list, object, unsigned } from '../../schema/net.ts';
 import { EADDRNOTAVAIL, EEXIST } from '../../sys/errno.ts';
+import { awaitUsable } from '../addressing/usable-addresses.ts';
 import { verifyAddress } from '../addressing/verify-address.ts';
 import { isOwnBridge } from '../bridge/bridge-link.ts';
 import { allowsIpv6, bridgeTooSmall } from '../bridge/mtu.ts';
@@ -58,6 +59,8 @@ export const gatewayKind: Kind<GatewayWanted> = {
     const all = () => (vlan === undefined ? findLinks(route, bridge.index) : vlanUsers(route, bridge, gateway, vlan));
     const users = () => all().filter((user) => user.name !== port);
     const added = ensureGateways(route, gateway, wanted, users);
+    const addresses = added.filter(({ ip }) => ip.family === 6).map(({ ip }) => ip);
+    awaitUsable(node, gateway, { addresses, detectDuplicates: false });
     const overlap = findOverlap(route, gateway, added);
     if (overlap !== undefined) node.log('warn', `${overlap.message}. ${overlap.details}`);
   },

@@ -147,6 +147,8 @@ function table(families: Families, flavour: Flavour, backend: Backend): void {
 describeOnKernel('reconciled', () => {
   for (const families of FAMILIES) table(families, 'nft', 'nftables');
   table([4, 6], 'legacy', 'auto');
+  table([4, 6], 'nft', 'iptables');
+  table([4, 6], 'legacy', 'iptables');
 });
 
 describeOnKernel('a port that lost its bridge', () => {

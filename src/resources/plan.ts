@@ -4,7 +4,7 @@ import type * as z from 'zod/mini';
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
 import { formatMac } from '../address/mac.ts';
-import { Fault, reasonOf } from '../fault.ts';
+import { type Fault, reasonOf } from '../fault.ts';
 import type { Attachment, Json } from '../ipam/index.ts';
 import type { Step } from '../log.ts';
 import { parseWith } from '../schema/explain.ts';
@@ -128,7 +128,7 @@ export function decodePlan(
     const kind = kinds.find((known) => known.name === name);
     if (kind !== undefined && !isWanted(kind)) return [];
     try {
-      if (kind === undefined) throw new Fault('decode', `${JSON.stringify(name ?? null)} is no kind of resource`);
+      if (kind === undefined) throw new Error(`${JSON.stringify(name ?? null)} is no kind of resource`);
       return [{ kind, wanted: parseWith(kind.schema, one, `the ${kind.name} of a record`, 'decode') }];
     } catch (error) {
       log('warn', `cannot read a resource of a record: ${reasonOf(error)}`);

@@ -74,7 +74,7 @@ export function vlanPortName(gateway: string): string {
   return `veth${hashHex('VLAN port', gateway).slice(0, 11)}`;
 }
 
-/** A bridge that nobody gave a MAC takes the lowest of its ports': this one is never that. */
+/** Never the lowest MAC of a bridge's ports, which a bridge without a MAC of its own takes. */
 export function vlanPortMac(gateway: string): Uint8Array {
   return portMac(hashHex('VLAN port MAC', gateway));
 }

@@ -7,7 +7,7 @@ import { createNetns, exec, ipBatch } from '../support/netns.ts';
 import { type Container, createNode, OUTSIDE_ADDRESS, type ScratchNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { ping } from '../support/traffic.ts';
-import { e2e, footprint, hostVeth, mustLink, network, V4, V6 } from './support/network.ts';
+import { e2e, footprint, hostVeth, ipam, mustLink, network, V4, V6 } from './support/network.ts';
 
 /** Of the container's interface, the node's end of it, and the bridge. */
 function mtus(node: ScratchNode, container: Container): number[] {
@@ -111,6 +111,21 @@ e2e('the MTU', (artifact) => {
       msg: 'cannot use the bridge cni0 for IPv6: its MTU is 1000, and IPv6 needs 1280',
     });
     expect(leftovers(node)).toEqual(before[0] as ReturnType<typeof leftovers>);
+  });
+
+  test('that would take IPv6 from the bridge is refused: another network has its gateway there', () => {
+    using node = createNode();
+    const six = runtime(node, artifact, network(node, { name: 'six', ipam: ipam(node, [V6.subnet]) }));
+    const running = node.container();
+    succeeded(six.add(running));
+    const four = { name: 'four', mtu: 1000, ipam: ipam(node, [V4.subnet]) };
+    const error = failed(runtime(node, artifact, network(node, four)).add(node.container()));
+    expect(error).toMatchObject({
+      code: 102,
+      msg: expect.stringContaining('for a port with the MTU 1000: its address fd00:89::1/64 would go'),
+    });
+    succeeded(six.check(running));
+    succeeded(runtime(node, artifact, network(node, { ...four, bridge: 'cni1' })).add(node.container()));
   });
 
   test('that no interface can have is refused', () => {

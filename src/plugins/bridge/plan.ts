@@ -29,7 +29,7 @@ export interface PortFacts {
   /** Of the container's interface; undefined for CHECK where the result names none. */
   readonly mac: Uint8Array | undefined;
   readonly mtu: Mtu;
-  /** The bridge is there, and somebody else made it. */
+  /** The bridge exists, and another program made it. */
   readonly isBridgeOfOthers?: boolean;
 }
 

@@ -54,7 +54,7 @@ export function isOwnBridge({ name, mac, alias }: Pick<Link, 'name' | 'mac' | 'a
 
 const LOCALLY_ADMINISTERED = 0x02;
 
-/** So that it is known as ours when the machine's ID changes. An alias that somebody gave it stays. */
+/** The alias keeps the bridge ours when the machine ID changes. An alias that the administrator gave it stays. */
 function withLabel(connection: Connection, bridge: Link): Link {
   if (bridge.alias !== undefined || !isOwnBridge(bridge)) return bridge;
   return label(connection, bridge.index) ?? bridge;
@@ -89,7 +89,7 @@ function label(connection: Connection, key: LinkKey): Link | undefined {
   }
 }
 
-/** One that is ours and up has been told what must be said before. Others' may have been set up otherwise on purpose. */
+/** A bridge of our own gets its parameters before it is up. Another program may have chosen other ones on purpose. */
 function bringUp(connection: Connection, bridge: Link, log: Log): void {
   if (isOwnBridge(bridge)) prepareOwn(bridge.name, log);
   execute(connection, setLinkUp(bridge.index));
@@ -98,7 +98,7 @@ function bringUp(connection: Connection, bridge: Link, log: Log): void {
 /** Parameters of an interface that is ours, a bridge or the gateway of a VLAN, from before it is up. */
 export function prepareOwn(name: string, log: Log): void {
   closeToAdvertisements(name, log);
-  // Its link-local address asks for the neighbours of whoever is routed to a container: it must not be tentative then.
+  // The kernel resolves neighbours with its link-local address as the source, so that must not be tentative.
   preferSysctl(`ipv6/conf/${name}/accept_dad`, '0');
 }
 

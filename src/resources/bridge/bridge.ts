@@ -11,6 +11,7 @@ import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { verifyVlanFilterable } from '../vlan/vlan.ts';
 import { type BridgeSettings, ensureBridge, findBridge } from './bridge-link.ts';
+import { verifyKeepsIpv6 } from './mtu.ts';
 import { hasNotes, takeBackOptions, verifyOptions, wantsOptions } from './options.ts';
 import { portShortage } from './port-limit.ts';
 import { closeGatewayToAdvertisements, verifyAdvertisementsRefused } from './router-advertisements.ts';
@@ -20,13 +21,13 @@ const flag = z.boolean();
 export interface BridgeWanted extends BridgeSettings {
   /** The node is a gateway on it, so no port may configure the node by router advertisements. */
   readonly isGateway: boolean;
-  /** Somebody else made it: what ADD turns on there is turned off with the last attachment. */
+  /** Another program made it: the last DEL turns off what ADD turned on. */
   readonly isOthers?: boolean | undefined;
 }
 
 /**
  * The bridge of an attachment. It stays when the last port is gone, as the reference's does. ADD holds the lock of the bridges until
- * the port is there, so that no DEL takes back an option that is being relied on.
+ * the port is there, so that no DEL takes back an option that this attachment needs.
  */
 export const bridgeKind: Kind<BridgeWanted> = {
   name: 'bridge',
@@ -38,6 +39,7 @@ export const bridgeKind: Kind<BridgeWanted> = {
     const seen = wantsOptions(wanted) ? undefined : links.get(wanted.name);
     const bridge = ensureBridge(route, seen ?? findBridge(route, wanted.name), wanted, log);
     links.set(wanted.name, bridge);
+    verifyKeepsIpv6(route, bridge, wanted.mtu);
     if (wanted.isGateway) closeGatewayToAdvertisements(route, bridge, log);
   },
   verify: ({ route }, wanted) => findingOf(() => verifyBridge(route, wanted)),

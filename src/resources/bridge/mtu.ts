@@ -1,12 +1,14 @@
 /** The MTU of an attachment: configured, or inherited from the bridge or from the node's uplink; and what the kernel allows. */
 
+import { formatCidr } from '../../address/cidr.ts';
 import type { Family, Ip } from '../../address/ip.ts';
+import { isLinkLocal } from '../../address/link-local.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { KernelError } from '../../netlink/error.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { decodeRoute, findRoute } from '../../netlink/route/route.ts';
-import { findLink, findLinks } from '../links.ts';
+import { findAddresses, findLink, findLinks } from '../links.ts';
 import { isOurAlias } from '../names.ts';
 
 /**
@@ -47,22 +49,17 @@ function hasPortsOfOthers(connection: Connection, bridge: Link): boolean {
 }
 
 /**
- * The MTU that an attachment with addresses of these families gets: what the uplink has is brought within what the kernel allows.
+ * The MTU that an attachment with addresses of these families gets. The uplink's is brought between 1280 and 65535.
  * @throws Fault `config`, `conflict` where the configuration, or the bridge, has too small a one
  */
 export function fittingMtu(mtu: Mtu, families: ReadonlySet<Family>): number | undefined {
   const { value, from } = mtu;
   if (value === undefined) return undefined;
-  // Without addresses the container may have either family.
-  const usable = families.size === 0 ? LEAST[6] : leastOf(families);
-  if (from === 'uplink') return Math.min(Math.max(value, usable), MOST);
-  const least = leastOf(families);
+  // Also for IPv4 alone: a port with less would take IPv6 from the bridge. The node reports the path's MTU to the container.
+  if (from === 'uplink') return Math.min(Math.max(value, LEAST[6]), MOST);
+  const least = families.has(6) ? LEAST[6] : LEAST[4];
   if (value >= least) return value;
   throw mtu.from === 'bridge' ? bridgeTooSmall({ name: mtu.bridge, mtu: value }) : tooSmall(value, least);
-}
-
-function leastOf(families: ReadonlySet<Family>): number {
-  return families.has(6) ? LEAST[6] : LEAST[4];
 }
 
 /** Whether the kernel has IPv6 on such a link. */
@@ -79,6 +76,21 @@ export function bridgeTooSmall({ name, mtu }: Pick<Link, 'name' | 'mtu'>): Fault
       details: `Give its ports and it a larger MTU ("ip link set ${name} mtu …"), or use another "bridge".`,
     },
   );
+}
+
+/**
+ * A bridge takes the least MTU of its ports, and with less than 1280 the kernel removes its IPv6 addresses: other containers would lose
+ * their gateway. @throws Fault `conflict`, KernelError
+ */
+export function verifyKeepsIpv6(connection: Connection, bridge: Link, mtu: number | undefined): void {
+  if (mtu === undefined || mtu >= LEAST[6]) return;
+  const present = findAddresses(connection, bridge.index, 6).map(({ address }) => address);
+  const lost = present.find((address) => !isLinkLocal(address.ip));
+  if (lost === undefined) return;
+  const reason = `its address ${formatCidr(lost)} would go, for the kernel has no IPv6 on a bridge below ${LEAST[6]}`;
+  throw new Fault('conflict', `cannot use the bridge ${bridge.name} for a port with the MTU ${mtu}: ${reason}`, {
+    details: `Set "mtu" to ${LEAST[6]} or more, or give the network a "bridge" of its own.`,
+  });
 }
 
 function tooSmall(mtu: number, least: number): Fault {

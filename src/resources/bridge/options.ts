@@ -1,7 +1,7 @@
 /**
- * Options of a bridge that attachments ask for. What ADD turns on of a bridge that somebody else made is noted on the bridge itself,
- * as an alternative name of the interface: so it survives whatever happens to this program and its files, and is taken back with
- * the last attachment. A bridge of our own keeps its options.
+ * Options of a bridge that attachments need. Where ADD turns one on for a bridge that another program made, it leaves a note on the
+ * bridge itself, an alternative name of the interface, which survives a crash and the loss of the data directory. The last DEL
+ * turns off what has a note. A bridge of our own keeps its options.
  */
 
 import { Fault } from '../../fault.ts';
@@ -99,7 +99,7 @@ export function hasNotes(bridge: Link): boolean {
   return notedOn(bridge).length > 0;
 }
 
-/** Turns off what ADD turned on, unless somebody did so meanwhile. @throws KernelError */
+/** Turns off what ADD turned on and what is still on. @throws KernelError */
 export function takeBackOptions(connection: Connection, bridge: Link): void {
   for (const option of notedOn(bridge)) {
     if (option.isOn(bridge)) execute(connection, option.set(bridge.index, false));

@@ -14,7 +14,7 @@ import { ACCEPT_RA, closeToAdvertisements, readSysctl } from '../sysctl.ts';
 import { isOwnBridge } from './bridge-link.ts';
 
 /**
- * For a bridge that somebody else made: one that the node is a gateway on is no place to take advertisements from, unless
+ * For a bridge that another program made. The node must take no advertisements from a bridge on which it is a gateway, unless
  * it leads to the outside. One that we make refuses them from the start. @throws Fault `io`, KernelError
  */
 export function closeGatewayToAdvertisements(connection: Connection, bridge: Link, log: Log): void {

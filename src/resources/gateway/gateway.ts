@@ -3,6 +3,7 @@
 import * as z from 'zod/mini';
 import { type Cidr, containsIp, formatCidr, sameCidr } from '../../address/cidr.ts';
 import { sameIp } from '../../address/ip.ts';
+import { isLinkLocal } from '../../address/link-local.ts';
 import { isUnicastMac } from '../../address/mac.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
@@ -24,12 +25,6 @@ import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { ensureSysctl } from '../sysctl.ts';
 import { vlanGatewayName, vlanUsers } from '../vlan/vlan-gateway.ts';
 import { findOverlap } from './overlap.ts';
-
-/** fe80::/10 (RFC 4291) and 169.254.0.0/16 (RFC 3927). */
-const LINK_LOCAL: readonly Cidr[] = [
-  { ip: { family: 6, value: 0xfe80n << 112n }, prefix: 10 },
-  { ip: { family: 4, value: 0xa9fe_0000n }, prefix: 16 },
-];
 
 export interface GatewayWanted {
   readonly bridge: string;
@@ -148,7 +143,7 @@ function isEnough(present: Cidr, gateway: Cidr): boolean {
   return gateway.ip.family === 6 && sameIp(present.ip, gateway.ip) && present.prefix <= gateway.prefix;
 }
 
-/** The containers know their gateway by its MAC, and one that nobody has given to a bridge follows the bridge's ports. */
+/** The containers cache the MAC of their gateway. Without an explicit MAC a bridge takes the lowest one of its ports. */
 function keepMac(connection: Connection, bridge: Link): void {
   if (bridge.kind !== 'bridge' || isOwnBridge(bridge)) return;
   const mac = isUnicastMac(bridge.mac) ? bridge.mac : bridgeMac(bridge.name);
@@ -160,11 +155,11 @@ function keepMac(connection: Connection, bridge: Link): void {
  * addresses, one of which the kernel makes for each link, are unique on a link and contradict nothing.
  */
 function contradicts(present: Cidr, gateway: Cidr): boolean {
-  if (LINK_LOCAL.some((network) => containsIp(network, present.ip))) return false;
+  if (isLinkLocal(present.ip)) return false;
   return gateway.ip.family === 4 || containsIp(present, gateway.ip) || containsIp(gateway, present.ip);
 }
 
-/** An address may go where nobody uses it and it is not somebody else's. @throws Fault `conflict` */
+/** An address may go where no port uses it and the bridge is our own. @throws Fault `conflict` */
 function verifyMayGo(bridge: Link, present: Cidr, gateway: Cidr, ports: readonly Link[]): void {
   if (ports.length > 0) throw otherAddress(bridge, present, gateway, inUseBy(bridge, ports));
   if (!isOwnBridge(bridge)) throw otherAddress(bridge, present, gateway, madeElsewhere(bridge, present));

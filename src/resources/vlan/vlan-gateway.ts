@@ -35,8 +35,8 @@ export interface VlanGatewayWanted extends VlanGateway {
 }
 
 /**
- * On a bridge of our own it stays when the last port of the VLAN is gone, as the reference's does. On one of somebody else it
- * goes: nothing of ours is left there, and the bridge need not filter by VLAN any more.
+ * On a bridge of our own it stays when the last port of the VLAN is gone, as the reference's does. On a bridge that another program
+ * made, the last DEL of the VLAN removes it, so that nothing of ours is left there.
  */
 export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
   name: 'vlan-gateway',
@@ -54,7 +54,7 @@ export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
   able: () => undefined,
 };
 
-/** The VLAN that every port is born in, unless the bridge was told otherwise. */
+/** The VLAN that every port is born in, unless vlan_default_pvid of the bridge is another. */
 const DEFAULT_VLAN = 1;
 
 export function vlanGatewayName(bridge: string, vlan: number): string {
@@ -133,7 +133,7 @@ function create(node: Node, bridge: Link, name: string, { vlan, keepDefault }: V
   return gateway;
 }
 
-/** One that was made by a process that was killed before it came to this, or that somebody changed, is put right. */
+/** Also repairs a port whose maker was killed before this step, and one that was changed since. */
 function keepInVlan(connection: Connection, port: Link, { vlan, keepDefault }: VlanGateway): void {
   const leave = keepDefault || vlan === DEFAULT_VLAN ? [] : [removePortVlan(port.index, DEFAULT_VLAN)];
   execute(connection, ...leave, addPortVlans(port.index, [untagged(vlan)]));

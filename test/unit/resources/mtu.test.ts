@@ -10,11 +10,11 @@ const fit = (value: number | undefined, from: 'configuration' | 'uplink', ...fam
 
 test.each([
   [1400, [4, 6], 1400],
-  [1200, [4], 1200],
+  [1200, [4], 1280],
   [1200, [6], 1280],
   [1200, [4, 6], 1280],
   [1200, [], 1280],
-  [60, [4], 68],
+  [60, [4], 1280],
   [65_536, [4, 6], 65_535],
 ] as [number, Family[], number][])('an uplink of %d with IPv%j gives %d', (uplink, families, expected) => {
   expect(fit(uplink, 'uplink', ...families)).toBe(expected);

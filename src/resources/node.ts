@@ -25,15 +25,21 @@ export interface Node {
   watchLinks(): Watch;
   /** The same for IPv6 addresses and routes. */
   watchAddresses(): Watch;
+  /** That socket if it is open. */
+  openNft(): Connection | undefined;
   /** The container; undefined for DEL, GC and STATUS, which need none. */
   readonly container?: Container;
   /** The other recorded attachments of the network that live; undefined where the call knows of none. */
   neighbours?(): readonly Neighbour[];
+  /** The owner texts of all recorded attachments of the network, without a look at their records. */
+  owners?(): readonly string[];
   close(): void;
 }
 
 /** Another attachment of the same network, as its record tells of it. */
 export interface Neighbour {
+  /** See `ownerText`. */
+  readonly owner: string;
   /** What its plan wants of a kind of resource. */
   wanted<Wanted>(kind: { readonly name: string; readonly schema: z.ZodMiniType<Wanted> }): readonly Wanted[];
   /** Whether its record is still there: another process may be deleting it. */
@@ -70,6 +76,7 @@ export function openNode(searchPath: string, log: Log): Node {
       nft ??= connect(openSocket('netfilter'));
       return nft;
     },
+    openNft: () => nft,
     watchLinks: () => openWatch('link'),
     watchAddresses,
     close: () => {

@@ -12,9 +12,9 @@ export const nftDriver: MasqueradeDriver = {
   able: (node) => (hasNftables(node) ? undefined : withoutNftables()),
 };
 
-/** The kernel lacks nf_tables, or what masquerading needs of it. */
+/** The kernel has no nf_tables, or lacks what masquerading needs of it: NAT for both families in one table (Linux 5.2), nft_masq. */
 export function withoutNftables(cause?: unknown): Fault {
-  const lack = 'the kernel has no nf_tables, or not its NAT for both families (Linux 5.2) or its masquerading';
+  const lack = 'the kernel has no nf_tables, or none that masquerades';
   return new Fault('unsupported', `cannot masquerade through nftables: ${lack}`, {
     cause,
     details:

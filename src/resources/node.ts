@@ -25,7 +25,7 @@ export interface Node {
   watchLinks(): Watch;
   /** The same for IPv6 addresses and routes. */
   watchAddresses(): Watch;
-  /** That socket if it is open. */
+  /** The nf_tables socket if it is open. */
   openNft(): Connection | undefined;
   /** The container; undefined for DEL, GC and STATUS, which need none. */
   readonly container?: Container;

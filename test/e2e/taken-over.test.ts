@@ -19,8 +19,6 @@ const NODES: readonly (OldNode & { readonly name: string })[] = [
   { name: 'masqueraded by nftables' },
   { name: 'masqueraded by nftables and guarded, where iptables (nft) drops', guarded: true, dropping: 'nft' },
   { name: 'masqueraded by nftables, where iptables (legacy) drops', dropping: 'legacy' },
-  { name: 'masqueraded by iptables (nft) and guarded, which drops', guarded: true, backend: 'nft', dropping: 'nft' },
-  { name: 'masqueraded by iptables (legacy), which drops', backend: 'legacy', dropping: 'legacy' },
 ];
 
 interface Stage extends Disposable {
@@ -44,12 +42,18 @@ function takenOver(artifact: Artifact, old: OldNode, ranges: (string | Config)[]
   return { node, pods, first, second, [Symbol.dispose]: () => node.delete() };
 }
 
-/** All in the packet filters that names the container, or is the accept of the bridge. */
+/** All in the packet filters that names the container. */
 function tracesOf({ node }: Stage, { id }: OldAttachment): string[] {
   const owner = `pods/${id}/eth0`;
-  const elements = nftElements(node.ns).filter(({ comment }) => comment === owner);
-  const rules = FLAVOURS.flatMap((flavour) => natRules(node, flavour)).filter((rule) => rule.includes(owner));
+  const elements = nftElements(node.ns).filter(({ comment = '' }) => withoutDirectory(comment) === owner);
+  const all = FLAVOURS.flatMap((flavour) => natRules(node, flavour)).map(withoutDirectory);
+  const rules = all.filter((rule) => rule.includes(owner));
   return [...elements.map(({ set, value }) => `${set}: ${value}`), ...rules].sort();
+}
+
+/** 0.1.0 did not name the data directory. */
+function withoutDirectory(owner: string): string {
+  return owner.replace(/pods@[0-9a-f]{8}\//, 'pods/');
 }
 
 function natRules(node: ScratchNode, flavour: Flavour): string[] {

@@ -14,7 +14,7 @@ import { findingOf, type Kind } from '../resource.ts';
 import { takeBack } from '../take-back.ts';
 import type { MasqueradeDriver } from './driver.ts';
 import { iptablesDriver } from './iptables.ts';
-import type { Masqueraded } from './masquerade.ts';
+import { type Masqueraded, missingMasquerade, restoreMasquerade } from './masquerade.ts';
 import { masqueradesByNftables, nftDriver, withoutNftables } from './nft-driver.ts';
 import { findStrays } from './strays.ts';
 
@@ -70,6 +70,17 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
     if (removed.includes(false)) removeStrays(node, wanted);
   },
   survey: findStrays,
+  mend(node, wanted) {
+    if (wanted.backend === 'iptables' || !hasNftables(node)) return;
+    const owners = node.owners?.() ?? [];
+    const entries = entriesOf(wanted);
+    const missing = new Set(entries.flatMap((entry) => missingMasquerade(node.nft(), entry, owners)));
+    if (missing.size === 0) return;
+    const restored: RestoredNeighbour[] = [];
+    const live = liveEntries(node, wanted.backend, restored).filter(({ owner }) => missing.has(owner));
+    restoreMasquerade(node.nft(), live);
+    removeDeleted(node, wanted.backend, restored);
+  },
   able(node, { backend, addresses }) {
     const families = [...new Set(addresses.map(({ ip }) => ip.family))];
     const lack = backend === 'iptables' ? undefined : nftDriver.able(node, families);

@@ -47,6 +47,10 @@ const FAMILIES = [4, 6] as const;
 const SUBNET = { 4: V4.subnet, 6: V6.subnet } as const;
 const LENGTH = { 4: 24, 6: 64 } as const;
 const MULTICAST = { 4: '224.0.0.0/4', 6: 'ff00::/8' } as const;
+const MASKED = {
+  4: ['255.255.255.0 != 10.89.0.0', '240.0.0.0 != 224.0.0.0'],
+  6: ['ffff:ffff:ffff:ffff:: != fd00:89::', 'ff00:: != ff00::'],
+} as const;
 const PROGRAM = { 4: 'iptables', 6: 'ip6tables' } as const;
 /** The chains of network `pods` and these subnets in iptables' nat. */
 const NAT_CHAIN = { 4: 'TRESTLE-3b9dda8b7051fc6c', 6: 'TRESTLE-d076343db82cb0ce' } as const;
@@ -185,7 +189,8 @@ function masqueradeByNftables(node: ScratchNode, all: readonly OldAttachment[]):
     const name = `masq-pods-${SUBNET[family].replaceAll(':', '_')}`;
     const owned = all.map(({ id, addresses }) => `${addresses[family]} comment "pods/${id}/eth0"`);
     const elements = [`${anchor} comment "anchor"`, ...owned].join(', ');
-    const match = `${ip} daddr != ${SUBNET[family]} ${ip} daddr != ${MULTICAST[family]}`;
+    // With a mask, as 0.1.0 had it: nft would load fewer bytes for a length that is a multiple of 8.
+    const match = MASKED[family].map((masked) => `${ip} daddr & ${masked}`).join(' ');
     return `table inet trestle {
       set ${name} { type ipv${family}_addr; elements = { ${elements} }; }
       chain ${name} { ${match} masquerade comment "${name}"; }

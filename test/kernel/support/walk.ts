@@ -148,7 +148,12 @@ export function placeFor({ flavour, given = [] }: Pick<Row, 'flavour' | 'given'>
 const FORWARDING_OFF = ['sysctl -qw net.ipv4.ip_forward=0', 'sysctl -qw net.ipv6.conf.all.forwarding=0'];
 
 function neighbour(plan: Plan): Neighbour {
-  return { wanted: (kind) => wantedOf(plan, kind), isRecorded: () => true, isBeingMade: () => false };
+  return {
+    owner: '',
+    wanted: (kind) => wantedOf(plan, kind),
+    isRecorded: () => true,
+    isBeingMade: () => false,
+  };
 }
 
 function findingOf(verify: () => void): Fault | undefined {

@@ -33,10 +33,6 @@ const ROW: Row = {
       by: 'nft flush chain bridge trestle prerouting ; nft flush chain bridge trestle input ; nft delete chain bridge trestle guard',
       finding: `${UNHELD}: the nftables chain guard is missing`,
     },
-    {
-      by: 'ip link set cni0 type bridge no_linklocal_learn 0',
-      finding: 'the bridge cni0 learns MACs from link-local frames, which the MAC guard does not see',
-    },
   ],
   tolerated: [
     'nft add table bridge other',

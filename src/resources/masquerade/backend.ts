@@ -71,11 +71,11 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
   },
   survey: findStrays,
   mend(node, wanted) {
-    if (wanted.backend === 'iptables' || !hasNftables(node)) return;
-    const owners = node.owners?.() ?? [];
-    const entries = entriesOf(wanted);
-    const missing = new Set(entries.flatMap((entry) => missingMasquerade(node.nft(), entry, owners)));
-    if (missing.size === 0) return;
+    if (wanted.backend === 'iptables') return;
+    const owners = [ownerText(wanted), ...(node.owners?.() ?? [])];
+    const missing = new Set(entriesOf(wanted).flatMap((entry) => missingMasquerade(node.nft(), entry, owners)));
+    // The attachment's own elements have just been made: where they are missing, iptables masquerades.
+    if (missing.size === 0 || missing.has(ownerText(wanted))) return;
     const restored: RestoredNeighbour[] = [];
     const live = liveEntries(node, wanted.backend, restored).filter(({ owner }) => missing.has(owner));
     restoreMasquerade(node.nft(), live);

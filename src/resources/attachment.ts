@@ -33,9 +33,9 @@ export function recordedPlan(
   record: AttachmentRecord | undefined,
   dataDir: string,
   log: Log,
-  kinds: readonly Kind<unknown>[] = KINDS,
+  isWanted?: (kind: Kind<unknown>) => boolean,
 ): Plan {
-  if (record?.plan !== undefined) return decodePlan(record.plan, kinds, log);
+  if (record?.plan !== undefined) return decodePlan(record.plan, KINDS, log, isWanted);
   const { network, containerId, ifName } = attachment;
   return planOfNotes({ network, containerId, ifName, dataDir }, record);
 }
@@ -60,10 +60,8 @@ export function removablePlan(
   dataDir: string,
   log: Log,
 ): Plan {
-  return recordedPlan(attachment, record, dataDir, log, REMOVABLE);
+  return recordedPlan(attachment, record, dataDir, log, ({ remove }) => remove !== undefined);
 }
-
-const REMOVABLE = KINDS.filter(({ remove }) => remove !== undefined);
 
 /** The other recorded attachments of the network whose host veths are there: a veth dies with its network namespace. @throws Fault `io`, KernelError */
 export function neighboursOf(node: Node, own: Attachment, dataDir: string, host: Host): Neighbour[] {
@@ -73,7 +71,11 @@ export function neighboursOf(node: Node, own: Attachment, dataDir: string, host:
   const live = records.filter(({ hostVeth = '' }) => hostVeth !== ownVeth && links.has(hostVeth));
   return live.map((record) => ({
     owner: ownerText({ ...record, dataDir }),
-    wanted: (kind) => wantedOf(recordedPlan(record, record, dataDir, node.log, [kind as Kind<unknown>]), kind),
+    wanted: (kind) =>
+      wantedOf(
+        recordedPlan(record, record, dataDir, node.log, ({ name }) => name === kind.name),
+        kind,
+      ),
     isRecorded: () => findRecord(dataDir, record, host) !== undefined,
     isBeingMade: () => isBeingMade(record),
   }));

@@ -114,14 +114,21 @@ export function encodePlan(plan: Plan): Json[] {
 }
 
 /**
- * Reads the resources of these kinds from the plan of a record. One with values that its kind does not know is left out, and the
- * log says so.
+ * Reads the resources from the plan of a record. One of a kind that is not known here, or with other values, is left out, and the log
+ * says so. `isWanted` says by name which kinds are read at all.
  */
-export function decodePlan(json: readonly Json[], kinds: readonly Kind<unknown>[], log: Node['log']): Plan {
+export function decodePlan(
+  json: readonly Json[],
+  kinds: readonly Kind<unknown>[],
+  log: Node['log'],
+  isWanted: (kind: Kind<unknown>) => boolean = () => true,
+): Plan {
   return json.flatMap((one) => {
-    const kind = isObject(one) ? kinds.find(({ name }) => name === one.kind) : undefined;
-    if (kind === undefined) return [];
+    const name = isObject(one) ? one.kind : undefined;
+    const kind = kinds.find((known) => known.name === name);
+    if (kind !== undefined && !isWanted(kind)) return [];
     try {
+      if (kind === undefined) throw new Error(`${JSON.stringify(name ?? null)} is no kind of resource`);
       return [{ kind, wanted: parseWith(kind.schema, one, `the ${kind.name} of a record`, 'decode') }];
     } catch (error) {
       log('warn', `cannot read a resource of a record: ${reasonOf(error)}`);

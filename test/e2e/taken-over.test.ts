@@ -19,6 +19,8 @@ const NODES: readonly (OldNode & { readonly name: string })[] = [
   { name: 'masqueraded by nftables' },
   { name: 'masqueraded by nftables and guarded, where iptables (nft) drops', guarded: true, dropping: 'nft' },
   { name: 'masqueraded by nftables, where iptables (legacy) drops', dropping: 'legacy' },
+  { name: 'masqueraded by iptables (nft) and guarded, which drops', guarded: true, backend: 'nft', dropping: 'nft' },
+  { name: 'masqueraded by iptables (legacy), which drops', backend: 'legacy', dropping: 'legacy' },
 ];
 
 interface Stage extends Disposable {
@@ -117,6 +119,15 @@ e2e('an attachment of 0.1.0', (artifact) => {
         const after = leftovers(stage.node);
         succeeded(pods.del(first, options));
         expect(leftovers(stage.node)).toEqual(after);
+      });
+
+      test('goes with DEL as the last one, and what the bridge needed in iptables goes too', () => {
+        using stage = takenOver(artifact, old);
+        const { node, pods, first, second } = stage;
+        for (const who of [first, second]) succeeded(pods.del(who, { prevResult: who.result }));
+        expect(leftovers(node)).toMatchObject({ links: ['eth0', 'lo'], files: {}, elements: [], nat: [] });
+        for (const flavour of FLAVOURS) expect(natRules(node, flavour)).toEqual([]);
+        expect(accepts(stage)).toEqual([]);
       });
 
       test('goes with DEL when its namespace is gone, prevResult or none', () => {

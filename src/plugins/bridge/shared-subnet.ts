@@ -23,7 +23,8 @@ export function findSharedSubnet(node: Node, bridge: string, plan: IpamPlan, hos
         ranges.some(({ family, first, last }) => ip.family === family && first <= ip.value && ip.value <= last),
       );
       if (taken === undefined) continue;
-      const [port] = wantedOf(recordedPlan(record, record, dataDir, node.log, [portKind as never]), portKind);
+      const isPort = ({ name }: { readonly name: string }) => name === portKind.name;
+      const [port] = wantedOf(recordedPlan(record, record, dataDir, node.log, isPort), portKind);
       if (port?.bridge === bridge) return shared(network, bridge, taken);
     }
   }

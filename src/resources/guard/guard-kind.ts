@@ -2,7 +2,7 @@
 
 import * as z from 'zod/mini';
 import { Fault, reasonOf } from '../../fault.ts';
-import { mac, object } from '../../schema/net.ts';
+import { object, parsed, parseMacAddress } from '../../schema/net.ts';
 import { findLink } from '../links.ts';
 import { type AttachmentKey, isSameOwner, ownerText } from '../names.ts';
 import type { Node } from '../node.ts';
@@ -34,9 +34,9 @@ const text = z.string();
 export const guardKind: Kind<GuardWanted> = {
   name: 'guard',
   schema: object(
-    { network: text, containerId: text, ifName: text, bridge: text, port: text, mac },
+    { network: text, containerId: text, ifName: text, bridge: text, port: text, mac: parsed('a MAC', parseMacAddress) },
     { dataDir: text },
-  ) as z.ZodMiniType<GuardWanted>,
+  ),
   ensure(node, wanted) {
     const guarded = guardedOf(wanted);
     try {

@@ -133,7 +133,7 @@ describeOnKernel('a survey of ports', () => {
 
   test('finds those of the network, of recorded attachments and of others, and whose they are', () => {
     withFresh((kernels) => {
-      ensurePort(kernels);
+      ensurePort(kernels, { dataDir: scope.dataDir });
       const { containerId, ifName } = ATTACHMENT;
       const what = `the host veth ${NAME}`;
       expect(isOf(kernels, 'pods', { containerId, ifName })).toEqual([[what, true]]);
@@ -142,19 +142,20 @@ describeOnKernel('a survey of ports', () => {
     });
   });
 
-  test('finds none of another network, not even of one whose name begins alike, and no other links', () => {
+  test('finds none of another data directory or network, not even of one whose name begins alike, and no other links', () => {
     withFresh((kernels, node) => {
-      ensurePort(kernels);
+      ensurePort(kernels, { dataDir: scope.dataDir });
       ipBatch(node, 'link add veth9 type veth peer name other\nlink set veth9 alias pods/abc/eth0');
       for (const network of ['pod', 'pods2', 'other']) expect(isOf(kernels, network, ATTACHMENT)).toEqual([]);
       expect(isOf(kernels, 'pods', ATTACHMENT)).toHaveLength(1);
+      expect(portKind.survey(kernels.node, { network: 'pods', dataDir: '/other' })).toEqual([]);
     });
   });
 
   test('has the owner of an attachment whose names are as long as they may be', () => {
     const long = { containerId: 'c'.repeat(200), ifName: 'eth0' };
     withFresh((kernels) => {
-      ensurePort(kernels, { ...long, network: 'n'.repeat(200) });
+      ensurePort(kernels, { ...long, network: 'n'.repeat(200), dataDir: scope.dataDir });
       expect(isOf(kernels, 'n'.repeat(200), long)).toEqual([[`the host veth ${NAME}`, true]]);
       expect(isOf(kernels, 'n'.repeat(200), { ...long, ifName: 'eth1' })).toEqual([[`the host veth ${NAME}`, false]]);
     });
@@ -162,7 +163,7 @@ describeOnKernel('a survey of ports', () => {
 
   test('removes what it found', () => {
     withFresh((kernels, node, container) => {
-      ensurePort(kernels);
+      ensurePort(kernels, { dataDir: scope.dataDir });
       for (const one of portKind.survey(kernels.node, scope)) one.remove();
       expect([...veths(node), ...veths(container)]).toEqual([]);
       expect(portKind.survey(kernels.node, scope)).toEqual([]);

@@ -11,6 +11,9 @@ import { bridge, guard, port } from '../../support/walk-values.ts';
 const MAC = formatMac(containerMac(OWN));
 const UNHELD = `frames from VETH are not held to the MAC ${MAC}`;
 
+/** What a restart of nftables with a saved ruleset does. */
+const RELOADED = 'rules=$(nft list ruleset) && nft flush ruleset && echo "$rules" | nft -f -';
+
 const ROW: Row = {
   name: 'a MAC guard',
   kind: 'guard',
@@ -33,11 +36,28 @@ const ROW: Row = {
       by: 'nft flush chain bridge trestle prerouting ; nft flush chain bridge trestle input ; nft delete chain bridge trestle guard',
       finding: `${UNHELD}: the nftables chain guard is missing`,
     },
+    {
+      by: `nft delete element bridge trestle ports { "VETH" }`,
+      finding: `${UNHELD}: expected in the nftables set ports`,
+    },
+    {
+      by: `nft delete element bridge trestle macs { "VETH" . ${MAC} }`,
+      finding: `${UNHELD}: expected in the nftables set macs`,
+    },
+    { by: 'nft insert rule bridge trestle guard accept', finding: UNHELD },
+    { by: 'nft flush chain bridge trestle guard ; nft add rule bridge trestle guard accept', finding: UNHELD },
+    { by: 'nft insert rule bridge trestle prerouting accept', finding: UNHELD },
+    { by: 'ip link delete cni0', finding: 'the bridge cni0 is missing' },
+    {
+      by: 'ip link set cni0 type bridge no_linklocal_learn 0',
+      finding: 'the bridge cni0 learns MACs from link-local frames, which the MAC guard does not see',
+    },
   ],
   tolerated: [
     'nft add table bridge other',
     'nft add rule bridge trestle prerouting iifname "eth9" counter',
     'nft add chain bridge trestle theirs',
+    RELOADED,
   ],
 };
 

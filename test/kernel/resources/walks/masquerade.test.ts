@@ -6,6 +6,9 @@ import { describeOnKernel } from '../../../support/privilege.ts';
 import { type Break, type Row, survey, walk } from '../../support/walk.ts';
 import { addressText, FAMILIES, type Families, familyText, masquerade, subnetText } from '../../support/walk-values.ts';
 
+/** What a restart of nftables with a saved ruleset does. */
+const RELOADED = 'rules=$(nft list ruleset) && nft flush ruleset && echo "$rules" | nft -f -';
+
 function inNftables(families: Families, backend: Backend): Row {
   const lost = (family: Family) => `${addressText(family, 2)} is not masqueraded: `;
   const [first = 4] = families;
@@ -14,6 +17,9 @@ function inNftables(families: Families, backend: Backend): Row {
     const expected = `${lost(family)}expected in the nftables set ${set} for pods/abc/eth0, it is not there`;
     return [
       { by: `nft flush set inet trestle ${set}`, finding: expected },
+      { by: `nft delete element inet trestle ${set} { ${addressText(family, 2)} }`, finding: expected },
+      { by: `nft insert rule inet trestle ${set} return`, finding: lost(family) },
+      { by: `nft flush chain inet trestle ${set} ; nft add rule inet trestle ${set} return`, finding: lost(family) },
       { by: `nft flush chain inet trestle ${set}`, finding: `${lost(family)}the nftables chain ${set} has no rule` },
       {
         by: `nft flush chain inet trestle postrouting ; nft flush chain inet trestle ${set} ; nft delete chain inet trestle ${set}`,
@@ -35,7 +41,7 @@ function inNftables(families: Families, backend: Backend): Row {
       { by: 'nft delete table inet trestle', finding: everywhere },
       { by: 'nft flush ruleset', finding: everywhere },
     ],
-    tolerated: ['nft add table inet other', 'nft add rule inet trestle postrouting counter'],
+    tolerated: ['nft add table inet other', 'nft add rule inet trestle postrouting counter', RELOADED],
   };
 }
 

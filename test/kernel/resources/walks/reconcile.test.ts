@@ -147,15 +147,17 @@ function table(families: Families, flavour: Flavour, backend: Backend): void {
 describeOnKernel('reconciled', () => {
   for (const families of FAMILIES) table(families, 'nft', 'nftables');
   table([4, 6], 'legacy', 'auto');
+  table([4, 6], 'nft', 'iptables');
+  table([4, 6], 'legacy', 'iptables');
 });
 
 describeOnKernel('a port that lost its bridge', () => {
   test('is told by its own finding, once what it shares is back', () => {
     using place = placeFor({});
-    const plan = recorded(OWN, [4, 6], 'nftables').filter(({ kind }) => kind.name !== 'guard');
+    const plan = recorded(OWN, [4, 6], 'nftables');
     place.ensure(OWN, plan);
     place.run(OWN, 'ip link delete cni0');
-    expect(findings(place, OWN, plan)).toBe('bridge gateway port');
+    expect(findings(place, OWN, plan)).toBe('bridge gateway guard port');
     reconcile(place, OWN, plan);
     expect(findings(place, OWN, plan)).toBe('port');
     expect(place.finding(OWN, plan)?.message).toBe(

@@ -10,11 +10,11 @@ test('tables are asked for, of all families', () => {
 });
 
 test.each([
-  ['find', getTable({ family: 7, name: 'trestle' }), 0x0a01],
-  ['remove', deleteTable({ family: 7, name: 'trestle' }), 0x0a02],
-] as const)('one table is named by family and name: %s', (verb, request, type) => {
+  ['find', getTable({ family: 7, name: 'trestle' }), 0x0a01, 1],
+  ['remove', deleteTable({ family: 7, name: 'trestle' }), 0x0a02, 5],
+] as const)('one table is named by family and name: %s', (verb, request, type, flags) => {
   const [sent] = decodeMessages(sentFor(request));
-  expect([sent?.type, sent?.flags]).toEqual([type, 5]);
+  expect([sent?.type, sent?.flags]).toEqual([type, flags]);
   expect(Buffer.from(sent?.payload ?? []).toString('latin1')).toBe('\x07\0\0\0\x0c\0\x01\0trestle\0');
   expect(request.operation).toBe(`${verb} the nftables table trestle`);
 });

@@ -31,6 +31,14 @@ export function listNetworks(dataDir: string): string[] {
     .sort();
 }
 
+/** The attachments of a network by the names of their records, which are not read. Those with a shortened name are left out. @throws Fault `io` */
+export function attachmentsOf(dataDir: string, network: string): Attachment[] {
+  const names = namesIn(storeOf(dataDir, network).own).map((name) => name.split(':'));
+  return names.flatMap(([containerId = '', ifName]) =>
+    ifName === undefined || containerId.includes('~') ? [] : [{ network, containerId, ifName }],
+  );
+}
+
 export function readRecord(store: Store, attachment: Attachment, host: Host): AttachmentRecord | undefined {
   return warned(loadRecord(store, recordPath(store, attachment)), host);
 }

@@ -5,6 +5,7 @@ import { parseMac } from '../address/mac.ts';
 import {
   type Attachment,
   type AttachmentRecord,
+  attachmentsOf,
   findRecord,
   type Host,
   listRecords,
@@ -20,7 +21,7 @@ import { guardKind } from './guard/guard-kind.ts';
 import { KINDS } from './kinds.ts';
 import { findLinks } from './links.ts';
 import { masqueradeKind } from './masquerade/backend.ts';
-import { type AttachmentKey, hostVethName } from './names.ts';
+import { type AttachmentKey, hostVethName, ownerText } from './names.ts';
 import type { Neighbour, Node } from './node.ts';
 import { decodePlan, type Plan, type Resource, removePlan, resource, wantedOf } from './plan.ts';
 import { portKind } from './port/port.ts';
@@ -71,10 +72,19 @@ export function neighboursOf(node: Node, own: Attachment, dataDir: string, host:
   const records = listRecords(dataDir, own.network, host);
   const live = records.filter(({ hostVeth = '' }) => hostVeth !== ownVeth && links.has(hostVeth));
   return live.map((record) => ({
+    owner: ownerText({ ...record, dataDir }),
     wanted: (kind) => wantedOf(recordedPlan(record, record, dataDir, node.log, [kind as Kind<unknown>]), kind),
     isRecorded: () => findRecord(dataDir, record, host) !== undefined,
     isBeingMade: () => isBeingMade(record),
   }));
+}
+
+/** The owner texts of all recorded attachments of a network but this one. @throws Fault `io` */
+export function ownersOf(own: Attachment, dataDir: string): string[] {
+  const others = attachmentsOf(dataDir, own.network).filter(
+    ({ containerId, ifName }) => containerId !== own.containerId || ifName !== own.ifName,
+  );
+  return others.map((attachment) => ownerText({ ...attachment, dataDir }));
 }
 
 /** The process that makes the attachment of a record, or made it. */

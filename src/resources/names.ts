@@ -23,6 +23,8 @@ export const ANCHOR = 'anchor';
 const ALIAS_PREFIX = 'trestle:';
 /** Of the bridges that this plugin makes. No attachment's: an owner has two `/`. */
 export const BRIDGE_ALIAS = `${ALIAS_PREFIX}bridge`;
+/** Likewise, of both ends of a VLAN's gateway. */
+export const GATEWAY_ALIAS = `${ALIAS_PREFIX}gateway`;
 /** machine-id(5): 32 digits. Before the first boot is complete it may say `uninitialized`, or nothing. */
 const MACHINE_ID = /^[0-9a-f]{32}$/i;
 /** IFALIASZ without its NUL, in bytes. */
@@ -72,6 +74,7 @@ export function vlanPortName(gateway: string): string {
   return `veth${hashHex('VLAN port', gateway).slice(0, 11)}`;
 }
 
+/** A bridge that nobody gave a MAC takes the lowest of its ports': this one is never that. */
 export function vlanPortMac(gateway: string): Uint8Array {
   return portMac(hashHex('VLAN port MAC', gateway));
 }
@@ -127,9 +130,14 @@ export function hostVethAlias(attachment: AttachmentKey): string {
   return encodeUtf8(whole).length <= ALIAS_MOST ? whole : alias;
 }
 
-/** The owner that an alias names. @returns undefined for a link that is not ours */
+/** Whether a link with this alias is ours: of an attachment, a bridge, or the gateway of a VLAN. */
+export function isOurAlias(alias: string | undefined): alias is string {
+  return alias?.startsWith(ALIAS_PREFIX) === true;
+}
+
+/** The owner that an alias names. @returns undefined for a link that is no attachment's */
 export function aliasOwner(alias: string | undefined): string | undefined {
-  if (alias?.startsWith(ALIAS_PREFIX) !== true) return undefined;
+  if (!isOurAlias(alias) || !alias.includes('/')) return undefined;
   const [owner = ''] = alias.slice(ALIAS_PREFIX.length).split(' ', 1);
   return currentOwner(owner);
 }

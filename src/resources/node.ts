@@ -23,15 +23,23 @@ export interface Node {
   nft(): Connection;
   /** Opens a socket that is notified of changes to the node's links; the caller closes it. */
   watchLinks(): Watch;
+  /** The same for IPv6 addresses and routes. */
+  watchAddresses(): Watch;
+  /** The nf_tables socket if it is open. */
+  openNft(): Connection | undefined;
   /** The container; undefined for DEL, GC and STATUS, which need none. */
   readonly container?: Container;
   /** The other recorded attachments of the network that live; undefined where the call knows of none. */
   neighbours?(): readonly Neighbour[];
+  /** The owner texts of all recorded attachments of the network, without a look at their records. */
+  owners?(): readonly string[];
   close(): void;
 }
 
 /** Another attachment of the same network, as its record tells of it. */
 export interface Neighbour {
+  /** See `ownerText`. */
+  readonly owner: string;
   /** What its plan wants of a kind of resource. */
   wanted<Wanted>(kind: { readonly name: string; readonly schema: z.ZodMiniType<Wanted> }): readonly Wanted[];
   /** Whether its record is still there: another process may be deleting it. */
@@ -68,13 +76,19 @@ export function openNode(searchPath: string, log: Log): Node {
       nft ??= connect(openSocket('netfilter'));
       return nft;
     },
+    openNft: () => nft,
     watchLinks: () => openWatch('link'),
+    watchAddresses,
     close: () => {
       closeConnection(route);
       if (nft !== undefined) closeConnection(nft);
       closeNetns(netns);
     },
   };
+}
+
+function watchAddresses(): Watch {
+  return openWatch('ipv6Address', 'ipv6Route');
 }
 
 /** Runs `act` with a node. @throws SystemError, Fault `io`, and whatever `act` throws */
@@ -97,8 +111,7 @@ export function withContainer<T>(node: Node, path: string, act: (container: Cont
     const route = connect(withNetns(node.netns, netns, () => openSocket('route')));
     try {
       const within = <R>(action: () => R): R => withNetns(node.netns, netns, action);
-      const watchAddresses = () => within(() => openWatch('ipv6Address', 'ipv6Route'));
-      return act({ netns, route, links: new Map(), watchAddresses, within });
+      return act({ netns, route, links: new Map(), watchAddresses: () => within(watchAddresses), within });
     } finally {
       closeConnection(route);
     }

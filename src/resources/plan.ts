@@ -44,6 +44,13 @@ export function ensurePlan(node: Node, plan: Plan, made: Resource[], step: Step)
   }
 }
 
+/** Puts back what neighbours have lost, see `Kind.mend`. @throws Fault, KernelError */
+export function mendPlan(node: Node, plan: Plan, step: Step): void {
+  for (const { kind, wanted } of plan) {
+    if (kind.mend !== undefined) step(`mend ${kind.name}`, () => kind.mend?.(node, wanted));
+  }
+}
+
 /** @throws Fault `check`: the first thing that is not as wanted */
 export function verifyPlan(node: Node, plan: Plan, step: Step): void {
   for (const { kind, wanted } of plan) {

@@ -26,6 +26,11 @@ export interface Kind<Wanted> {
   /** All of this kind that attachments of the scope have on the node, recorded or not. */
   survey(node: Node, scope: Scope): readonly Owned[];
   /**
+   * Puts back what neighbours have lost of this kind, for when others have changed the packet filter. Absent where `ensure` sees
+   * all that is missing. @throws Fault, KernelError
+   */
+  mend?(node: Node, wanted: Wanted): void;
+  /**
    * Whether `ensure` could succeed now. @returns undefined: yes; a Fault `limited`: yes, but what that says is amiss; any other
    * Fault: no, for the reason that it says
    */

@@ -10,7 +10,7 @@ import { type Runtime, runtime } from '../support/runtime.ts';
 import { ping, seenFrom, sourceServer } from '../support/traffic.ts';
 import { type Config, e2e, hostVeth, ipam, loseNamespace, network, V4, V6 } from './support/network.ts';
 
-/** What firewalld leaves of others' tables when it reloads, and puts there. */
+/** Another program's table in place of all others. firewalld itself leaves our table: test/interop/firewalld.test.ts. */
 const FIREWALLD = `flush ruleset
 table inet firewalld {
   chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept; ct state { established, related } accept
@@ -23,7 +23,7 @@ const SET_6 = 'inet trestle masq-pods-fd00_89__/64';
 /** How it is done, and what CHECK says of it. */
 const FLUSHES: [string, string, RegExp][] = [
   ['nft flush ruleset', 'flush ruleset', /frames from veth\w+ are not held to the MAC .*not there/],
-  ['a reload of firewalld', FIREWALLD, /frames from veth\w+ are not held to the MAC .*not there/],
+  ['a flush by a firewall that comes back', FIREWALLD, /frames from veth\w+ are not held to the MAC .*not there/],
   ['the table deleted', 'delete table inet trestle', /10\.89\.0\.2 is not masqueraded: .*not there/],
   [
     'the chain flushed',

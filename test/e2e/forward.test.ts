@@ -1,51 +1,29 @@
 /** Forwarding where iptables drops what no rule accepts, as Docker has it do. */
 
-import { describe, expect, test } from 'bun:test';
+import { expect, test } from 'bun:test';
 import type { Artifact } from '../support/artifacts.ts';
 import { failed, succeeded } from '../support/cni.ts';
-import { FLAVOURS, type Flavour, iptables, savedRules } from '../support/iptables.ts';
+import { FLAVOURS, iptables } from '../support/iptables.ts';
 import { setSysctl } from '../support/kernel.ts';
 import { exec, type Netns } from '../support/netns.ts';
 import { createNode, NODE_ADDRESS, OUTSIDE_ADDRESS, type ScratchNode } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { ping, seenFrom, sourceServer } from '../support/traffic.ts';
+import {
+  accepted,
+  CHAIN,
+  droppingNode,
+  eachFlavour,
+  FAMILIES,
+  mine,
+  OPENINGS,
+  saved,
+  sorted,
+} from './support/accepts.ts';
 import { installDockerRules } from './support/docker.ts';
 import { withMounts } from './support/mounts.ts';
 import { e2e, ipam, loseNamespace, network, V4, V6 } from './support/network.ts';
 import { traced } from './support/strace.ts';
-
-const FAMILIES = [4, 6] as const;
-const CHAIN = 'TRESTLE-FWD-cni0';
-const ACCEPTS = [
-  `-A ${CHAIN} -i cni0 -j ACCEPT`,
-  `-A ${CHAIN} -o cni0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
-  `-A ${CHAIN} -o cni0 -m conntrack --ctstate DNAT -j ACCEPT`,
-];
-const OPEN_ACCEPTS = [`-A ${CHAIN} -i cni0 -j ACCEPT`, `-A ${CHAIN} -o cni0 -j ACCEPT`];
-
-/** A comment is nobody's business here. */
-const saved = (ns: Netns, flavour: Flavour, family: 4 | 6) =>
-  savedRules(ns, flavour, family, 'filter').map((rule) => rule.replace(/ -m comment --comment ("[^"]*"|\S+)/, ''));
-const mine = (ns: Netns, flavour: Flavour) =>
-  FAMILIES.map((family) => saved(ns, flavour, family).filter((rule) => rule.includes(CHAIN)));
-const accepted = (accepts = ACCEPTS) => {
-  const rules = [`:${CHAIN} -`, `-A FORWARD -j ${CHAIN}`, ...accepts].sort();
-  return [rules, rules];
-};
-const sorted = (lists: readonly string[][]) => lists.map((list) => list.toSorted());
-
-function eachFlavour(body: (flavour: Flavour) => void): void {
-  for (const flavour of FLAVOURS) describe(flavour, () => body(flavour));
-}
-
-/** A node whose bridged frames pass iptables too, and whose iptables drops. */
-function droppingNode(flavour: Flavour, docker: boolean): ScratchNode {
-  const node = createNode({ outside: true });
-  for (const name of ['iptables', 'ip6tables']) setSysctl(node.ns, `net/bridge/bridge-nf-call-${name}`, 1);
-  if (docker) installDockerRules(node.ns, flavour);
-  else iptables(node.ns, flavour, '-P', 'FORWARD', 'DROP');
-  return node;
-}
 
 /** IPv4 and IPv6 to the other container and to the outside. An answer is waited for long, the lack of one need not be. */
 function reaches(from: Netns, other: boolean, timeout = 10): boolean[] {
@@ -192,7 +170,7 @@ e2e('forwarding where iptables drops', (artifact) => {
       succeeded(pods.check(container));
       succeeded(open.add(node.container()));
       expect(failed(pods.check(container)).msg).toMatch(/not accepted as "forward" says/);
-      expect(sorted(mine(node.ns, flavour))).toEqual(accepted(OPEN_ACCEPTS));
+      expect(sorted(mine(node.ns, flavour))).toEqual(accepted(OPENINGS));
       expect(outside()).toEqual(FAMILIES.map((family) => [from(family), from(family)]));
       succeeded(pods.add(node.container()));
       succeeded(pods.check(container));
@@ -282,10 +260,10 @@ e2e('forwarding where iptables drops', (artifact) => {
     const asked = pods.status();
     expect([succeeded(asked).cniVersion, asked.stdout]).toEqual(['', '']);
     expect(asked.stderr).toMatch(
-      /^trestle: warn: what cni0 forwards is dropped: the policy of FORWARD in iptables-legacy is DROP.*Install the package "iptables"/,
+      /^trestle: warn: what cni0 forwards is dropped: the policy of FORWARD in iptables \(legacy\) is DROP.*Install the package "iptables"/,
     );
     const error = failed(pods.status({ config: network(node, { status: 'strict' }) }));
-    expect(error.msg).toMatch(/^what cni0 forwards is dropped: the policy of FORWARD in iptables-legacy is DROP/);
+    expect(error.msg).toMatch(/^what cni0 forwards is dropped: the policy of FORWARD in iptables \(legacy\) is DROP/);
     expect(error).toMatchObject({ code: 51, details: expect.stringContaining('Install the package "iptables"') });
     succeeded(runtime(node, artifact, network(node)).status());
   });

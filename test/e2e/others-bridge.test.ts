@@ -63,6 +63,25 @@ e2e('a bridge whose MAC follows its ports', (artifact) => {
   );
 });
 
+e2e('a LAN bridge that has the MAC of its network card', (artifact) => {
+  test('keeps it whoever comes and goes, at layer 2, and it is in the result', () => {
+    using node = createNode();
+    // A MAC that is not low, as that of a virtual machine's card.
+    const NIC = '7a:16:3e:00:00:01';
+    ipBatch(node.ns, `link add cni0 up type bridge\n link add nic0 address ${NIC} up type veth peer name lan0`);
+    ipBatch(node.ns, 'link set nic0 master cni0\n link set lan0 up');
+    expect(mustLink(node.ns, 'cni0').address).toBe(NIC);
+    const call = pods(node, artifact, { isDefaultGateway: false, ipMasq: false });
+    const containers = Array.from({ length: 6 }, () => node.container());
+    for (const container of containers) {
+      expect(succeeded(call.add(container)).interfaces?.[0]?.mac).toBe(NIC);
+      expect(mustLink(node.ns, 'cni0').address).toBe(NIC);
+    }
+    for (const container of containers) succeeded(call.del(container));
+    expect(mustLink(node.ns, 'cni0').address).toBe(NIC);
+  });
+});
+
 e2e('a bridge with other ports', (artifact) => {
   test('of ours goes on working for them, whoever comes and goes', () => {
     using node = createNode();
@@ -131,6 +150,27 @@ e2e('a bridge that somebody else made', (artifact) => {
     ipBatch(node.ns, ADDRESSED);
     succeeded(pods(node, artifact, { forceAddress: true }).add(node.container()));
     expect(cidrs(node.ns, 'cni0')).toEqual([`${V4.gateway}/24`, `${V6.gateway}/64`]);
+  });
+
+  test('is as it was when the last container goes', () => {
+    using node = createNode();
+    ipBatch(node.ns, 'link add cni0 type bridge\n link set cni0 up');
+    const options = () => {
+      const { flags, linkinfo, altnames } = mustLink(node.ns, 'cni0');
+      return [flags.includes('PROMISC'), linkinfo?.info_data?.no_linklocal_learn, altnames];
+    };
+    const before = options();
+    const layer2 = { isDefaultGateway: false, ipMasq: false, promiscMode: true, macspoofchk: true };
+    const call = pods(node, artifact, layer2);
+    const [one, two] = [node.container(), node.container()];
+    for (const container of [one, two]) succeeded(call.add(container));
+    expect(options()).toEqual([true, 1, expect.any(Array)]);
+    succeeded(call.del(one));
+    succeeded(call.check(two));
+    expect(failed(call.add(two)).code).toBe(102);
+    succeeded(call.check(two));
+    succeeded(call.del(two));
+    expect(options()).toEqual(before);
   });
 
   test('stays, with its MAC, when the last container goes', () => {

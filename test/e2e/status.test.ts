@@ -90,6 +90,40 @@ e2e('STATUS warns', (artifact) => {
   });
 });
 
+e2e('STATUS warns of a subnet', (artifact) => {
+  test('that is also the uplink’s, as the first ADD does', () => {
+    using node = createNode({ outside: true });
+    const file = join(node.directory, 'log');
+    const config = network(node, { ipam: ipam(node, ['203.0.113.0/24']), log: { file, level: 'warn' } });
+    const pods = runtime(node, artifact, config);
+    const warning = 'the subnet 203.0.113.0/24 overlaps the address 203.0.113.2/24 of eth0';
+    expect(pods.status()).toMatchObject({ status: 0, stderr: expect.stringContaining(warning) });
+    for (let count = 0; count < 2; count++) succeeded(pods.add(node.container()));
+    const warned = readFileSync(file, 'utf8').trim().split('\n');
+    expect(warned.map((line) => JSON.parse(line).command)).toEqual(['STATUS', 'ADD']);
+    for (const line of warned) expect(line).toContain(warning);
+  });
+
+  test.each([
+    ['with gateways', {}],
+    ['at layer 2', { isDefaultGateway: false, ipMasq: false }],
+  ])('of which another network on the bridge gives out addresses, %s', (_, extra) => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node, extra));
+    const other = runtime(node, artifact, network(node, { ...extra, name: 'other' }));
+    const container = node.container();
+    succeeded(other.add(container));
+    const warning = 'the network other on the bridge cni0 gives out addresses of the same range: 10.89.0.2/24';
+    expect(pods.status()).toMatchObject({ status: 0, stderr: expect.stringContaining(warning) });
+    expect(other.status()).toMatchObject({ status: 0, stderr: '' });
+    const apart = [{ subnet: V4.subnet, rangeStart: '10.89.0.100' }];
+    expect(pods.status({ config: network(node, { ...extra, ipam: ipam(node, apart) }) }).stderr).toBe('');
+    expect(pods.status({ config: network(node, { ...extra, bridge: 'cni1' }) }).stderr).not.toContain(warning);
+    succeeded(other.del(container));
+    expect(pods.status().stderr).toBe('');
+  });
+});
+
 e2e('STATUS of another IPAM plugin', (artifact) => {
   test.each(['lenient', 'strict'])('is handed on as it is, whatever "status" says: %s', (status) => {
     using node = createNode();

@@ -65,6 +65,10 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
     async () => {
       using filtered = await createFilteredMachine('nft');
       const { start, stop, command, permanent } = firewalld(filtered);
+      const permanentPolicy = () => {
+        for (const words of POLICY_OF_INTERNAL) command(`--permanent ${words}`)();
+        permanent('--zone=internal --add-interface=cni0')();
+      };
       start();
       await filtered.addBoth();
       await filtered.follow(IN_PUBLIC, [
@@ -75,16 +79,23 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
         ['cni0 in trusted', command('--zone=trusted --add-interface=cni0'), TRUSTED],
         ['reload, which forgets it', command('--reload'), REJECTED],
         ['cni0 in trusted for good', permanent('--zone=trusted --add-interface=cni0'), TRUSTED],
+        ['the port published anew', filtered.publish, { published: 'tcp' }],
         ['default zone drop', command('--set-default-zone=drop'), {}],
-        ['complete reload', command('--complete-reload'), {}],
-        ['stopped', stop, { inward: ALL }],
+        ['complete reload', command('--complete-reload'), { published: NONE }],
+        ['the port published again', filtered.publish, { published: 'tcp' }],
+        ['stopped', stop, { inward: ALL, published: NONE }],
         ['started again', start, TRUSTED],
         [
           'cni0 in no zone, default drop',
           permanent('--zone=trusted --remove-interface=cni0'),
           { ...REJECTED, node: NONE },
         ],
+        ['the port published once more', filtered.publish, { published: 'tcp' }],
         ['default zone trusted', command('--set-default-zone=trusted'), { ...TRUSTED, inward: ALL }],
+        ['default zone public', command('--set-default-zone=public'), REJECTED],
+        // The zone forwards within itself, so not everything that the bridge forwards is dropped.
+        ['cni0 in internal', command('--zone=internal --add-interface=cni0'), { peer: ALL, check: 'ok', status: 'ok' }],
+        ['with a policy that accepts', permanentPolicy, { out: ALL, published: NONE }],
       ]);
     },
     TIMEOUT,
@@ -156,6 +167,12 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
   );
 });
 
+const POLICY_OF_INTERNAL = [
+  '--new-policy pods',
+  '--policy pods --add-ingress-zone internal',
+  '--policy pods --add-egress-zone ANY',
+  '--policy pods --set-target ACCEPT',
+];
 const SOURCES = '--zone=trusted --add-source=10.89.0.0/24 --add-source=fd00:89::/64';
 const FORWARDED_PORT = [
   '--add-forward-port=port=8081:proto=tcp:toport=7777:toaddr=10.89.0.2',

@@ -11,6 +11,8 @@ export const RTM_NEWROUTE = 24;
 export const RTM_GETROUTE = 26;
 export const RTM_GETNETCONF = 82;
 export const RTM_GETNSID = 90;
+export const RTM_NEWLINKPROP = 108;
+export const RTM_DELLINKPROP = 109;
 
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
@@ -33,6 +35,8 @@ export const IFLA_AF_SPEC = 26;
 export const IFLA_NET_NS_FD = 28;
 export const IFLA_EXT_MASK = 29;
 export const IFLA_LINK_NETNSID = 37;
+export const IFLA_PROP_LIST = 52;
+export const IFLA_ALT_IFNAME = 53;
 
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
@@ -74,6 +78,7 @@ export const RTEXT_FILTER_SKIP_STATS = 1 << 3;
 
 /** linux/net_namespace.h */
 export const NETNSA_NSID = 1;
+export const NETNSA_FD = 3;
 export const NETNSA_NSID_NOT_ASSIGNED = -1;
 
 /** linux/netconf.h */

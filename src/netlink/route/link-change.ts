@@ -122,10 +122,16 @@ export function setLinkMac(index: number, mac: Uint8Array): Request {
   return { operation, type: rt.RTM_SETLINK, flags: 0, header: encodeLinkHeader({ index }), attributes };
 }
 
-/** The link takes every frame, whoever it is for. */
-export function setLinkPromiscuous(index: number): Request {
-  const header = encodeLinkHeader({ index, flags: rt.IFF_PROMISC, change: rt.IFF_PROMISC });
-  return { operation: `make link ${index} promiscuous`, type: rt.RTM_SETLINK, flags: 0, header, attributes: [] };
+/** Whether the link takes every frame, whoever it is for. */
+export function setLinkPromiscuous(index: number, on: boolean): Request {
+  const header = encodeLinkHeader({ index, flags: on ? rt.IFF_PROMISC : 0, change: rt.IFF_PROMISC });
+  return {
+    operation: `turn ${on ? 'on' : 'off'} promiscuous mode of link ${index}`,
+    type: rt.RTM_SETLINK,
+    flags: 0,
+    header,
+    attributes: [],
+  };
 }
 
 /** Sets both options of a bridge port. */

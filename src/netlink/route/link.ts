@@ -27,6 +27,10 @@ export interface Link {
   readonly port: BridgePort | undefined;
   /** What each family says of it (IFLA_AF_SPEC), for the few that look into it. */
   readonly families: Uint8Array | undefined;
+  /** What its driver says of it (IFLA_INFO_DATA), likewise. */
+  readonly data: Uint8Array | undefined;
+  /** IFLA_PROP_LIST, likewise. */
+  readonly properties: Uint8Array | undefined;
 }
 
 export interface BridgePort {
@@ -103,6 +107,8 @@ export function decodeLink(payload: Uint8Array): Link {
     alias: textAt(attributes, rt.IFLA_IFALIAS),
     port: textAt(info, rt.IFLA_INFO_SLAVE_KIND) === 'bridge' ? decodePort(info) : undefined,
     families: attributes.get(rt.IFLA_AF_SPEC),
+    data: info.get(rt.IFLA_INFO_DATA),
+    properties: attributes.get(rt.IFLA_PROP_LIST),
   };
 }
 

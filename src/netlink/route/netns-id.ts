@@ -1,24 +1,33 @@
 /** Network namespaces by the number that this one has for each other (linux/net_namespace.h). */
 
-import { attrU32 } from '../attribute.ts';
-import { pack } from '../bytes.ts';
+import { type Attribute, attrU32, findAttribute } from '../attribute.ts';
+import { pack, readI32le } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import * as rt from './constants.ts';
+
+/** struct rtgenmsg, padded. */
+const HEADER = pack([1, rt.AF_UNSPEC], [1, 0], [2, 0]);
 
 /**
  * Asks for the namespace of that number, as IFLA_LINK_NETNSID has it. Refused with ENOENT where nobody holds it any more
  * (get_net_ns_by_id), with EINVAL by kernels before 5.0, which cannot be asked so.
  */
 export function getNetns(id: number): Request {
-  const attributes = [attrU32(rt.NETNSA_NSID, id)];
-  // struct rtgenmsg, padded.
-  const header = pack([1, rt.AF_UNSPEC], [1, 0], [2, 0]);
-  return {
-    operation: `find the network namespace ${id}`,
-    type: rt.RTM_GETNSID,
-    flags: 0,
-    header,
-    attributes,
-    single: true,
-  };
+  return request(`find the network namespace ${id}`, attrU32(rt.NETNSA_NSID, id));
+}
+
+/** Asks for the number of the namespace whose file is open as `fd`. */
+export function getNetnsNumber(fd: number): Request {
+  return request('find the number of a network namespace', attrU32(rt.NETNSA_FD, fd));
+}
+
+/** @returns undefined for a namespace that has no number, since no link leads there. @throws Truncated */
+export function decodeNetnsNumber(payload: Uint8Array): number | undefined {
+  const bytes = findAttribute(payload.subarray(HEADER.length), rt.NETNSA_NSID);
+  const number = bytes && readI32le(bytes);
+  return number === rt.NETNSA_NSID_NOT_ASSIGNED ? undefined : number;
+}
+
+function request(operation: string, attribute: Attribute): Request {
+  return { operation, type: rt.RTM_GETNSID, flags: 0, header: HEADER, attributes: [attribute], single: true };
 }

@@ -5,17 +5,15 @@ import {
   attrBytes,
   attrNest,
   attrText,
-  attrU8,
   attrU16,
   attrU32,
   decodeAttributes,
-  flagAt,
   listAttributes,
-  nested,
 } from '../attribute.ts';
 import { pack, readI32le, readU8, readU16le } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
+import { bridgeInfo } from './bridge-option.ts';
 import * as rt from './constants.ts';
 import { encodeLinkHeader, LINK_HEADER } from './link.ts';
 
@@ -107,23 +105,6 @@ function decodeEntries(specific: Uint8Array): VlanRange[] {
   return vlans;
 }
 
-/** Makes a bridge that is there filter by VLAN. Refused with EOPNOTSUPP by a kernel that cannot. */
-export function filterByVlan(index: number): Request {
-  return {
-    operation: `turn on VLAN filtering of bridge ${index}`,
-    type: rt.RTM_NEWLINK,
-    flags: 0,
-    header: encodeLinkHeader({ index }),
-    attributes: [bridgeInfo(attrU8(rt.IFLA_BR_VLAN_FILTERING, 1))],
-  };
-}
-
-/** Whether a bridge, as RTM_GETLINK answers of it, filters by VLAN. @throws Truncated */
-export function decodeVlanFiltering(payload: Uint8Array): boolean {
-  const info = nested(decodeAttributes(payload.subarray(LINK_HEADER)), rt.IFLA_LINKINFO);
-  return flagAt(nested(info, rt.IFLA_INFO_DATA), rt.IFLA_BR_VLAN_FILTERING);
-}
-
 /**
  * Asks for a bridge that cannot be, to see whether the kernel filters by VLAN at all: it then looks at the VLAN protocol first,
  * which is none (EPROTONOSUPPORT; br_validate in net/bridge/br_netlink.c). Otherwise it gets as far as the name, which no
@@ -137,8 +118,4 @@ export function tryVlanFiltering(): Request {
     header: encodeLinkHeader({}),
     attributes: [attrText(rt.IFLA_IFNAME, 'a/b'), bridgeInfo(attrU16(rt.IFLA_BR_VLAN_PROTOCOL, 0))],
   };
-}
-
-function bridgeInfo(...data: readonly Attribute[]): Attribute {
-  return attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, 'bridge'), attrNest(rt.IFLA_INFO_DATA, ...data));
 }

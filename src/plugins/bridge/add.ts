@@ -6,7 +6,7 @@ import { Fault, reasonOf } from '../../fault.ts';
 import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
 import { refuseAdvertisements } from '../../resources/addressing/sysctls.ts';
-import { neighboursOf } from '../../resources/attachment.ts';
+import { neighboursOf, ownersOf } from '../../resources/attachment.ts';
 import { findBridge } from '../../resources/bridge/bridge-link.ts';
 import { inheritedMtu } from '../../resources/bridge/mtu.ts';
 import { withBridgeLock } from '../../resources/bridge-lock.ts';
@@ -18,6 +18,7 @@ import { processId } from '../../sys/process.ts';
 import { type Allocation, allocate, allocateElsewhere, planOf } from '../allocation.ts';
 import { addResult } from './add-result.ts';
 import { addHost } from './host.ts';
+import { mendAfterOthers } from './mending.ts';
 import { attachmentPlan, newPort, type PortFacts, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -43,9 +44,15 @@ export function add(request: MainRequest, journal: Journal): Result {
   const ipam = planOf(request);
   return withNode(request.searchPath, journal.log, (outside) =>
     withContainer(outside, request.netns, (container) => {
-      const node = { ...outside, container, neighbours: () => neighboursOf(outside, request, request.dataDir, host) };
+      const node = {
+        ...outside,
+        container,
+        neighbours: () => neighboursOf(outside, request, request.dataDir, host),
+        owners: () => ownersOf(request, request.dataDir),
+      };
       journal.step('look at the place', () => inspectPlace(request, settings, node));
-      const port = newPort(request, settings, () => inheritedMtu(node.route, node.links.get(settings.bridge)));
+      const bridge = node.links.get(settings.bridge);
+      const port = newPort(request, settings, () => inheritedMtu(node.route, bridge), bridge);
       const owner = ownerOf(request, node, port.name);
       const host = addHost(node, owner, request.dataDir);
       return attach({ request, settings, node, host, owner, port, journal, made: [], askedElsewhere: false }, ipam);
@@ -60,6 +67,7 @@ function attach(call: Call, ipam: IpamPlan | undefined): Result {
     const { delegation } = request;
     if (delegation === undefined) makeAll(call, taken.plan);
     const allocation = delegation === undefined ? taken.allocation : makeAround(call, taken.plan, delegation);
+    mendAfterOthers(call.node, made, request, journal.step);
     return addResult(call.node, request, settings, made, allocation);
   } catch (error) {
     journal.step('take everything back', () => takeBack(call));
@@ -86,8 +94,7 @@ interface Taken {
 /** Makes everything: what is shared on the bridge together with the port, under the lock. */
 function makeAll(call: Call, plan: Plan): void {
   const at = plan.findIndex(({ kind }) => kind.name === 'port');
-  ensure(call, plan.slice(0, 1));
-  withBridgeLock(call.node, () => ensure(call, plan.slice(1, at + 1)));
+  withBridgeLock(call.node, () => ensure(call, plan.slice(0, at + 1)));
   ensure(call, plan.slice(at + 1));
 }
 
@@ -100,7 +107,7 @@ const SHARED = ['vlan-gateway', 'gateway', 'forward-accept'];
 function makeAround(call: Call, first: Plan, delegation: Delegation): Allocation {
   const { request, settings, node, host, port, journal } = call;
   const isEarly = ({ kind }: Resource) => WITHOUT_ADDRESSES.includes(kind.name);
-  ensure(call, first.filter(isEarly));
+  withBridgeLock(node, () => ensure(call, first.filter(isEarly)));
   refuseAdvertisements(containerOf(node), request.ifName);
   call.askedElsewhere = true;
   const given = journal.step(`have ${delegation.type} do ADD`, () => allocateElsewhere(request, delegation));

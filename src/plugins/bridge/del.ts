@@ -12,6 +12,7 @@ import { type Node, withNode } from '../../resources/node.ts';
 import { removePlan } from '../../resources/plan.ts';
 import { releasesThroughInterface } from '../allocation.ts';
 import { mainHost } from './host.ts';
+import { rememberGeneration } from './mending.ts';
 import type { MainRequest } from './request.ts';
 import { removeUnrecorded } from './unrecorded.ts';
 
@@ -44,6 +45,7 @@ function detachContainer(request: MainRequest, node: Node, { log, step }: Journa
   if (failures.length === 0) {
     attempt(() => step('release the addresses', () => void releaseAddresses(dataDir, request, host)));
   }
+  rememberGeneration(node, request);
   for (const failure of failures.slice(1)) log('error', `DEL: ${reasonOf(failure)}`);
   if (failures.length > 0) throw failures[0];
 }

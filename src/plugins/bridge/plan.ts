@@ -2,8 +2,10 @@
 
 import { type Cidr, firstValue, formatCidr, networkOf, sameCidr } from '../../address/cidr.ts';
 import type { Family, Ip } from '../../address/ip.ts';
+import type { Link } from '../../netlink/route/link.ts';
 import { addressingKind, type ContainerAddress } from '../../resources/addressing/addressing.ts';
 import { bridgeKind } from '../../resources/bridge/bridge.ts';
+import { isOwnBridge } from '../../resources/bridge/bridge-link.ts';
 import { fittingMtu, type Mtu } from '../../resources/bridge/mtu.ts';
 import { forwardAcceptKind } from '../../resources/forward-accept/forward-accept.ts';
 import { forwardingKind } from '../../resources/forwarding/forwarding.ts';
@@ -27,12 +29,15 @@ export interface PortFacts {
   /** Of the container's interface; undefined for CHECK where the result names none. */
   readonly mac: Uint8Array | undefined;
   readonly mtu: Mtu;
+  /** The bridge is there, and somebody else made it. */
+  readonly isBridgeOfOthers?: boolean;
 }
 
-/** The port as ADD makes it. `inherit` finds the MTU where the configuration names none. */
-export function newPort(request: MainRequest, settings: Settings, inherit: () => Mtu): PortFacts {
+/** The port as ADD makes it on a bridge, if that is there. `inherit` finds the MTU where the configuration names none. */
+export function newPort(request: MainRequest, settings: Settings, inherit: () => Mtu, bridge?: Link): PortFacts {
   const mtu = settings.mtu === undefined ? inherit() : configuredMtu(settings);
-  return { name: hostVethName(request), mac: macOf(request), mtu };
+  const isBridgeOfOthers = bridge !== undefined && !isOwnBridge(bridge);
+  return { name: hostVethName(request), mac: macOf(request), mtu, isBridgeOfOthers };
 }
 
 /** The MTU of the configuration; without one, any. */
@@ -63,8 +68,8 @@ export function attachmentPlan(
   const force = settings.forceAddress;
   return [
     resource(bridgeKind, {
-      ...{ name: bridge, mtu, promiscuous, isGateway },
-      vlanFiltering: settings.vlans !== undefined || undefined,
+      ...{ name: bridge, mtu, promiscuous, isGateway, isOthers: port.isBridgeOfOthers || undefined },
+      ...{ vlanFiltering: settings.vlans !== undefined || undefined, guarded: settings.guarded || undefined },
     }),
     ...optional(vlan && resource(vlanGatewayKind, { bridge, ...vlan })),
     ...(gateways.length === 0
@@ -72,7 +77,17 @@ export function attachmentPlan(
       : [resource(gatewayKind, { bridge, ...vlanKey, addresses: gateways, siblings, force, port: port.name })]),
     ...accepts(settings, vlanKey, allocation),
     ...(settings.guarded ? [resource(guardKind, { ...key, bridge, port: port.name, mac: macOf(request) })] : []),
-    resource(portKind, { ...key, ...port, mtu, bridge, hairpin, isolated, keepDown, vlans: settings.vlans?.port }),
+    resource(portKind, {
+      ...key,
+      name: port.name,
+      mac: port.mac,
+      mtu,
+      bridge,
+      hairpin,
+      isolated,
+      keepDown,
+      vlans: settings.vlans?.port,
+    }),
     ...(keepDown ? [] : [resource(addressingKind, { ifName, port: port.name, addresses, routes, detectDuplicates })]),
     ...(ipMasq && addresses.length > 0
       ? [resource(masqueradeKind, { ...key, addresses: addresses.map(({ address }) => address), backend })]

@@ -13,6 +13,7 @@ import { mainHost } from './host.ts';
 import { attachmentPlan, configuredMtu, newPort, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { findSharedSubnet } from './shared-subnet.ts';
 
 /** @throws Fault `unavailable` with the reason, `config` where no ADD can ever succeed; see `limited` for the rest */
 export function status(request: MainRequest, { log, step }: Journal): void {
@@ -21,9 +22,12 @@ export function status(request: MainRequest, { log, step }: Journal): void {
   const ipam = planOf(request);
   withNode(request.searchPath, log, (node) => {
     const limits = asUnavailable(() => ablePlan(node, sketch(request, settings, ipam), step));
+    const host = mainHost(node, request.dataDir);
+    const shared = ipam && step('look at other networks', () => findSharedSubnet(node, settings.bridge, ipam, host));
+    if (shared !== undefined) limits.push(shared);
     for (const limit of limits) limited(() => raise(limit), 'limited', 'limited', strictness, log);
     if (ipam !== undefined) {
-      const leases = () => statusOf(ipam, mainHost(node, request.dataDir));
+      const leases = () => statusOf(ipam, host);
       step('look at the leases', () => limited(leases, 'exhausted', 'unavailable', strictness, log));
     }
     const { delegation } = request;

@@ -13,7 +13,7 @@ import { findRoute, isLocalRoute } from '../../netlink/route/route.ts';
 import { ENETUNREACH } from '../../sys/errno.ts';
 import { awaitNotified } from '../await.ts';
 import { findAddresses } from '../links.ts';
-import type { Container } from '../node.ts';
+import type { Container, Node } from '../node.ts';
 
 const DEADLINE_MS = 10_000;
 
@@ -22,18 +22,20 @@ const DEADLINE_MS = 10_000;
  * @throws Fault `conflict` when another host has one, `busy` after `deadlineMs`; KernelError
  */
 export function awaitUsable(
-  container: Container,
+  where: Where,
   link: Pick<Link, 'index' | 'name'>,
   { addresses, detectDuplicates }: { readonly addresses: readonly Ip[]; readonly detectDuplicates: boolean },
   deadlineMs = DEADLINE_MS,
 ): void {
   if (addresses.length === 0) return;
-  const isSo = () => areLocal(container, addresses) || (detectDuplicates && refuseDuplicates(container, link));
-  const usable = { isSo, watch: container.watchAddresses, matters: () => true };
+  const isSo = () => areLocal(where, addresses) || (detectDuplicates && refuseDuplicates(where, link));
+  const usable = { isSo, watch: where.watchAddresses, matters: () => true };
   if (!awaitNotified(usable, deadlineMs)) throw undecided(link.name, addresses, deadlineMs);
 }
 
-function areLocal({ route }: Container, addresses: readonly Ip[]): boolean {
+type Where = Pick<Container | Node, 'route' | 'watchAddresses'>;
+
+function areLocal({ route }: Where, addresses: readonly Ip[]): boolean {
   try {
     return execute(route, ...addresses.map(findRoute)).every(([reply]) => reply && isLocalRoute(reply.payload));
   } catch (error) {
@@ -43,7 +45,7 @@ function areLocal({ route }: Container, addresses: readonly Ip[]): boolean {
 }
 
 /** @returns false: no duplicate is known yet */
-function refuseDuplicates({ route }: Container, { index, name }: Pick<Link, 'index' | 'name'>): false {
+function refuseDuplicates({ route }: Where, { index, name }: Pick<Link, 'index' | 'name'>): false {
   const duplicate = findAddresses(route, index, 6).find((address) => address.duplicate);
   if (duplicate === undefined) return false;
   const ip = formatIp(duplicate.address.ip);

@@ -6,20 +6,17 @@ import { type Log, silentLog } from '../../log.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import { decodeLink, getLink, type Link, type LinkKey } from '../../netlink/route/link.ts';
-import { createBridge, setLinkAlias, setLinkPromiscuous, setLinkUp } from '../../netlink/route/link-change.ts';
+import { createBridge, setLinkAlias, setLinkUp } from '../../netlink/route/link-change.ts';
 import { EEXIST, ENODEV } from '../../sys/errno.ts';
 import { findLink } from '../links.ts';
-import { BRIDGE_ALIAS, bridgeMac } from '../names.ts';
+import { BRIDGE_ALIAS, bridgeMac, GATEWAY_ALIAS } from '../names.ts';
 import { closeToAdvertisements, preferSysctl } from '../sysctl.ts';
-import { ensureVlanFiltering } from '../vlan/vlan.ts';
+import { type BridgeOptions, ensureOptions } from './options.ts';
 
-export interface BridgeSettings {
+export interface BridgeSettings extends BridgeOptions {
   readonly name: string;
   /** Of a bridge that is created; one that exists keeps its own. */
   readonly mtu?: number | undefined;
-  readonly promiscuous: boolean;
-  /** Its ports are in VLANs. */
-  readonly vlanFiltering?: boolean | undefined;
 }
 
 /**
@@ -35,9 +32,8 @@ export function ensureBridge(
 ): Link {
   const bridge = withLabel(connection, found ?? create(connection, settings));
   if (!bridge.up) bringUp(connection, bridge, log);
-  if (settings.vlanFiltering) ensureVlanFiltering(connection, bridge);
-  if (settings.promiscuous && !bridge.promiscuous) execute(connection, setLinkPromiscuous(bridge.index));
-  return bridge;
+  const isChanged = ensureOptions(connection, bridge, settings, () => isOwnBridge(bridge));
+  return (isChanged ? findLink(connection, bridge.index) : undefined) ?? bridge;
 }
 
 /** @returns undefined where there is none. @throws Fault `conflict` when the name belongs to something else */
@@ -48,11 +44,11 @@ export function findBridge(connection: Connection, name: string): Link | undefin
 }
 
 /**
- * Whether this plugin made it: the alias tells. A bridge of 0.1.0 has none, nor one whose maker was killed at once; its MAC tells.
+ * Whether this plugin made the bridge, or the gateway of a VLAN: the alias tells. A bridge of 0.1.0 has none, nor one whose maker was killed at once; its MAC tells.
  * (A bit of the first byte of that says "locally administered", which saves the look at the machine's ID.)
  */
 export function isOwnBridge({ name, mac, alias }: Pick<Link, 'name' | 'mac' | 'alias'>): boolean {
-  if (alias === BRIDGE_ALIAS) return true;
+  if (alias === BRIDGE_ALIAS || alias === GATEWAY_ALIAS) return true;
   return ((mac[0] ?? 0) & LOCALLY_ADMINISTERED) !== 0 && formatMac(mac) === formatMac(bridgeMac(name));
 }
 

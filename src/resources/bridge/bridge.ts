@@ -3,31 +3,48 @@
 import * as z from 'zod/mini';
 import type { Connection } from '../../netlink/connection.ts';
 import { mtu, object } from '../../schema/net.ts';
+import { withBridgeLock } from '../bridge-lock.ts';
+import { findLink, findLinks } from '../links.ts';
+import { isOurAlias } from '../names.ts';
+import type { Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
-import { filtersByVlan, verifyVlanFilterable } from '../vlan/vlan.ts';
+import { verifyVlanFilterable } from '../vlan/vlan.ts';
 import { type BridgeSettings, ensureBridge, findBridge } from './bridge-link.ts';
+import { hasNotes, takeBackOptions, verifyOptions, wantsOptions } from './options.ts';
 import { portShortage } from './port-limit.ts';
 import { closeGatewayToAdvertisements, verifyAdvertisementsRefused } from './router-advertisements.ts';
+
+const flag = z.boolean();
 
 export interface BridgeWanted extends BridgeSettings {
   /** The node is a gateway on it, so no port may configure the node by router advertisements. */
   readonly isGateway: boolean;
+  /** Somebody else made it: what ADD turns on there is turned off with the last attachment. */
+  readonly isOthers?: boolean | undefined;
 }
 
-/** The bridge of an attachment. It stays when the last port is gone, as the reference's does. */
+/**
+ * The bridge of an attachment. It stays when the last port is gone, as the reference's does. ADD holds the lock of the bridges until
+ * the port is there, so that no DEL takes back an option that is being relied on.
+ */
 export const bridgeKind: Kind<BridgeWanted> = {
   name: 'bridge',
   schema: object(
-    { name: z.string(), promiscuous: z.boolean(), isGateway: z.boolean() },
-    { mtu, vlanFiltering: z.boolean() },
+    { name: z.string(), promiscuous: flag, isGateway: flag },
+    { mtu, vlanFiltering: flag, guarded: flag, isOthers: flag },
   ),
   ensure({ route, links, log }, wanted) {
-    const bridge = ensureBridge(route, links.get(wanted.name) ?? findBridge(route, wanted.name), wanted, log);
+    const seen = wantsOptions(wanted) ? undefined : links.get(wanted.name);
+    const bridge = ensureBridge(route, seen ?? findBridge(route, wanted.name), wanted, log);
     links.set(wanted.name, bridge);
     if (wanted.isGateway) closeGatewayToAdvertisements(route, bridge, log);
   },
   verify: ({ route }, wanted) => findingOf(() => verifyBridge(route, wanted)),
+  remove(node, { name, isOthers }) {
+    const bridge = isOthers ? findLink(node.route, name) : undefined;
+    if (bridge !== undefined && hasNotes(bridge)) withBridgeLock(node, () => leave(node, bridge.index));
+  },
   survey: nothingOwned,
   able({ route }, { name, vlanFiltering }) {
     const bridge = findBridge(route, name);
@@ -36,14 +53,18 @@ export const bridgeKind: Kind<BridgeWanted> = {
   },
 };
 
-/** @throws Fault `check` unless the bridge is there, up, as promiscuous as asked for, and filters by VLAN where it should */
-function verifyBridge(connection: Connection, { name, promiscuous, vlanFiltering }: BridgeWanted): void {
-  const bridge = findBridge(connection, name);
-  if (bridge === undefined) throw off(`the bridge ${name} is missing`);
-  if (!bridge.up) throw off(`the bridge ${name} is down, expected up`);
-  if (promiscuous && !bridge.promiscuous) throw off(`promiscuous mode of the bridge ${name} is off, expected on`);
+/** Takes back the options of a bridge that no port of ours is left on. */
+function leave({ route }: Node, index: number): void {
+  const bridge = findLink(route, index);
+  if (bridge === undefined || findLinks(route, index).some(({ alias }) => isOurAlias(alias))) return;
+  takeBackOptions(route, bridge);
+}
+
+/** @throws Fault `check` unless the bridge is there, up, and has its options */
+function verifyBridge(connection: Connection, wanted: BridgeWanted): void {
+  const bridge = findBridge(connection, wanted.name);
+  if (bridge === undefined) throw off(`the bridge ${wanted.name} is missing`);
+  if (!bridge.up) throw off(`the bridge ${wanted.name} is down, expected up`);
   verifyAdvertisementsRefused(bridge);
-  if (vlanFiltering && !filtersByVlan(connection, bridge)) {
-    throw off(`VLAN filtering of the bridge ${name} is off, expected on`);
-  }
+  verifyOptions(bridge, wanted);
 }

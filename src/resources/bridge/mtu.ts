@@ -7,7 +7,7 @@ import { KernelError } from '../../netlink/error.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { decodeRoute, findRoute } from '../../netlink/route/route.ts';
 import { findLink, findLinks } from '../links.ts';
-import { aliasOwner } from '../names.ts';
+import { isOurAlias } from '../names.ts';
 
 /**
  * Addresses that no host has (RFC 5737 TEST-NET-2, RFC 6666 discard-only): only a default route leads there, and one
@@ -43,7 +43,7 @@ export function inheritedMtu(connection: Connection, bridge: Link | undefined): 
 }
 
 function hasPortsOfOthers(connection: Connection, bridge: Link): boolean {
-  return findLinks(connection, bridge.index).some(({ alias }) => aliasOwner(alias) === undefined);
+  return findLinks(connection, bridge.index).some(({ alias }) => !isOurAlias(alias));
 }
 
 /**

@@ -1,10 +1,10 @@
 /** Who an accept is for: the ports of a bridge, or those of a VLAN whose gateway forwards. */
 
 import type { Connection } from '../../netlink/connection.ts';
+import { filtersByVlan } from '../../netlink/route/bridge-option.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { findLink, findLinks } from '../links.ts';
 import { aliasOwner } from '../names.ts';
-import { filtersByVlan } from '../vlan/vlan.ts';
 import { vlanGatewayName, vlanUsers } from '../vlan/vlan-gateway.ts';
 
 /** Whether a port uses what the link, a bridge or a VLAN's gateway, forwards; not where there is no such link. @throws KernelError */
@@ -23,7 +23,7 @@ export function isAttachedTo(route: Connection, name: string): boolean {
 
 /** A carrier says yes at once, however many ports there are; but the gateway of a VLAN has one that is always up. */
 function hasPort(route: Connection, bridge: Link): boolean {
-  if (bridge.carrier && !filtersByVlan(route, bridge)) return true;
+  if (bridge.carrier && !filtersByVlan(bridge)) return true;
   return findLinks(route, bridge.index).some((port) => !isGatewayPort(route, bridge, port));
 }
 

@@ -12,6 +12,7 @@ import type { Link } from '../../netlink/route/link.ts';
 import { setLinkMac } from '../../netlink/route/link-change.ts';
 import { cidr, list, object, unsigned } from '../../schema/net.ts';
 import { EADDRNOTAVAIL, EEXIST } from '../../sys/errno.ts';
+import { awaitUsable } from '../addressing/usable-addresses.ts';
 import { verifyAddress } from '../addressing/verify-address.ts';
 import { isOwnBridge } from '../bridge/bridge-link.ts';
 import { allowsIpv6, bridgeTooSmall } from '../bridge/mtu.ts';
@@ -22,6 +23,7 @@ import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { ensureSysctl } from '../sysctl.ts';
 import { vlanGatewayName, vlanUsers } from '../vlan/vlan-gateway.ts';
+import { findOverlap } from './overlap.ts';
 
 /** fe80::/10 (RFC 4291) and 169.254.0.0/16 (RFC 3927). */
 const LINK_LOCAL: readonly Cidr[] = [
@@ -56,11 +58,19 @@ export const gatewayKind: Kind<GatewayWanted> = {
     const gateway = vlan === undefined ? bridge : linkNamed(node, vlanGatewayName(name, vlan));
     const all = () => (vlan === undefined ? findLinks(route, bridge.index) : vlanUsers(route, bridge, gateway, vlan));
     const users = () => all().filter((user) => user.name !== port);
-    ensureGateways(route, gateway, wanted, users);
+    const added = ensureGateways(route, gateway, wanted, users);
+    const addresses = added.filter(({ ip }) => ip.family === 6).map(({ ip }) => ip);
+    awaitUsable(node, gateway, { addresses, detectDuplicates: false });
+    const overlap = findOverlap(route, gateway, added);
+    if (overlap !== undefined) node.log('warn', `${overlap.message}. ${overlap.details}`);
   },
   verify: (node, wanted) => findingOf(() => verifyGateways(node, wanted)),
   survey: nothingOwned,
-  able: () => undefined,
+  able({ route }, { bridge, vlan, addresses }) {
+    const link = findLink(route, vlan === undefined ? bridge : vlanGatewayName(bridge, vlan));
+    const isTooSmall = link !== undefined && !allowsIpv6(link) && addresses.some(({ ip }) => ip.family === 6);
+    return isTooSmall ? bridgeTooSmall(link) : findOverlap(route, link, addresses);
+  },
 };
 
 /** @throws Fault `check` unless the link has every address */
@@ -78,14 +88,15 @@ function verifyGateways({ route }: Node, { bridge, vlan, addresses }: GatewayWan
 /**
  * Gives the bridge, or a VLAN's gateway, each address that it lacks, IPv6 without duplicate address detection. An address
  * that would contradict it gives way where `force` says so, or where there are no `users` (ports that could use it).
- * @throws Fault `conflict` when one that would contradict it must stay, KernelError
+ * @returns the addresses that were added. @throws Fault `conflict` when one that would contradict it must stay, KernelError
  */
 export function ensureGateways(
   connection: Connection,
   bridge: Link,
   { addresses, siblings = [], force }: Pick<GatewayWanted, 'addresses' | 'siblings' | 'force'>,
   users: () => readonly Link[] = () => findLinks(connection, bridge.index),
-): void {
+): readonly Cidr[] {
+  const added: Cidr[] = [];
   const own = [...addresses, ...siblings];
   for (const gateway of addresses) {
     const present = findAddresses(connection, bridge.index, gateway.ip.family).map(({ address }) => address);
@@ -102,7 +113,9 @@ export function ensureGateways(
     if (resized === undefined) add(connection, bridge, gateway);
     else resize(connection, bridge, resized, gateway, users);
     keepMac(connection, bridge);
+    added.push(gateway);
   }
+  return added;
 }
 
 /** Nodes may have IPv6 off for new links; the gateway is asked for explicitly. @throws Fault `conflict`, `io` */

@@ -3,13 +3,21 @@
 import * as z from 'zod/mini';
 import { Fault, reasonOf } from '../../fault.ts';
 import { mac, object } from '../../schema/net.ts';
-import { findLink, linkNamed } from '../links.ts';
+import { findLink } from '../links.ts';
 import { type AttachmentKey, isSameOwner, ownerText } from '../names.ts';
 import type { Node } from '../node.ts';
 import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
 import { takeBack } from '../take-back.ts';
-import { ensureGuard, type Guarded, ownedGuards, removeGuard, verifyGuard, verifyGuardable } from './guard.ts';
-import { ensureNoLinkLocalLearning, verifyNoLinkLocalLearning } from './link-local-learning.ts';
+import {
+  ensureGuard,
+  type Guarded,
+  missingGuards,
+  ownedGuards,
+  removeGuard,
+  restoreGuard,
+  verifyGuard,
+  verifyGuardable,
+} from './guard.ts';
 import { removeForeignGuard } from './reference.ts';
 
 export interface GuardWanted extends AttachmentKey {
@@ -30,7 +38,6 @@ export const guardKind: Kind<GuardWanted> = {
     { dataDir: text },
   ) as z.ZodMiniType<GuardWanted>,
   ensure(node, wanted) {
-    ensureNoLinkLocalLearning(node.route, linkNamed(node, wanted.bridge).index);
     const guarded = guardedOf(wanted);
     try {
       const neighbours: { readonly guards: readonly Guarded[]; isRecorded(): boolean }[] = [];
@@ -49,16 +56,26 @@ export const guardKind: Kind<GuardWanted> = {
       throw error;
     }
   },
-  verify: (node, wanted) =>
-    findingOf(() => {
-      verifyGuard(node.nft(), guardedOf(wanted));
-      verifyNoLinkLocalLearning(node.route, wanted.bridge);
-    }),
+  verify: (node, wanted) => findingOf(() => verifyGuard(node.nft(), guardedOf(wanted))),
   remove(node, wanted) {
     if (findLink(node.route, wanted.port) !== undefined) throw stillThere(wanted);
     removeGuard(node.nft(), guardedOf(wanted));
   },
   survey,
+  mend(node, wanted) {
+    const missing = new Set(missingGuards(node.nft(), node.owners?.() ?? []));
+    if (missing.size === 0) return;
+    const neighbours = (node.neighbours?.() ?? []).filter(({ owner }) => missing.has(owner));
+    restoreGuard(
+      node.nft(),
+      wanted.network,
+      neighbours.flatMap((one) => one.wanted(guardKind).map(guardedOf)),
+    );
+    for (const one of neighbours) {
+      if (!one.isRecorded())
+        for (const guarded of one.wanted(guardKind).map(guardedOf)) removeGuard(node.nft(), guarded);
+    }
+  },
   able(node) {
     try {
       verifyGuardable(node.nft());

@@ -7,15 +7,15 @@ import { DEFAULT_DATA_DIR } from '../../ipam/index.ts';
 import { KernelError } from '../../netlink/error.ts';
 import { cidr, list, object } from '../../schema/net.ts';
 import { type AttachmentKey, ownerText } from '../names.ts';
-import { hasNftables, mayLackNftables } from '../nftables/nftables.ts';
+import { mayLackNftables } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
 import { removeOwned } from '../plan.ts';
 import { findingOf, type Kind } from '../resource.ts';
 import { takeBack } from '../take-back.ts';
 import type { MasqueradeDriver } from './driver.ts';
 import { iptablesDriver } from './iptables.ts';
-import type { Masqueraded } from './masquerade.ts';
-import { nftDriver, withoutNftables } from './nft-driver.ts';
+import { type Masqueraded, missingMasquerade, restoreMasquerade } from './masquerade.ts';
+import { masqueradesByNftables, nftDriver, withoutNftables } from './nft-driver.ts';
 import { findStrays } from './strays.ts';
 
 /** `auto`: nftables where the kernel can masquerade through it, otherwise iptables. */
@@ -70,6 +70,17 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
     if (removed.includes(false)) removeStrays(node, wanted);
   },
   survey: findStrays,
+  mend(node, wanted) {
+    if (wanted.backend === 'iptables') return;
+    const owners = [ownerText(wanted), ...(node.owners?.() ?? [])];
+    const missing = new Set(entriesOf(wanted).flatMap((entry) => missingMasquerade(node.nft(), entry, owners)));
+    // The attachment's own elements have just been made: where they are missing, iptables masquerades.
+    if (missing.size === 0 || missing.has(ownerText(wanted))) return;
+    const restored: RestoredNeighbour[] = [];
+    const live = liveEntries(node, wanted.backend, restored).filter(({ owner }) => missing.has(owner));
+    restoreMasquerade(node.nft(), live);
+    removeDeleted(node, wanted.backend, restored);
+  },
   able(node, { backend, addresses }) {
     const families = [...new Set(addresses.map(({ ip }) => ip.family))];
     const lack = backend === 'iptables' ? undefined : nftDriver.able(node, families);
@@ -98,9 +109,10 @@ interface RestoredNeighbour {
 /** What the neighbours need after a flush of the ruleset; notes in `restored` whose it is. */
 function liveEntries(node: Node, backend: Backend, restored: RestoredNeighbour[]): Masqueraded[] {
   const isAsked = backend === 'iptables';
+  const isByIptables = isAsked || !masqueradesByNftables(node);
   for (const { wanted, isRecorded, isBeingMade } of node.neighbours?.() ?? []) {
     // A rule of iptables would be there twice: the process that makes the attachment adds it, too.
-    if ((isAsked || !hasNftables(node)) && isBeingMade()) continue;
+    if (isByIptables && isBeingMade()) continue;
     const same = wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
     restored.push({ entries: same.flatMap(entriesOf), isRecorded });
   }
@@ -137,7 +149,7 @@ function choose<T>(node: Node, backend: Backend, act: (driver: MasqueradeDriver)
   try {
     return act(nftDriver);
   } catch (error) {
-    if (!mayLackNftables(error) || hasNftables(node)) throw error;
+    if (!mayLackNftables(error) || masqueradesByNftables(node)) throw error;
     if (backend === 'nftables') throw withoutNftables(error);
     return act(iptablesDriver);
   }

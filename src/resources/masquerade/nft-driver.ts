@@ -1,20 +1,27 @@
 /** Masquerading through nftables, over the node's nf_tables socket. */
 
 import { Fault } from '../../fault.ts';
-import { hasNftables } from '../nftables/nftables.ts';
+import { nftIfThere } from '../nftables/nftables.ts';
+import type { Node } from '../node.ts';
 import type { MasqueradeDriver } from './driver.ts';
-import { ensureMasquerade, removeMasquerade, verifyMasquerade } from './masquerade.ts';
+import { canMasquerade, ensureMasquerade, removeMasquerade, verifyMasquerade } from './masquerade.ts';
 
 export const nftDriver: MasqueradeDriver = {
   ensure: (node, entry, live) => void ensureMasquerade(node.nft(), entry, live),
   verify: (node, entry) => verifyMasquerade(node.nft(), entry),
   remove: (node, entry) => removeMasquerade(node.nft(), entry),
-  able: (node) => (hasNftables(node) ? undefined : withoutNftables()),
+  able: (node) => (masqueradesByNftables(node) ? undefined : withoutNftables()),
 };
 
-/** The kernel lacks nf_tables, or what masquerading needs of it. */
+/** Whether the kernel masquerades through nf_tables, see `canMasquerade`. @throws KernelError, SystemError where it says something else */
+export function masqueradesByNftables(node: Node): boolean {
+  const connection = nftIfThere(node);
+  return connection !== undefined && canMasquerade(connection);
+}
+
+/** The kernel has no nf_tables, or lacks what masquerading needs of it: NAT for both families in one table (Linux 5.2), nft_masq. */
 export function withoutNftables(cause?: unknown): Fault {
-  const lack = 'the kernel has no nf_tables, or not its NAT for both families (Linux 5.2) or its masquerading';
+  const lack = 'the kernel has no nf_tables, or none that masquerades';
   return new Fault('unsupported', `cannot masquerade through nftables: ${lack}`, {
     cause,
     details:

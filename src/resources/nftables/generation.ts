@@ -22,15 +22,8 @@ export function isChangedByOthers({ generation }: Connection, remembered: number
 
 /**
  * What to remember at the end of a call: the generation that there is if nobody else has changed the ruleset during the call; if
- * somebody has, the next call finds another one. `isCompared`: the call has put back what was missing.
- * @returns undefined where what is remembered must stay, so that the next ADD compares
+ * somebody has, the next call finds another one. @returns undefined where the call has not read it
  */
-export function generationToRemember(
-  connection: Connection,
-  remembered: number | undefined,
-  isCompared: boolean,
-): number | undefined {
-  const { generation, transactions } = connection;
-  if (generation === undefined || (isChangedByOthers(connection, remembered) && !isCompared)) return undefined;
-  return generation + transactions;
+export function generationToRemember({ generation, transactions }: Connection): number | undefined {
+  return generation === undefined ? undefined : generation + transactions;
 }

@@ -1,13 +1,11 @@
-/** Whether the kernel has nf_tables at all; whether it can masquerade through it is asked by `canMasquerade`. */
+/** The kernel without nf_tables, and what it answers; whether it masquerades through nf_tables is asked by `canMasquerade`. */
 
 import type { Connection } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
-import { readGeneration } from '../../netlink/nft/batch.ts';
 import { EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
 import { SystemError } from '../../sys/libc.ts';
 import { CANNOT_MASQUERADE } from '../masquerade/masquerade.ts';
 import type { NodeKernel } from '../node.ts';
-import { unlessRefused } from '../refused.ts';
 
 /** No nfnetlink (socket), or no nf_tables behind it: nfnetlink_rcv_msg and nfnetlink_rcv_batch say it differently. */
 export const NO_NFTABLES: readonly number[] = [EPROTONOSUPPORT, EINVAL, EOPNOTSUPP];
@@ -17,12 +15,6 @@ export function mayLackNftables(error: unknown): boolean {
   return (
     isKernelError(error, ...CANNOT_MASQUERADE) || (error instanceof SystemError && NO_NFTABLES.includes(error.errno))
   );
-}
-
-/** Whether the kernel has nf_tables at all. @throws KernelError, SystemError where it says something else */
-export function hasNftables(node: NodeKernel): boolean {
-  const connection = nftIfThere(node);
-  return connection !== undefined && unlessRefused(NO_NFTABLES, () => readGeneration(connection)) !== undefined;
 }
 
 /** The nf_tables socket; undefined where the kernel has none. @throws SystemError */

@@ -2,6 +2,9 @@
 
 import { Fault } from '../../fault.ts';
 import type { Attachment } from '../../ipam/index.ts';
+import { execute } from '../../netlink/connection.ts';
+import type { Link } from '../../netlink/route/link.ts';
+import { decodeNetnsNumber, getNetnsNumber } from '../../netlink/route/netns-id.ts';
 import { sameNetns } from '../../sys/netns.ts';
 import { findLink } from '../links.ts';
 import { aliasOwner } from '../names.ts';
@@ -25,10 +28,15 @@ export function removeForeignInterface(node: Node, attachment: Attachment & { ne
 
 function removeForeignVeth(node: Node, container: Container, ifName: string, bridge: string): void {
   const inside = findLink(container.route, ifName);
-  const bridgeIndex = findLink(node.route, bridge)?.index;
-  if (inside?.kind !== 'veth' || inside.peer === undefined || bridgeIndex === undefined) return;
-  const outside = findLink(node.route, inside.peer);
-  const isLabelled = aliasOwner(outside?.alias) !== undefined;
-  if (outside?.kind === 'veth' && outside.master === bridgeIndex && !isLabelled)
-    removeHostVeth(node.route, outside.name);
+  const outside = inside?.kind === 'veth' ? otherEnd(node, container, inside) : undefined;
+  if (outside?.master === undefined || outside.master !== findLink(node.route, bridge)?.index) return;
+  if (aliasOwner(outside.alias) === undefined) removeHostVeth(node.route, outside.name);
+}
+
+/** The other end of a container's veth, if that is on the node: a link of that index here need not be the one. */
+function otherEnd({ route }: Node, { netns }: Container, { index, peer }: Link): Link | undefined {
+  const outside = peer === undefined ? undefined : findLink(route, peer);
+  if (outside?.kind !== 'veth' || outside.peer !== index || outside.peerNetns === undefined) return undefined;
+  const [reply] = execute(route, getNetnsNumber(netns.fd))[0] ?? [];
+  return reply !== undefined && decodeNetnsNumber(reply.payload) === outside.peerNetns ? outside : undefined;
 }

@@ -9,14 +9,15 @@ import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import type { Link } from '../../netlink/route/link.ts';
-import { createVeth, setLinkUp, withoutLinkLocal } from '../../netlink/route/link-change.ts';
+import { createVeth, deleteLink, setLinkAlias, setLinkUp, withoutLinkLocal } from '../../netlink/route/link-change.ts';
 import { addPortVlans, removePortVlan } from '../../netlink/route/vlan.ts';
 import { object, unsigned } from '../../schema/net.ts';
 import { EAFNOSUPPORT, EEXIST, EXFULL } from '../../sys/errno.ts';
-import { findBridge, prepareOwn } from '../bridge/bridge-link.ts';
+import { findBridge, isOwnBridge, prepareOwn } from '../bridge/bridge-link.ts';
 import { bridgeFull } from '../bridge/port-limit.ts';
+import { withBridgeLock } from '../bridge-lock.ts';
 import { findLink, findLinks, linkNamed } from '../links.ts';
-import { bridgeMac, vlanPortMac, vlanPortName } from '../names.ts';
+import { bridgeMac, GATEWAY_ALIAS, vlanPortMac, vlanPortName } from '../names.ts';
 import type { Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
@@ -33,7 +34,10 @@ export interface VlanGatewayWanted extends VlanGateway {
   readonly bridge: string;
 }
 
-/** It stays when the last port of the VLAN is gone, as the reference's does. */
+/**
+ * On a bridge of our own it stays when the last port of the VLAN is gone, as the reference's does. On one of somebody else it
+ * goes: nothing of ours is left there, and the bridge need not filter by VLAN any more.
+ */
 export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
   name: 'vlan-gateway',
   schema: object({ bridge: z.string(), vlan: unsigned(4094), keepDefault: z.boolean() }),
@@ -41,6 +45,9 @@ export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
     const gateway = ensureVlanGateway(node, linkNamed(node, wanted.bridge), wanted);
     node.links.set(gateway.name, gateway);
     ensureHopUntracked(node, gateway, node.log);
+  },
+  remove(node, wanted) {
+    withBridgeLock(node, () => leave(node, wanted));
   },
   verify: (node, wanted) => findingOf(() => verifyHopUntracked(node, verifyVlanGateway(node.route, wanted))),
   survey: nothingOwned,
@@ -83,6 +90,14 @@ function verifyVlanGateway(connection: Connection, wanted: VlanGatewayWanted): L
   return gateway;
 }
 
+/** Only a gateway with our alias goes. */
+function leave({ route }: Node, { bridge: name, vlan }: VlanGatewayWanted): void {
+  const bridge = findLink(route, name);
+  const gateway = bridge && findLink(route, vlanGatewayName(name, vlan));
+  if (bridge === undefined || gateway?.alias !== GATEWAY_ALIAS || isOwnBridge(bridge)) return;
+  if (vlanUsers(route, bridge, gateway, vlan).length === 0) execute(route, deleteLink(gateway.index));
+}
+
 /** The other end of the pair, if it is a port of the bridge. */
 function gatewayPort(connection: Connection, bridge: Link, gateway: Link): Link | undefined {
   const { kind, peer, peerNetns } = gateway;
@@ -113,6 +128,7 @@ function create(node: Node, bridge: Link, name: string, { vlan, keepDefault }: V
   const gateway = findLink(node.route, name);
   if (made === undefined || gateway === undefined) throw takenOrGone(node.route, port.name, name);
   dropLinkLocal(node.route, port.name);
+  execute(node.route, setLinkAlias(made.index, GATEWAY_ALIAS), setLinkAlias(gateway.index, GATEWAY_ALIAS));
   joinVlans(node.route, made.index, { vlans: [untagged(vlan)], keepDefault });
   return gateway;
 }

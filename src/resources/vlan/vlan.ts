@@ -3,13 +3,11 @@
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
-import { getLink, type Link } from '../../netlink/route/link.ts';
+import type { Link } from '../../netlink/route/link.ts';
 import {
   addPortVlans,
   clearPortVlans,
   decodePortVlans,
-  decodeVlanFiltering,
-  filterByVlan,
   listPortVlans,
   tryVlanFiltering,
   type VlanRange,
@@ -36,17 +34,6 @@ export function verifyVlanFilterable(connection: Connection): void {
       details: 'It needs CONFIG_BRIDGE_VLAN_FILTERING. Or leave "vlan" and "vlanTrunk" out.',
     });
   }
-}
-
-/** @throws KernelError */
-export function ensureVlanFiltering(connection: Connection, bridge: Link): void {
-  if (!filtersByVlan(connection, bridge)) execute(connection, filterByVlan(bridge.index));
-}
-
-/** @throws KernelError */
-export function filtersByVlan(connection: Connection, bridge: Link): boolean {
-  const reply = execute(connection, getLink(bridge.index))[0]?.[0];
-  return reply !== undefined && decodeVlanFiltering(reply.payload);
 }
 
 /** For a port that has just been made. @throws KernelError */

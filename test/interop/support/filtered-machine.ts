@@ -54,6 +54,8 @@ export interface FilteredMachine extends Disposable {
   add(): Promise<string>;
   /** Attaches the two that are looked at, and publishes a port of the first. */
   addBoth(): Promise<void>;
+  /** Publishes the port of the first one anew. */
+  publish(): void;
   /** Takes the steps and looks after each. `before`: what is seen without the first step's change. */
   follow(before: Seen, steps: readonly Step[]): Promise<void>;
 }
@@ -78,6 +80,7 @@ export async function createFilteredMachine(flavour: Flavour, extra: Config = {}
   const pods = runtime(node, artifact, network(node, extra));
   const servers: Server[] = [];
   const [one, two] = [node.container(), node.container()];
+  let result: Outcome['result'];
   const add = async (container: Container) => {
     const outcome = pods.add(container);
     succeeded(outcome);
@@ -97,8 +100,9 @@ export async function createFilteredMachine(flavour: Flavour, extra: Config = {}
     machine,
     pods,
     add: async () => (await add(node.container())).stderr,
+    publish: () => publish(machine, flavour, one, result),
     async addBoth() {
-      const { result } = await add(one);
+      result = (await add(one)).result;
       publish(machine, flavour, one, result);
       await add(two);
       introduce(one, SECOND, two);

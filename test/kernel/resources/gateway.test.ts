@@ -304,6 +304,67 @@ describeOnKernel('link-local addresses', () => {
   });
 });
 
+describeOnKernel('a subnet that is somewhere else on the node as well', () => {
+  const UPLINK = `link add eth0 up type veth peer name p9
+    address add 10.1.0.77/24 dev eth0
+    address add fd00:1::77/64 dev eth0 nodad`;
+  const wanted = (...gateways: readonly string[]) => ({
+    ...{ bridge: 'cni0', addresses: gateways.map(cidr), force: false, port: 'p' },
+  });
+
+  /** What STATUS says; and what ADD logs, the first time and the second. */
+  function told(ns: Netns, ...gateways: readonly string[]): (string | undefined)[] {
+    return inside(ns, () => {
+      const logged: string[] = [];
+      const node = openNode('', (_, message) => void logged.push(message));
+      try {
+        const able = gatewayKind.able(node, wanted(...gateways));
+        ensureBridge(node.route, findBridge(node.route, 'cni0'), CNI0);
+        for (let times = 0; times < 2; times++) gatewayKind.ensure(node, wanted(...gateways));
+        const after = gatewayKind.able(node, wanted(...gateways));
+        expect([after?.kind, after?.message]).toEqual([able?.kind, able?.message]);
+        if (able !== undefined) expect(able.kind).toBe('limited');
+        return [able?.message, ...logged];
+      } finally {
+        node.close();
+      }
+    });
+  }
+
+  test.each([
+    ['10.1.0.1/24', 'the subnet 10.1.0.0/24 overlaps the address 10.1.0.77/24 of eth0'],
+    ['10.1.0.1/16', 'the subnet 10.1.0.0/16 overlaps the address 10.1.0.77/24 of eth0'],
+    ['fd00:1::1/64', 'the subnet fd00:1::/64 overlaps the address fd00:1::77/64 of eth0'],
+    ['fd00:1::1/80', 'the subnet fd00:1::/80 overlaps the address fd00:1::77/64 of eth0'],
+  ])('is told by STATUS, and by ADD when it gives the gateway: %s', (gateway, message) => {
+    using ns = createNetns();
+    ipBatch(ns, UPLINK);
+    expect(told(ns, gateway)).toEqual([message, expect.stringContaining(`${message}. `)]);
+  });
+
+  test('is none: addresses of the bridge itself, of lo, link-local ones, and other subnets', () => {
+    using ns = createNetns();
+    ipBatch(ns, `${UPLINK}\n link set lo up\n address add 10.2.0.9/32 dev lo`);
+    ipBatch(ns, 'link add cni0 up type bridge\n address add 169.254.1.1/16 dev cni0');
+    expect(told(ns, '10.2.0.1/24', 'fd00:2::1/64')).toEqual([undefined]);
+  });
+
+  test('of a bridge that is too small for IPv6 is the lesser trouble: STATUS fails', () => {
+    using ns = createNetns();
+    ipBatch(ns, `${UPLINK}\n link add cni0 type bridge\n link set cni0 mtu 1000`);
+    const able = (gateway: string) =>
+      inside(ns, () => {
+        const node = openNode('', silentLog);
+        try {
+          return gatewayKind.able(node, wanted(gateway))?.kind;
+        } finally {
+          node.close();
+        }
+      });
+    expect([able('10.1.0.1/24'), able('fd00:1::1/64')]).toEqual(['limited', 'conflict']);
+  });
+});
+
 /** The kernel says up to a second later that a bridge has no carrier. */
 function withoutTimes(json: string): unknown {
   return JSON.parse(json, (key, value: unknown) => (/life_time$|^operstate$|^flags$/.test(key) ? undefined : value));

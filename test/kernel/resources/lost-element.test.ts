@@ -29,12 +29,15 @@ type Entry = typeof A;
 function nodeWith(ns: Netns, ...living: Entry[]) {
   const records = [...living];
   let remembered: number | undefined;
+  /** A change was noticed, and nothing has been compared since. */
+  let isPending = false;
   return {
     /** @returns whether it compared */
     add: (one: Entry) =>
       withNft(ns, (connection) => {
         const wasWhole = ensureMasquerade(connection, one, () => records);
-        const isCompared = wasWhole && isChangedByOthers(connection, remembered);
+        const isCompared = wasWhole && (isPending || isChangedByOthers(connection, remembered));
+        isPending = false;
         if (isCompared) {
           const owners = records.map(({ owner }) => owner);
           const lost = missingMasquerade(connection, one, owners);
@@ -44,14 +47,15 @@ function nodeWith(ns: Netns, ...living: Entry[]) {
           );
         }
         records.push(one);
-        remembered = generationToRemember(connection, remembered, isCompared || !wasWhole) ?? remembered;
+        remembered = generationToRemember(connection);
         return isCompared;
       }),
     del: (one: Entry) =>
       withNft(ns, (connection) => {
         removeMasquerade(connection, one);
         records.splice(records.indexOf(one), 1);
-        remembered = generationToRemember(connection, remembered, false) ?? remembered;
+        isPending ||= isChangedByOthers(connection, remembered);
+        remembered = generationToRemember(connection);
       }),
   };
 }

@@ -4,22 +4,24 @@ import { expect, test } from 'bun:test';
 import { execute } from '../../../src/netlink/connection.ts';
 import { findRoute, isLocalRoute } from '../../../src/netlink/route/route.ts';
 import { awaitUsable } from '../../../src/resources/addressing/usable-addresses.ts';
+import { gatewayKind } from '../../../src/resources/gateway/gateway.ts';
+import type { Node } from '../../../src/resources/node.ts';
 import { faultOf } from '../../support/fault.ts';
 import { interfaceLoad } from '../../support/load.ts';
 import { createNetns, exec, ipBatch, spawnIn } from '../../support/netns.ts';
 import { lighter } from '../../support/patience.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { bridgeOf } from '../support/attach.ts';
-import { type Kernels, withKernels } from '../support/inside.ts';
-import { ensureAttachment, ensureAttachmentOf, V6 } from '../support/port.ts';
-import { ip } from '../support/values.ts';
+import { withKernels } from '../support/inside.ts';
+import { ensureAttachment, ensureAttachmentOf, PORT, V6 } from '../support/port.ts';
+import { cidr, ip } from '../support/values.ts';
 
 const ADDRESS = V6.address.ip;
 /** An address that no interface has. */
 const MISSING = ip('fd00:1::77');
 
-function isUsable({ container }: Kernels): boolean {
-  const reply = execute(container.route, findRoute(ADDRESS))[0]?.[0];
+function isUsable({ route }: Pick<Node, 'route'>, address = ADDRESS): boolean {
+  const reply = execute(route, findRoute(address))[0]?.[0];
   return reply !== undefined && isLocalRoute(reply.payload);
 }
 
@@ -32,7 +34,7 @@ describeOnKernel('after ADD’s part of it', () => {
       using container = createNetns();
       withKernels(node, container, (kernels) => {
         ensureAttachmentOf(`c${number}`, kernels);
-        seen.push(isUsable(kernels));
+        seen.push(isUsable(kernels.container));
       });
     }
     expect(seen).toEqual(seen.map(() => true));
@@ -43,8 +45,24 @@ describeOnKernel('after ADD’s part of it', () => {
     using container = createNetns();
     withKernels(node, container, (kernels) => {
       ensureAttachment(kernels, { detectDuplicates: true });
-      expect(isUsable(kernels)).toBe(true);
+      expect(isUsable(kernels.container)).toBe(true);
     });
+  });
+
+  test('so are the gateway’s, of which one may be link-local', () => {
+    using container = createNetns();
+    using _load = interfaceLoad();
+    const gateways = [cidr('fd00:1::1/64'), cidr('fe80::1/64')];
+    const seen: boolean[] = [];
+    for (let number = 1; number <= lighter(15); number++) {
+      using node = createNetns();
+      withKernels(node, container, (kernels) => {
+        bridgeOf(kernels);
+        gatewayKind.ensure(kernels.node, { bridge: 'cni0', addresses: gateways, force: false, port: PORT.name });
+        seen.push(...gateways.map((gateway) => isUsable(kernels.node, gateway.ip)));
+      });
+    }
+    expect(seen).toEqual(seen.map(() => true));
   });
 });
 

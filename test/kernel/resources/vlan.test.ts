@@ -4,7 +4,8 @@ import { expect, test } from 'bun:test';
 import { formatMac } from '../../../src/address/mac.ts';
 import { silentLog } from '../../../src/log.ts';
 import { RTM_NEWLINK } from '../../../src/netlink/route/constants.ts';
-import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge-link.ts';
+import { bridgeKind } from '../../../src/resources/bridge/bridge.ts';
+import { ensureBridge, findBridge, isOwnBridge } from '../../../src/resources/bridge/bridge-link.ts';
 import { ensureGateways, gatewayKind } from '../../../src/resources/gateway/gateway.ts';
 import { bridgeMac } from '../../../src/resources/names.ts';
 import { type Node, openNode } from '../../../src/resources/node.ts';
@@ -113,6 +114,38 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
       const port = portOf(node);
       expect([port?.master, port?.mtu, vlansOf(kernel, port)]).toEqual(['cni0', 1400, '100 (PVID, untagged)']);
       expect(cidrs(node, port?.ifname as string)).toEqual([]);
+    });
+  });
+
+  test('is known by its alias, and its port has a MAC that no bridge takes for its own', () => {
+    onNode((kernel, node) => {
+      const bridge = filteringBridge(kernel);
+      expect(isOwnBridge(ensureVlanGateway(kernel, bridge, RED))).toBe(true);
+      for (const end of [link(node, 'cni0.100'), portOf(node)]) expect(end?.ifalias).toBe('trestle:gateway');
+      expect(portOf(node)?.address).toStartWith('fe:');
+    });
+  });
+
+  test.each([
+    ['that we made', '', true],
+    ['that somebody else made', 'link add cni0 type bridge', false],
+  ])('goes with the last port of the VLAN, and so does the filtering, but on a bridge %s: %s', (_, made, stays) => {
+    onNode((kernel, node) => {
+      ipBatch(node, made);
+      const wanted = { name: 'cni0', promiscuous: false, vlanFiltering: true, isGateway: true, isOthers: !stays };
+      const gateway = { ...RED, bridge: 'cni0' };
+      bridgeKind.ensure(kernel, wanted);
+      vlanGatewayKind.ensure(kernel, gateway);
+      ipBatch(node, 'link add a type veth peer name ap\n link set a master cni0 alias trestle:pods/abc/eth0');
+      joinVlans(kernel.route, link(node, 'a')?.ifindex as number, { vlans: [untagged(100)], keepDefault: false });
+      const leave = () => {
+        vlanGatewayKind.remove?.(kernel, gateway);
+        bridgeKind.remove?.(kernel, wanted);
+        return [link(node, 'cni0.100') !== undefined, link(node, 'cni0')?.linkinfo?.info_data?.vlan_filtering];
+      };
+      expect(leave()).toEqual([true, 1]);
+      ipBatch(node, 'link delete a');
+      expect(leave()).toEqual([stays, stays ? 1 : 0]);
     });
   });
 

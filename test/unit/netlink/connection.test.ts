@@ -2,7 +2,13 @@
 
 import { describe, expect, test } from 'bun:test';
 import { Truncated } from '../../../src/netlink/bytes.ts';
-import { closeConnection, connect, execute, type Request } from '../../../src/netlink/connection.ts';
+import {
+  closeConnection,
+  connect,
+  execute,
+  executeUnlessRefused,
+  type Request,
+} from '../../../src/netlink/connection.ts';
 import { type Message, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_MULTI } from '../../../src/netlink/message.ts';
 import { listAddresses } from '../../../src/netlink/route/address.ts';
 import { EAGAIN, EBUSY, EEXIST, EINTR, ENETUNREACH, ENOBUFS, ENOENT, EPERM } from '../../../src/sys/errno.ts';
@@ -291,4 +297,33 @@ test('closing a connection closes what it is made of', () => {
   const kernel = fakeKernel(acknowledgeAll);
   closeConnection(connect(kernel));
   expect(kernel.closed).toBe(true);
+});
+
+describe('questions of which each may be about something that is not there', () => {
+  const asking = (kernel: FakeKernel) =>
+    executeUnlessRefused(connect(kernel), [ENOENT], request('find a'), request('find b'), request('find c'));
+
+  test('are answered one by one', () => {
+    const kernel = fakeKernel(([a, b, c] = []) => {
+      if (a === undefined || b === undefined || c === undefined) throw new Error('three were sent');
+      return [[part(a, 1, 0)], [verdict(a)], [verdict(b, ENOENT)], [part(c, 3, 0)], [verdict(c)]];
+    });
+    expect(asking(kernel).map((replies) => replies?.map(({ payload }) => payload[0]))).toEqual([[1], undefined, [3]]);
+    expect(kernel.datagrams).toHaveLength(1);
+  });
+
+  test('are refused for the first other reason', () => {
+    const errnos = [ENOENT, EPERM, EBUSY];
+    const kernel = fakeKernel((messages) => messages.map((message, at) => [verdict(message, errnos[at])]));
+    expect(kernelErrorOf(() => asking(kernel))).toMatchObject({ operation: 'find b', errno: EPERM });
+  });
+
+  test('are repeated where the reason passes', () => {
+    const kernel = fakeKernel((messages, round) => {
+      if (round > 0) return acknowledgeAll(messages);
+      return messages.map((message, at) => [verdict(message, at === 1 ? EAGAIN : 0)]);
+    });
+    expect(asking(kernel)).toEqual([[], [], []]);
+    expect(kernel.requests.map(({ length }) => length)).toEqual([3, 1]);
+  });
 });

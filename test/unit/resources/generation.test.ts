@@ -22,7 +22,7 @@ const change = [ensureTable({ family: 1, name: 'trestle' })];
 
 test('what was not looked at is not remembered, and not changed', () => {
   expect(isChangedByOthers(opened(), 5)).toBe(false);
-  expect(generationToRemember(opened(), 5, true)).toBeUndefined();
+  expect(generationToRemember(opened())).toBeUndefined();
 });
 
 test('our own transactions are counted, also those before the first look', () => {
@@ -31,22 +31,20 @@ test('our own transactions are counted, also those before the first look', () =>
   expect(noteGeneration(connection, answer(8))).toBe(8);
   commit(connection, change);
   expect(isChangedByOthers(connection, 7)).toBe(false);
-  expect(generationToRemember(connection, 7, false)).toBe(9);
+  expect(generationToRemember(connection)).toBe(9);
 });
 
 test('one that is refused is none', () => {
   const connection = opened(ENOENT);
   noteGeneration(connection, answer(7));
   expect(thrownBy(() => commit(connection, change))).toMatchObject({ errno: ENOENT });
-  expect(generationToRemember(connection, 7, false)).toBe(7);
+  expect(generationToRemember(connection)).toBe(7);
 });
 
-test('a change by others stays to be found until elements were compared', () => {
+test('a change by others is found where another generation, or none, is remembered', () => {
   const connection = opened();
   noteGeneration(connection, answer(9));
-  expect([isChangedByOthers(connection, 7), isChangedByOthers(connection, undefined)]).toEqual([true, true]);
-  expect(generationToRemember(connection, 7, false)).toBeUndefined();
-  expect(generationToRemember(connection, 7, true)).toBe(9);
+  expect([7, undefined, 9].map((remembered) => isChangedByOthers(connection, remembered))).toEqual([true, true, false]);
 });
 
 test('a change by others during the call is found by the next one', () => {
@@ -54,7 +52,7 @@ test('a change by others during the call is found by the next one', () => {
   noteGeneration(connection, answer(7));
   commit(connection, change);
   noteGeneration(connection, answer(9));
-  const remembered = generationToRemember(connection, 7, false);
+  const remembered = generationToRemember(connection);
   const next = opened();
   noteGeneration(next, answer(9));
   expect(isChangedByOthers(next, remembered)).toBe(true);

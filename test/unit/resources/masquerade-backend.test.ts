@@ -5,8 +5,9 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cidr, parseCidr } from '../../../src/address/cidr.ts';
 import type { Fault } from '../../../src/fault.ts';
+import { attrU32be } from '../../../src/netlink/attribute.ts';
 import { connect } from '../../../src/netlink/connection.ts';
-import type { Message } from '../../../src/netlink/message.ts';
+import { type Message, NLM_F_DUMP, type OutgoingMessage } from '../../../src/netlink/message.ts';
 import * as nft from '../../../src/netlink/nft/constants.ts';
 import { type Backend, masqueradeKind } from '../../../src/resources/masquerade/backend.ts';
 import type { Node } from '../../../src/resources/node.ts';
@@ -14,7 +15,7 @@ import { EAFNOSUPPORT, EINVAL, ENOENT, EOPNOTSUPP, EPERM, EPROTONOSUPPORT } from
 import { SystemError } from '../../../src/sys/libc.ts';
 import { faultOf, thrownBy } from '../../support/fault.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
-import { type FakeKernel, fakeKernel, verdict } from '../netlink/fake-kernel.ts';
+import { done, type FakeKernel, fakeKernel, verdict } from '../netlink/fake-kernel.ts';
 
 const ADDRESS = parseCidr('10.1.0.2/24') as Cidr;
 const wanted = (backend: Backend) => ({
@@ -37,6 +38,8 @@ function refusing(what: Refused, errno: number): FakeKernel {
     return answered.map((message: Message) => {
       const type = message.type & 0xff;
       if (what === 'everything' || type === MESSAGE[what]) return [verdict(message, errno)];
+      if (type === nft.NFT_MSG_GETGEN) return [generation(message), verdict(message)];
+      if ((message.flags & NLM_F_DUMP) === NLM_F_DUMP) return [done(message)];
       const isMade =
         type === nft.NFT_MSG_NEWTABLE ||
         type === nft.NFT_MSG_NEWCHAIN ||
@@ -45,6 +48,11 @@ function refusing(what: Refused, errno: number): FakeKernel {
       return [verdict(message, isMade ? 0 : ENOENT)];
     });
   });
+}
+
+function generation({ sequence }: Message): OutgoingMessage {
+  const attributes = [attrU32be(nft.NFTA_GEN_ID, 1)];
+  return { type: 0xa0f, flags: 0, sequence, header: new Uint8Array(4), attributes };
 }
 
 interface Place {

@@ -9,10 +9,12 @@ import { attrComment, decodeComment } from '../../../src/netlink/nft/batch.ts';
 import {
   type AttachmentKey,
   aliasOwner,
+  BRIDGE_ALIAS,
   bridgeMac,
   COMMENT_MOST,
   containerMac,
   currentOwner,
+  GATEWAY_ALIAS,
   hostVethAlias,
   hostVethMac,
   hostVethName,
@@ -197,7 +199,10 @@ describe('an owner', () => {
     ]);
   });
 
-  test.each(['', 'x', 'pods/abc/eth0', 'TRESTLE:pods/abc/eth0', undefined])('is not in the alias %p', (alias) => {
-    expect(aliasOwner(alias)).toBeUndefined();
-  });
+  test.each(['', 'x', 'pods/abc/eth0', 'TRESTLE:pods/abc/eth0', BRIDGE_ALIAS, GATEWAY_ALIAS, undefined])(
+    'is not in the alias %p',
+    (alias) => {
+      expect(aliasOwner(alias)).toBeUndefined();
+    },
+  );
 });

@@ -32,6 +32,17 @@ const BRIDGE: readonly Row[] = [
     ],
   },
   {
+    name: 'a bridge that does not learn from link-local frames',
+    kind: 'bridge',
+    plan: () => [bridge({ guarded: true })],
+    breaks: [
+      {
+        by: 'ip link set cni0 type bridge no_linklocal_learn 0',
+        finding: 'the bridge cni0 learns MACs from link-local frames, which the MAC guard does not see',
+      },
+    ],
+  },
+  {
     name: 'a bridge of somebody else',
     kind: 'bridge',
     given: ['ip link add cni0 type bridge', 'ip link set cni0 address 0a:00:00:00:00:99'],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { formatIp, type Ip, ipFromBytes, ipToBytes, parseIp } from '../../../../src/address/ip.ts';
-import type { Message } from '../../../../src/netlink/message.ts';
+import { decodeMessages, type Message } from '../../../../src/netlink/message.ts';
 import * as sets from '../../../../src/netlink/nft/set.ts';
 import { bytesOf, headerIn, messageOf, saidIn, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
@@ -34,6 +34,24 @@ describe('the same as nft says is said by', () => {
     expect(saidIn('nft-set', section)).toEqual(saidIn('nft-set', `${section}, by nft`, ITS_OWN));
     expect(headerIn('nft-set', section)).toBe(headerIn('nft-set', `${section}, by nft`));
   });
+});
+
+test('removing a set names it by table and name', () => {
+  const [sent] = decodeMessages(sentFor(sets.deleteSet({ ...V4, name: 'ports' })));
+  expect([sent?.type, sent?.flags]).toEqual([0x0a0b, 5]);
+  const said = '\x01\0\0\0\x0c\0\x01\0trestle\0\x0a\0\x02\0ports\0\0\0';
+  expect(Buffer.from(sent?.payload ?? []).toString('latin1')).toBe(said);
+});
+
+test('one of the elements is looked for, and those behind it are not decoded', () => {
+  const seen: unknown[] = [];
+  const find = (owner: string | undefined) =>
+    sets.someElement(messageOf('nft-set-replies', 'elements'), ({ comment }) => {
+      seen.push(comment);
+      return comment === owner;
+    });
+  expect([find(undefined), find(OWNER), find('another')]).toEqual([true, true, false]);
+  expect(seen).toEqual([undefined, undefined, OWNER, undefined, OWNER]);
 });
 
 test('what must be new is asked for as such, and nothing else', () => {

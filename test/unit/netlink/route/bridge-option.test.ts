@@ -1,15 +1,17 @@
 import { describe, expect, test } from 'bun:test';
-import { decodeLinkLocalLearning, stopLinkLocalLearning } from '../../../../src/netlink/route/bridge-option.ts';
+import { learnsLinkLocal, setLinkLocalLearning } from '../../../../src/netlink/route/bridge-option.ts';
+import { decodeLink } from '../../../../src/netlink/route/link.ts';
 import { bytesOf, headerIn, payloadOf, saidIn, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 
+const decodeLinkLocalLearning = (payload: Uint8Array) => learnsLinkLocal(decodeLink(payload));
 const SECTION = 'no link-local learning';
 
 test('the bytes are what the kernel was seen to take, and say the same as ip', () => {
-  expect(sentFor(stopLinkLocalLearning(2))).toEqual(bytesOf('link-change', SECTION));
+  expect(sentFor(setLinkLocalLearning(2, false))).toEqual(bytesOf('link-change', SECTION));
   expect(saidIn('link-change', SECTION)).toEqual(saidIn('link-change', `${SECTION}, by ip`));
   expect(headerIn('link-change', SECTION)).toBe(headerIn('link-change', `${SECTION}, by ip`));
-  expect(stopLinkLocalLearning(2).operation).toBe('stop link-local learning of link 2');
+  expect(setLinkLocalLearning(2, false).operation).toBe('stop link-local learning of link 2');
 });
 
 test('a bridge learns unless it says that it does not', () => {

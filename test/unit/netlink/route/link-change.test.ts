@@ -19,7 +19,7 @@ describe('the bytes of', () => {
     ['no link-local address', change.withoutLinkLocal('vhost')],
     ['arp_notify', change.setArpNotify(3)],
     ['delete by name', change.deleteLink('vhost')],
-    ['promiscuous', change.setLinkPromiscuous(3)],
+    ['promiscuous', change.setLinkPromiscuous(3, true)],
     ['hairpin, by bridge', change.setBridgePort(5, { hairpin: true, isolated: false })],
     ['isolated, by bridge', change.setBridgePort(5, { hairpin: false, isolated: true })],
     ['delete by index, by ip', change.deleteLink(4)],

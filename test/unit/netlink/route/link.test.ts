@@ -33,7 +33,7 @@ describe('a link', () => {
     ],
     ['link-lo', { index: 1, name: 'lo', up: false, mac: '00:00:00:00:00:00', mtu: 65536 }],
   ])('%s', (file, expected) => {
-    const { mac, families, ...link } = decodeLink(payloadOf(file));
+    const { mac, families, data, properties, ...link } = decodeLink(payloadOf(file));
     const absent = { kind: undefined, master: undefined, peer: undefined, alias: undefined, port: undefined };
     const inThisNetns = { peerNetns: undefined };
     expect({ ...link, mac: formatMac(mac) }).toEqual({

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { parseMac } from '../../../../src/address/mac.ts';
+import { filtersByVlan, setVlanFiltering } from '../../../../src/netlink/route/bridge-option.ts';
+import { decodeLink } from '../../../../src/netlink/route/link.ts';
 import { createBridge } from '../../../../src/netlink/route/link-change.ts';
 import * as vlan from '../../../../src/netlink/route/vlan.ts';
 import { bytesOf, headerIn, payloadOf, saidIn, sentFor } from '../fixture.ts';
@@ -16,7 +18,7 @@ describe('the bytes of', () => {
     ['trunk', vlan.addPortVlans(PORT, [access(1), range(101), range(200, 210)])],
     ['clear', vlan.clearPortVlans(PORT)],
     ['remove', vlan.removePortVlan(PORT, 1)],
-    ['filter', vlan.filterByVlan(BRIDGE)],
+    ['filter', setVlanFiltering(BRIDGE, true)],
     [
       'create',
       createBridge({ name: 'cni0', mac: parseMac('02:00:00:00:00:03') as Uint8Array, mtu: 1400, vlanFiltering: true }),
@@ -64,7 +66,7 @@ describe('the VLANs of a port', () => {
 });
 
 test('a bridge filters by VLAN or does not', () => {
-  expect(vlan.decodeVlanFiltering(payloadOf('link-vlan-bridge'))).toBe(true);
-  expect(vlan.decodeVlanFiltering(payloadOf('link-bridge'))).toBe(false);
-  expect(vlan.decodeVlanFiltering(payloadOf('link-lo'))).toBe(false);
+  expect(filtersByVlan(decodeLink(payloadOf('link-vlan-bridge')))).toBe(true);
+  expect(filtersByVlan(decodeLink(payloadOf('link-bridge')))).toBe(false);
+  expect(filtersByVlan(decodeLink(payloadOf('link-lo')))).toBe(false);
 });

@@ -1,0 +1,50 @@
+/**
+ * Elements of other attachments that somebody removed by hand. Every transaction of anybody gives the nftables ruleset a new
+ * generation. Where it is the one that our last call left behind, nothing is missing; where it is not, the next ADD of each network
+ * compares what the network's sets hold with its records.
+ */
+
+import { tolerating } from '../../attempt.ts';
+import { type GenerationHint, listNetworks, readGenerationHint, writeGenerationHint } from '../../ipam/index.ts';
+import type { Step } from '../../log.ts';
+import type { Connection } from '../../netlink/connection.ts';
+import { generationToRemember, isChangedByOthers } from '../../resources/nftables/generation.ts';
+import type { Node } from '../../resources/node.ts';
+import { mendPlan, type Plan } from '../../resources/plan.ts';
+import type { MainRequest } from './request.ts';
+
+/** For the end of an ADD: puts back what neighbours have lost if others have changed the ruleset. */
+export function mendAfterOthers(node: Node, plan: Plan, { network, dataDir }: MainRequest, step: Step): void {
+  const nft = node.openNft();
+  if (nft === undefined) return;
+  const hint = readGenerationHint(dataDir, node.netns);
+  const isChanged = isChangedByOthers(nft, hint?.generation);
+  const toCompare = isChanged ? listNetworks(dataDir) : (hint?.pending ?? []);
+  const isDue = isChanged || toCompare.includes(network);
+  // What others have lost is no reason to fail this ADD; the next one compares again.
+  const isMended = isDue && tolerating(node.log, () => mendPlan(node, plan, step));
+  const pending = isMended ? toCompare.filter((one) => one !== network) : toCompare;
+  remember(node, dataDir, nft, hint, pending);
+}
+
+/** For the end of a DEL, which changes the ruleset too. */
+export function rememberGeneration(node: Node, { dataDir }: MainRequest): void {
+  const nft = node.openNft();
+  if (nft === undefined) return;
+  const hint = readGenerationHint(dataDir, node.netns);
+  const isChanged = isChangedByOthers(nft, hint?.generation);
+  remember(node, dataDir, nft, hint, isChanged ? listNetworks(dataDir) : (hint?.pending ?? []));
+}
+
+function remember(
+  node: Node,
+  dataDir: string,
+  nft: Connection,
+  hint: GenerationHint | undefined,
+  pending: readonly string[],
+): void {
+  const generation = generationToRemember(nft);
+  if (generation === undefined) return;
+  if (generation === hint?.generation && pending.length === hint.pending.length) return;
+  writeGenerationHint(dataDir, node.netns, { generation, pending });
+}

@@ -1,0 +1,131 @@
+/**
+ * Options of a bridge that attachments ask for. What ADD turns on of a bridge that somebody else made is noted on the bridge itself,
+ * as an alternative name of the interface: so it survives whatever happens to this program and its files, and is taken back with
+ * the last attachment. A bridge of our own keeps its options.
+ */
+
+import { Fault } from '../../fault.ts';
+import { type Connection, execute, type Request } from '../../netlink/connection.ts';
+import { isKernelError } from '../../netlink/error.ts';
+import { addAlternativeName, alternativeNames, removeAlternativeName } from '../../netlink/route/alternative-name.ts';
+import {
+  filtersByVlan,
+  learnsLinkLocal,
+  setLinkLocalLearning,
+  setVlanFiltering,
+} from '../../netlink/route/bridge-option.ts';
+import type { Link } from '../../netlink/route/link.ts';
+import { setLinkPromiscuous } from '../../netlink/route/link-change.ts';
+import { EEXIST, EINVAL, EOPNOTSUPP } from '../../sys/errno.ts';
+import { off } from '../off.ts';
+
+interface BridgeOption {
+  /** As `ip link` has it. */
+  readonly name: string;
+  isOn(bridge: Link): boolean;
+  set(index: number, on: boolean): Request;
+  /** What CHECK says where it is off. */
+  finding(bridge: string): Fault;
+}
+
+const PROMISCUOUS: BridgeOption = {
+  name: 'promisc',
+  isOn: ({ promiscuous }) => promiscuous,
+  set: setLinkPromiscuous,
+  finding: (bridge) => off(`promiscuous mode of the bridge ${bridge} is off, expected on`),
+};
+
+const VLAN_FILTERING: BridgeOption = {
+  name: 'vlan_filtering',
+  isOn: filtersByVlan,
+  set: setVlanFiltering,
+  finding: (bridge) => off(`VLAN filtering of the bridge ${bridge} is off, expected on`),
+};
+
+/**
+ * A bridge hands frames to some of the link-local group addresses (LLDP's 01:80:c2:00:00:0e) to the node before any
+ * packet filter sees them, and learns from them who is where (br_handle_frame in the kernel's net/bridge/br_input.c). With
+ * the MAC guard it must not.
+ */
+const NO_LINK_LOCAL_LEARNING: BridgeOption = {
+  name: 'no_linklocal_learn',
+  isOn: (bridge) => !learnsLinkLocal(bridge),
+  set: (index, on) => setLinkLocalLearning(index, !on),
+  finding: (bridge) =>
+    new Fault('check', `the bridge ${bridge} learns MACs from link-local frames, which the MAC guard does not see`, {
+      details: `"ip link set ${bridge} type bridge no_linklocal_learn 1" stops it, and so does the next ADD on this network.`,
+    }),
+};
+
+const ALL = [PROMISCUOUS, VLAN_FILTERING, NO_LINK_LOCAL_LEARNING];
+
+export interface BridgeOptions {
+  readonly promiscuous: boolean;
+  /** Its ports are in VLANs. */
+  readonly vlanFiltering?: boolean | undefined;
+  /** Its ports are held to their MACs. */
+  readonly guarded?: boolean | undefined;
+}
+
+/** Turns on what is off. @returns whether anything was. @throws KernelError */
+export function ensureOptions(
+  connection: Connection,
+  bridge: Link,
+  wanted: BridgeOptions,
+  isOwn: () => boolean,
+): boolean {
+  const missing = optionsOf(wanted).filter((option) => !option.isOn(bridge));
+  for (const option of missing) {
+    execute(connection, option.set(bridge.index, true));
+    if (!isOwn())
+      passing([EEXIST, EOPNOTSUPP], () => execute(connection, addAlternativeName(...noteOf(bridge, option))));
+  }
+  return missing.length > 0;
+}
+
+/** @throws Fault `check` for the first one that is off */
+export function verifyOptions(bridge: Link, wanted: BridgeOptions): void {
+  const missing = optionsOf(wanted).find((option) => !option.isOn(bridge));
+  if (missing !== undefined) throw missing.finding(bridge.name);
+}
+
+/** Whether attachments of the bridge need any. */
+export function wantsOptions(wanted: BridgeOptions): boolean {
+  return optionsOf(wanted).length > 0;
+}
+
+/** Whether ADD turned anything on. */
+export function hasNotes(bridge: Link): boolean {
+  return notedOn(bridge).length > 0;
+}
+
+/** Turns off what ADD turned on, unless somebody did so meanwhile. @throws KernelError */
+export function takeBackOptions(connection: Connection, bridge: Link): void {
+  for (const option of notedOn(bridge)) {
+    if (option.isOn(bridge)) execute(connection, option.set(bridge.index, false));
+    passing([EINVAL], () => execute(connection, removeAlternativeName(...noteOf(bridge, option))));
+  }
+}
+
+function optionsOf({ promiscuous, vlanFiltering, guarded }: BridgeOptions): BridgeOption[] {
+  const wanted = [promiscuous, vlanFiltering, guarded];
+  return ALL.filter((_, at) => wanted[at]);
+}
+
+function notedOn(bridge: Link): BridgeOption[] {
+  const names = alternativeNames(bridge);
+  return ALL.filter((option) => names.includes(noteOf(bridge, option)[1]));
+}
+
+/** An alternative name is unique in the network namespace, so it has the index in it. */
+function noteOf({ index }: Link, { name }: BridgeOption): [index: number, name: string] {
+  return [index, `trestle.${name}.${index}`];
+}
+
+function passing(errnos: readonly number[], act: () => unknown): void {
+  try {
+    act();
+  } catch (error) {
+    if (!isKernelError(error, ...errnos)) throw error;
+  }
+}

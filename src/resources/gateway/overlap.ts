@@ -1,0 +1,40 @@
+/** Subnets of a network that are also somewhere else on the node: packets go to one of the two places, and are lost for the other. */
+
+import { type Cidr, formatCidr, networkOf, overlaps } from '../../address/cidr.ts';
+import { Fault } from '../../fault.ts';
+import { type Connection, execute } from '../../netlink/connection.ts';
+import { decodeAddress, type LinkAddress, listAddresses } from '../../netlink/route/address.ts';
+import { findLink } from '../links.ts';
+
+/** The number of the loopback interface in every network namespace (LOOPBACK_IFINDEX). */
+const LOOPBACK = 1;
+
+/**
+ * Compares the gateways' subnets with those of all other links, the uplink's among them: one dump for each family. `own` is the link
+ * that has the gateways, where it is there. @returns a Fault `limited` for the first that overlaps. @throws KernelError
+ */
+export function findOverlap(
+  connection: Connection,
+  own: { readonly index: number } | undefined,
+  gateways: readonly Cidr[],
+): Fault | undefined {
+  for (const family of new Set(gateways.map(({ ip }) => ip.family))) {
+    const present = (execute(connection, listAddresses(0, family))[0] ?? []).map(({ payload }) =>
+      decodeAddress(payload),
+    );
+    const others = present.filter(({ index }) => index !== own?.index && index !== LOOPBACK);
+    for (const gateway of gateways) {
+      const other = others.find(({ address }) => overlaps(address, gateway));
+      if (other !== undefined) return overlap(connection, gateway, other);
+    }
+  }
+  return undefined;
+}
+
+function overlap(connection: Connection, gateway: Cidr, { index, address }: LinkAddress): Fault {
+  const name = findLink(connection, index)?.name ?? `link ${index}`;
+  const subnet = formatCidr(networkOf(gateway));
+  return new Fault('limited', `the subnet ${subnet} overlaps the address ${formatCidr(address)} of ${name}`, {
+    details: `Where both have a host, the node reaches only one of them. Give the network another subnet, or ${name}.`,
+  });
+}

@@ -151,3 +151,4 @@ export const NFTA_LOOKUP_DREG = 3;
 export const NFTA_LOOKUP_FLAGS = 5;
 /** It matches what the set does not hold. */
 export const NFT_LOOKUP_F_INV = 1;
+export const NFTA_MASQ_FLAGS = 1;

@@ -19,7 +19,7 @@ import {
 } from '../attribute.ts';
 import * as nft from './constants.ts';
 
-export type Expression = Meta | Ct | Cmp | Payload | Bitwise | Lookup | Immediate | Extension | Plain | Unknown;
+export type Expression = Meta | Ct | Cmp | Payload | Bitwise | Lookup | Immediate | Masq | Extension | Plain | Unknown;
 
 /** [ meta load KEY => reg REGISTER ]; `key` is NFT_META_*. */
 export interface Meta {
@@ -90,9 +90,15 @@ export interface Extension {
   readonly info: Uint8Array;
 }
 
+/** [ masq flags FLAGS ]; `flags` is NF_NAT_RANGE_*, absent where there are none. Ports need a load of their own before it. */
+export interface Masq {
+  readonly name: 'masq';
+  readonly flags: number | undefined;
+}
+
 /** What says all by its name; what a counter has counted and how a packet is rejected, logged or queued makes no difference here. */
 export interface Plain {
-  readonly name: 'counter' | 'masq' | 'notrack' | 'reject' | 'log' | 'queue';
+  readonly name: 'counter' | 'notrack' | 'reject' | 'log' | 'queue';
 }
 
 export interface Unknown {
@@ -122,11 +128,6 @@ export function decodeExpression(payload: Uint8Array): Expression {
   const kind = textAt(attributes, nft.NFTA_EXPR_NAME) ?? '';
   const isKnown = Object.hasOwn(CODECS, kind);
   return isKnown ? CODECS[kind as Known].decode(nested(attributes, nft.NFTA_EXPR_DATA)) : { name: 'unknown', kind };
-}
-
-/** Whether two rules say the same. What is not known here equals nothing. */
-export function sameExpressions(some: readonly Expression[], others: readonly Expression[]): boolean {
-  return some.length === others.length && some.every((one, at) => one.name !== 'unknown' && isSame(one, others[at]));
 }
 
 type Known = Exclude<Expression['name'], 'unknown'>;
@@ -205,10 +206,10 @@ const CODECS: { readonly [Name in Known]: Codec<Named<Name>> } = {
     register: [nft.NFTA_IMMEDIATE_DREG, NUMBER],
     verdict: [nft.NFTA_IMMEDIATE_DATA, VERDICT],
   }),
+  masq: codec('masq', { flags: [nft.NFTA_MASQ_FLAGS, OPTIONAL_NUMBER] }),
   match: extension('match'),
   target: extension('target'),
   counter: codec('counter', {}),
-  masq: codec('masq', {}),
   notrack: codec('notrack', {}),
   reject: codec('reject', {}),
   log: codec('log', {}),
@@ -237,11 +238,4 @@ function codec<Name extends Known>(name: Name, fields: Fields<Name>): Codec<Name
         ...list.map(([field, [type, kind]]) => [field, kind.decode(data, type)]),
       ]) as unknown as Named<Name>,
   };
-}
-
-function isSame(one: unknown, other: unknown): boolean {
-  if (one instanceof Uint8Array)
-    return other instanceof Uint8Array && one.length === other.length && one.every((byte, at) => byte === other[at]);
-  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return one === other;
-  return Object.entries(one).every(([field, value]) => isSame(value, (other as typeof one)[field as keyof typeof one]));
 }

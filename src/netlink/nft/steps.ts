@@ -5,7 +5,18 @@ import { BITS, type Family, ipToBytes } from '../../address/ip.ts';
 import { maskedNetwork, maskOf } from '../../address/mask.ts';
 import { cString, readCString } from '../bytes.ts';
 import * as nft from './constants.ts';
-import type { Cmp, Expression, Extension, Immediate, Lookup, Meta, Payload, Plain, Verdict } from './expression.ts';
+import type {
+  Cmp,
+  Expression,
+  Extension,
+  Immediate,
+  Lookup,
+  Masq,
+  Meta,
+  Payload,
+  Plain,
+  Verdict,
+} from './expression.ts';
 
 const REGISTER = nft.NFT_REG_1;
 
@@ -81,8 +92,8 @@ export function counter(): Plain {
   return { name: 'counter' };
 }
 
-export function masquerade(): Plain {
-  return { name: 'masq' };
+export function masquerade(): Masq {
+  return { name: 'masq', flags: undefined };
 }
 
 /** Connection tracking passes the packet by. */

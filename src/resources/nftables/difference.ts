@@ -8,7 +8,7 @@
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
 import { commit, getGeneration, query, type Table } from '../../netlink/nft/batch.ts';
-import { sameExpressions } from '../../netlink/nft/expression.ts';
+import { sameExpressions } from '../../netlink/nft/equality.ts';
 import {
   appendRule,
   decodeRule,

@@ -74,6 +74,19 @@ describeOnKernel('the first address', () => {
     expect(nftSnapshot(other)).toEqual(nftSnapshot(ns));
   });
 
+  test.each([
+    ...[0, 1, 4, 7, 8, 9, 12, 16, 20, 23, 24, 25, 30, 31, 32].map((bits) => `10.1.2.3/${bits}`),
+    ...[0, 3, 8, 12, 32, 48, 56, 60, 63, 64, 65, 96, 120, 126, 127, 128].map((bits) => `fd00:1:2:3:4:5:6:7/${bits}`),
+  ])('of %s passes a check after nft has loaded its own listing', (address) => {
+    using ns = createNetns();
+    const one = entry(address);
+    ensure(ns, one);
+    const ruleset = list(ns);
+    exec(ns, ['nft', '-f', '-'], { stdin: `flush ruleset\n${ruleset}` });
+    withNft(ns, (connection) => masquerade.verifyMasquerade(connection, one));
+    expect(list(ns)).toBe(ruleset);
+  });
+
   test('comes back after everything was flushed', () => {
     using ns = createNetns();
     ensure(ns, A);

@@ -12,12 +12,12 @@ import {
   sizeOfAttributes,
 } from '../../../../src/netlink/attribute.ts';
 import * as nft from '../../../../src/netlink/nft/constants.ts';
+import { sameExpressions } from '../../../../src/netlink/nft/equality.ts';
 import {
   decodeExpression,
   decodeExpressions,
   type Expression,
   encodeExpression,
-  sameExpressions,
 } from '../../../../src/netlink/nft/expression.ts';
 import * as steps from '../../../../src/netlink/nft/steps.ts';
 import { isStateMatch } from '../../../../src/netlink/xt-conntrack.ts';
@@ -90,7 +90,8 @@ describe('what we send is what it decodes to, byte for byte', () => {
     { name: 'lookup', set: '__map0', source: 1, destination: 0, inverted: false },
     { name: 'target', extension: 'REJECT', revision: 0, info: of(1, 0, 0, 0) },
     { name: 'immediate', register: 0, verdict: { code: nft.NFT_GOTO, chain: 'there' } },
-    ...(['reject', 'log', 'queue', 'masq', 'counter', 'notrack'] as const).map((name) => ({ name })),
+    { name: 'masq', flags: 4 },
+    ...(['reject', 'log', 'queue', 'counter', 'notrack'] as const).map((name) => ({ name })),
   ];
   test.each(EVERY.map((one) => [one.name, one] as const))('%s', (_, one) => {
     expect(decodeExpression(bytesOfOne(one))).toEqual(one);
@@ -116,6 +117,7 @@ test('rules differ where one step does, in any field', () => {
     [5, { ...(rule[5] as Expression & { name: 'bitwise' }), mask: of(255, 255, 0, 0) }],
     [6, { ...(rule[6] as Expression & { name: 'cmp' }), value: of(10, 16, 0) }],
     [10, steps.notrack()],
+    [10, { name: 'masq', flags: 4 }],
     [11, steps.jumpTo('elsewhere')],
     [11, steps.accept()],
   ];

@@ -36,8 +36,8 @@ function shortened([load, masked, comparison]: readonly Expression[]): Expressio
   const lengths = [masked.length, mask.length, xor.length, value.length];
   if (registers.some((one) => one !== register) || lengths.some((one) => one !== length)) return undefined;
   if (operator !== NFT_CMP_EQ && operator !== NFT_CMP_NEQ) return undefined;
-  const kept = mask.findLastIndex((byte) => byte !== 0) + 1;
-  const isOfBytes = kept > 0 && mask.subarray(0, kept).every((byte) => byte === 0xff);
+  const kept = mask.lastIndexOf(0xff) + 1;
+  const isOfBytes = kept > 0 && mask.every((byte, at) => byte === (at < kept ? 0xff : 0));
   // A value with bits outside the mask equals nothing.
   const isWithin = [...xor, ...value.subarray(kept)].every((byte) => byte === 0);
   if (!isOfBytes || !isWithin) return undefined;

@@ -30,9 +30,9 @@ export function appendRule(rule: Rule): Request {
   return newRule(rule, NLM_F_CREATE | NLM_F_APPEND);
 }
 
-/** Adds the rule in front of another one of its chain; refused with ENOENT where that one is not there. */
-export function insertRule(rule: Rule, before: RuleHandle): Request {
-  return newRule(rule, NLM_F_CREATE, [attrBytes(nft.NFTA_RULE_POSITION, before)]);
+/** Adds the rule in front of all of its chain, or of `before`; refused with ENOENT where that one is not there. */
+export function insertRule(rule: Rule, before?: RuleHandle): Request {
+  return newRule(rule, NLM_F_CREATE, before === undefined ? [] : [attrBytes(nft.NFTA_RULE_POSITION, before)]);
 }
 
 /** Refused with ENOENT where there is no such rule. */

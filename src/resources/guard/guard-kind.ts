@@ -11,6 +11,7 @@ import { takeBack } from '../take-back.ts';
 import {
   ensureGuard,
   type Guarded,
+  mendGuardRules,
   missingGuards,
   ownedGuards,
   removeGuard,
@@ -63,6 +64,7 @@ export const guardKind: Kind<GuardWanted> = {
   },
   survey,
   mend(node, wanted) {
+    mendGuardRules(node.nft(), wanted.network);
     const missing = new Set(missingGuards(node.nft(), node.owners?.() ?? []));
     if (missing.size === 0) return;
     const neighbours = (node.neighbours?.() ?? []).filter(({ owner }) => missing.has(owner));

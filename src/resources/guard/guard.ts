@@ -9,7 +9,7 @@ import * as sets from '../../netlink/nft/set.ts';
 import { EEXIST, ENOENT } from '../../sys/errno.ts';
 import { isOfNetwork } from '../names.ts';
 import { createBranch, type OwnedElement } from '../nftables/branch.ts';
-import { glanceAt, rulesFinding } from '../nftables/difference.ts';
+import { mendRules, rulesFinding } from '../nftables/difference.ts';
 import {
   elementsOf,
   isHeld,
@@ -18,7 +18,7 @@ import {
   placeElements,
   restoreElements,
 } from '../nftables/elements.ts';
-import { collect, type FoundElement, foundElements, removeElement, removeOwned } from '../nftables/removal.ts';
+import { type FoundElement, foundElements, removeElement, removeOwned } from '../nftables/removal.ts';
 import { unlessRefused } from '../refused.ts';
 import { GUARD_FRAME, guardBranch, isOfPort, MACS, PORTS, pairKey, portKey } from './rule.ts';
 
@@ -52,9 +52,9 @@ export function ensureGuard(connection: Connection, guarded: Guarded, live?: () 
   );
 }
 
-/** Whether nothing of the sets and rules, as the network knows them, was flushed. @throws KernelError */
-export function isGuardWhole(connection: Connection, network: string): boolean {
-  return glanceAt(connection, guardBranch(network)).state === 'whole';
+/** Makes the rules what they were where somebody has changed them. @throws KernelError */
+export function mendGuardRules(connection: Connection, network: string): void {
+  mendRules(connection, guardBranch(network));
 }
 
 /** Makes what is missing of sets, rules and elements. @throws KernelError */
@@ -89,21 +89,18 @@ export function missingGuards(connection: Connection, owners: readonly string[])
   return [...new Set([PORTS, MACS].flatMap((set) => missingOwners(connection, set, owners)))];
 }
 
-/** The guards of a network and data directory: for each port an element in either set. @throws KernelError */
+/**
+ * The guards of a network and data directory: for each port an element in either set. With the network's last port go its anchors.
+ * @throws KernelError
+ */
 export function ownedGuards(connection: Connection, network: string, dataDir?: string): FoundElement[] {
-  return foundElements(connection, GUARD_FRAME, network, dataDir);
-}
-
-/** Removes a network's guards whose owners do not satisfy `isValid`. @returns how many elements. @throws KernelError */
-export function collectGuards(
-  connection: Connection,
-  network: string,
-  isValid: (owner: string) => boolean,
-  dataDir?: string,
-): number {
-  const count = collect(ownedGuards(connection, network, dataDir), isValid);
-  if (count > 0) removeUnusedAnchors(connection, network);
-  return count;
+  return foundElements(connection, GUARD_FRAME, network, dataDir).map(({ owner, remove }) => ({
+    owner,
+    remove() {
+      remove();
+      removeUnusedAnchors(connection, network);
+    },
+  }));
 }
 
 /**

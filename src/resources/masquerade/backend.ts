@@ -14,7 +14,7 @@ import { findingOf, type Kind } from '../resource.ts';
 import { takeBack } from '../take-back.ts';
 import type { MasqueradeDriver } from './driver.ts';
 import { iptablesDriver } from './iptables.ts';
-import { type Masqueraded, missingMasquerade, restoreMasquerade } from './masquerade.ts';
+import { type Masqueraded, mendMasqueradeRules, missingMasquerade, restoreMasquerade } from './masquerade.ts';
 import { masqueradesByNftables, nftDriver, withoutNftables } from './nft-driver.ts';
 import { findStrays } from './strays.ts';
 
@@ -73,9 +73,12 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
   mend(node, wanted) {
     if (wanted.backend === 'iptables') return;
     const owners = [ownerText(wanted), ...(node.owners?.() ?? [])];
-    const missing = new Set(entriesOf(wanted).flatMap((entry) => missingMasquerade(node.nft(), entry, owners)));
+    const entries = entriesOf(wanted);
+    const missing = new Set(entries.flatMap((entry) => missingMasquerade(node.nft(), entry, owners)));
     // The attachment's own elements have just been made: where they are missing, iptables masquerades.
-    if (missing.size === 0 || missing.has(ownerText(wanted))) return;
+    if (missing.has(ownerText(wanted))) return;
+    for (const entry of entries) mendMasqueradeRules(node.nft(), entry);
+    if (missing.size === 0) return;
     const restored: RestoredNeighbour[] = [];
     const live = liveEntries(node, wanted.backend, restored).filter(({ owner }) => missing.has(owner));
     restoreMasquerade(node.nft(), live);

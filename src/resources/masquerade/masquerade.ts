@@ -11,16 +11,9 @@ import { decodeChain, getChain } from '../../netlink/nft/table.ts';
 import { EAFNOSUPPORT, EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
 import { grouped } from '../grouped.ts';
 import { createBranch, type OwnedElement } from '../nftables/branch.ts';
-import { glanceAt, rulesFinding } from '../nftables/difference.ts';
+import { mendRules, rulesFinding } from '../nftables/difference.ts';
 import { missingElement, missingOwners, placeElements, restoreElements, setNames } from '../nftables/elements.ts';
-import {
-  collect,
-  type FoundElement,
-  foundElements,
-  removeElement,
-  removeOwned,
-  removeUnused,
-} from '../nftables/removal.ts';
+import { type FoundElement, foundElements, removeElement, removeOwned } from '../nftables/removal.ts';
 import { POSTROUTING, ROUTED_TABLE } from '../nftables/tables.ts';
 import { addressKey, masqueradeBranch, masqueradeFrame, masqueradeSet, mayBelongTo } from './rule.ts';
 
@@ -67,9 +60,9 @@ export function ensureMasquerade(
   return wasWhole;
 }
 
-/** Whether nothing of the set and the rules for this address's subnet was flushed. @throws KernelError */
-export function isMasqueradeWhole(connection: Connection, { network, address }: Masqueraded): boolean {
-  return glanceAt(connection, masqueradeBranch(network, address)).state === 'whole';
+/** Makes the rules of this address's subnet what they were where somebody has changed them. @throws KernelError */
+export function mendMasqueradeRules(connection: Connection, { network, address }: Masqueraded): void {
+  mendRules(connection, masqueradeBranch(network, address));
 }
 
 /** Makes what is missing of sets, rules and elements. @throws KernelError */
@@ -110,21 +103,6 @@ export function missingMasquerade(
 /** The masqueraded addresses of a network and data directory, in all their sets. @throws KernelError */
 export function ownedElements(connection: Connection, network: string, dataDir?: string): FoundElement[] {
   return framesOf(connection, network).flatMap((frame) => foundElements(connection, frame, network, dataDir));
-}
-
-/**
- * Removes a network's addresses whose owners do not satisfy `isValid`, and sets without an address. @returns how many
- * addresses. @throws KernelError
- */
-export function collectMasquerade(
-  connection: Connection,
-  network: string,
-  isValid: (owner: string) => boolean,
-  dataDir?: string,
-): number {
-  const count = collect(ownedElements(connection, network, dataDir), isValid);
-  for (const frame of framesOf(connection, network)) removeUnused(connection, frame);
-  return count;
 }
 
 /**

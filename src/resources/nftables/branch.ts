@@ -7,7 +7,7 @@ import { hashHex } from '../../address/hash.ts';
 import type { Request } from '../../netlink/connection.ts';
 import type { Table } from '../../netlink/nft/batch.ts';
 import type { Expression } from '../../netlink/nft/expression.ts';
-import { appendRule, type Rule } from '../../netlink/nft/rule.ts';
+import { appendRule, insertRule, type Rule } from '../../netlink/nft/rule.ts';
 import * as sets from '../../netlink/nft/set.ts';
 import { type BaseChain, createChain, ensureChain, ensureTable } from '../../netlink/nft/table.ts';
 import { COMMENT_MOST } from '../names.ts';
@@ -41,7 +41,7 @@ export function createBranch(branch: Branch): Request[] {
     ...surroundings(branch),
     createChain(tableOf(branch), branch.chain),
     appendRule(ruleInside(branch)),
-    ...branch.entrances.map((entrance) => appendRule(entranceRule(branch, entrance))),
+    ...basesOf(branch).flatMap((base) => inFront(entrancesAt(branch, base))),
   ];
 }
 
@@ -63,6 +63,11 @@ export function ruleInside(branch: Branch): Rule {
 /** The rules of a base chain that lead to the chain. */
 export function entrancesAt(branch: Branch, base: BaseChain): Rule[] {
   return branch.entrances.filter((one) => one.base === base).map((one) => entranceRule(branch, one));
+}
+
+/** Adds rules in front of all others of their chain, in this order: what others have put there must not overrule them. */
+export function inFront(rules: readonly Rule[]): Request[] {
+  return [...rules].reverse().map((rule) => insertRule(rule));
 }
 
 /** The comment of all rules of a branch: the chain's name, as far as nft reads it back. */

@@ -7,19 +7,11 @@
  */
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
-import { commit, getGeneration, query, type Table } from '../../netlink/nft/batch.ts';
+import { commit, getGeneration, type Table } from '../../netlink/nft/batch.ts';
 import { sameExpressions } from '../../netlink/nft/equality.ts';
-import {
-  appendRule,
-  decodeRule,
-  decodeRuleComment,
-  deleteRule,
-  type KernelRule,
-  listRules,
-  type Rule,
-} from '../../netlink/nft/rule.ts';
+import { appendRule, decodeRule, deleteRule, type KernelRule, listRules, type Rule } from '../../netlink/nft/rule.ts';
 import { getElement } from '../../netlink/nft/set.ts';
-import { type BaseChain, decodeChain, getChain } from '../../netlink/nft/table.ts';
+import { decodeChain, getChain } from '../../netlink/nft/table.ts';
 import { ENOENT, ERESTART } from '../../sys/errno.ts';
 import { unlessRefused } from '../refused.ts';
 import {
@@ -28,12 +20,16 @@ import {
   createBranch,
   entrancesAt,
   fullUse,
-  labelOf,
+  inFront,
   ruleInside,
   surroundings,
   tableOf,
 } from './branch.ts';
+import { findEntrances } from './entrances.ts';
 import { noteGeneration } from './generation.ts';
+
+/** Attempts to change what other processes change at the same time. */
+const ATTEMPTS = 20;
 
 /** What one small exchange says of a branch. */
 export interface Glance {
@@ -66,6 +62,11 @@ export function mend(connection: Connection, branch: Branch): boolean {
   return changes.length === 0 || commitFor(connection, changes, generation);
 }
 
+/** Makes the rules what the branch declares, also where others change the ruleset meanwhile. @throws KernelError */
+export function mendRules(connection: Connection, branch: Branch): void {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) if (mend(connection, branch)) return;
+}
+
 /** @returns false where the ruleset is of another generation by now. @throws KernelError */
 export function commitFor(connection: Connection, changes: readonly Request[], generation: number): boolean {
   const done = unlessRefused([ERESTART], () => {
@@ -81,7 +82,10 @@ export function rulesFinding(connection: Connection, branch: Branch): string | u
   const { uses, inside } = look(connection, branch);
   if (uses === undefined) return `the nftables chain ${chain} is missing`;
   for (const base of basesOf(branch)) {
-    const { missing, surplus } = compare(entrancesAt(branch, base), labelledRules(connection, base, chain));
+    const { reached, overruled } = findEntrances(connection, base, chain);
+    const { missing, surplus } = compare(entrancesAt(branch, base), reached);
+    if (overruled.length > 0)
+      return `in the nftables chain ${base.name} another rule stands before the one that leads to the chain ${chain}`;
     if (missing.length > surplus.length)
       return `no rule of the nftables chain ${base.name} leads to the chain ${chain}`;
     if (surplus.length > 0) return `the rule of the nftables chain ${base.name} for the chain ${chain} was changed`;
@@ -89,17 +93,6 @@ export function rulesFinding(connection: Connection, branch: Branch): string | u
   const { missing, surplus } = compare([ruleInside(branch)], inside);
   if (missing.length > surplus.length) return `the nftables chain ${chain} has no rule`;
   return surplus.length > 0 ? `the rules of the nftables chain ${chain} were changed` : undefined;
-}
-
-/** The rules of a chain that bear our label for another one; those of 0.1.0 bear its whole name. @throws KernelError */
-export function labelledRules(
-  connection: Connection,
-  { table, name }: Pick<BaseChain, 'table' | 'name'>,
-  chain: string,
-): KernelRule[] {
-  const labels: unknown[] = [labelOf(chain), chain];
-  const rules = unlessRefused([ENOENT], () => query(connection, listRules(table, name))) ?? [];
-  return rules.filter((rule) => labels.includes(decodeRuleComment(rule))).map(decodeRule);
 }
 
 interface Look {
@@ -125,11 +118,15 @@ function look(connection: Connection, branch: Branch): Look {
 function differences(connection: Connection, branch: Branch, inside: readonly KernelRule[]): Request[] {
   const { chain } = branch;
   const table = tableOf(branch);
+  const { missing, surplus } = compare([ruleInside(branch)], inside);
   const changes = [
-    ...mending(table, chain, compare([ruleInside(branch)], inside)),
-    ...basesOf(branch).flatMap((base) =>
-      mending(table, base.name, compare(entrancesAt(branch, base), labelledRules(connection, base, chain))),
-    ),
+    ...deletions(table, chain, surplus),
+    ...missing.map(appendRule),
+    ...basesOf(branch).flatMap((base) => {
+      const { reached, overruled } = findEntrances(connection, base, chain);
+      const ways = compare(entrancesAt(branch, base), reached);
+      return [...deletions(table, base.name, [...ways.surplus, ...overruled]), ...inFront(ways.missing)];
+    }),
   ];
   return changes.length === 0 ? [] : [...surroundings(branch), ...changes];
 }
@@ -150,6 +147,6 @@ function compare(declared: readonly Rule[], present: readonly KernelRule[]): Dif
   return { missing, surplus };
 }
 
-function mending(table: Table, chain: string, { missing, surplus }: Difference): Request[] {
-  return [...surplus.map(({ handle }) => deleteRule(table, chain, handle)), ...missing.map(appendRule)];
+function deletions(table: Table, chain: string, rules: readonly KernelRule[]): Request[] {
+  return rules.map(({ handle }) => deleteRule(table, chain, handle));
 }

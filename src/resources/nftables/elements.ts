@@ -8,7 +8,7 @@ import { EEXIST, ENOENT } from '../../sys/errno.ts';
 import { ANCHOR, currentOwner, isSameOwner } from '../names.ts';
 import { unlessRefused } from '../refused.ts';
 import { type Branch, createBranch, type OwnedElement } from './branch.ts';
-import { commitFor, glanceAt, mend } from './difference.ts';
+import { commitFor, glanceAt, mend, mendRules } from './difference.ts';
 import { noteGeneration } from './generation.ts';
 
 /** Attempts to change what other processes change at the same time. */
@@ -30,6 +30,7 @@ export function placeElements(
   live?: () => readonly OwnedElement[],
 ): boolean {
   const additions = elements.map(({ set, key, owner }) => sets.addElement(set, key, owner));
+  let wasThere = false;
   for (let attempt = 1; ; attempt++) {
     const { state, generation } = glanceAt(connection, branch);
     try {
@@ -39,9 +40,12 @@ export function placeElements(
       }
       commit(connection, additions);
       if (state !== 'whole' && live !== undefined) restoreElements(connection, branch, live());
+      // What is made once more may have been found amiss.
+      else if (wasThere) mendRules(connection, branch);
       return state === 'whole';
     } catch (error) {
       if (attempt === ATTEMPTS) throw error;
+      wasThere ||= isKernelError(error, EEXIST);
       if (isKernelError(error, EEXIST)) makeWay();
       else if (state === 'missing' || !isKernelError(error, ENOENT)) throw error;
     }

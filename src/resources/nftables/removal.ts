@@ -17,8 +17,8 @@ import { EBUSY, ENOENT, ERESTART } from '../../sys/errno.ts';
 import { isOwnedBy, isSameOwner } from '../names.ts';
 import { unlessRefused } from '../refused.ts';
 import type { OwnedElement } from './branch.ts';
-import { labelledRules } from './difference.ts';
 import { elementsOf, isHeld, ownersOf, setNames } from './elements.ts';
+import { findEntrances } from './entrances.ts';
 import { noteGeneration } from './generation.ts';
 
 /** What must be known of a branch to remove it: its chain, its sets, and the base chains that lead to it. */
@@ -68,19 +68,12 @@ export function foundElements(connection: Connection, frame: Frame, network: str
   );
 }
 
-/** Removes those whose owners do not satisfy `isValid`. @returns how many. @throws KernelError */
-export function collect(found: readonly FoundElement[], isValid: (owner: string) => boolean): number {
-  const doomed = found.filter(({ owner }) => !isValid(owner));
-  for (const element of doomed) element.remove();
-  return doomed.length;
-}
-
 /**
  * Removes a branch whose sets hold nothing but anchors: its rules, chain and sets; with the last rule of a base chain that,
  * and with the last chain the table. Safe against an ADD: the transaction is made for the generation in which the sets were
  * seen empty. What somebody else's rules refer to stays. @throws KernelError
  */
-export function removeUnused(connection: Connection, frame: Frame): void {
+function removeUnused(connection: Connection, frame: Frame): void {
   if (frame.sets.some((set) => isHeld(connection, set))) return;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const { generation, removals } = planRemoval(connection, frame);
@@ -128,7 +121,10 @@ function planRemoval(connection: Connection, frame: Frame): RemovalPlan {
 /** What there is of the branch, in an order in which nothing goes that something else refers to. */
 function partsOf(connection: Connection, { chain, sets: held, bases }: Frame, counts: Counts): Request[] {
   const table = (bases[0] as BaseChain).table;
-  const ways = bases.map((base) => labelledRules(connection, base, chain));
+  const ways = bases.map((base) => {
+    const { reached, overruled } = findEntrances(connection, base, chain);
+    return [...reached, ...overruled];
+  });
   const emptied = bases.filter((_, at) => counts.bases[at] === ways[at]?.length);
   const names = setNames(connection, table);
   const present = held.filter(({ name }) => names.includes(name));

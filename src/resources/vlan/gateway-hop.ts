@@ -17,7 +17,7 @@ import * as steps from '../../netlink/nft/steps.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { SystemError } from '../../sys/libc.ts';
 import type { Branch, OwnedElement } from '../nftables/branch.ts';
-import { glanceAt, rulesFinding } from '../nftables/difference.ts';
+import { glanceAt, mendRules, rulesFinding } from '../nftables/difference.ts';
 import { missingElement, restoreElements } from '../nftables/elements.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import { removeOwned } from '../nftables/removal.ts';
@@ -46,6 +46,12 @@ export function ensureHopUntracked(node: NodeKernel, gateway: Gateway, log: Log)
     if (!(error instanceof KernelError || error instanceof SystemError)) throw error;
     if (passesFilter()) log('warn', `frames of ${gateway.name} are tracked on the bridge: ${reasonOf(error)}`);
   }
+}
+
+/** Makes the rules what they were where somebody has changed them. @throws KernelError */
+export function mendHopUntracked(node: NodeKernel, gateway: Gateway): void {
+  const nft = nftIfThere(node);
+  if (nft !== undefined) unlessRefused(NO_NFTABLES, () => mendRules(nft, hopBranch(gateway)));
 }
 
 /** @throws Fault `check` where frames of the gateway are tracked, and pass the filter of routed packets; KernelError */

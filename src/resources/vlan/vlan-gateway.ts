@@ -21,7 +21,7 @@ import { bridgeMac, GATEWAY_ALIAS, vlanPortMac, vlanPortName } from '../names.ts
 import type { Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
-import { ensureHopUntracked, verifyHopUntracked } from './gateway-hop.ts';
+import { ensureHopUntracked, mendHopUntracked, verifyHopUntracked } from './gateway-hop.ts';
 import { findVlanMembers, joinVlans, untagged, verifyPortVlans } from './vlan.ts';
 
 export interface VlanGateway {
@@ -53,6 +53,10 @@ export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
   },
   verify: (node, wanted) => findingOf(() => verifyHopUntracked(node, verifyVlanGateway(node.route, wanted))),
   survey: nothingOwned,
+  mend(node, { bridge, vlan }) {
+    const gateway = findLink(node.route, vlanGatewayName(bridge, vlan));
+    if (gateway !== undefined) mendHopUntracked(node, gateway);
+  },
   able: () => undefined,
 };
 

@@ -5,7 +5,12 @@ import { silentLog } from '../../../src/log.ts';
 import { KernelError } from '../../../src/netlink/error.ts';
 import { ensureGuard, removeGuard } from '../../../src/resources/guard/guard.ts';
 import { type Node, openNode } from '../../../src/resources/node.ts';
-import { ensureHopUntracked, removeHopUntracked, verifyHopUntracked } from '../../../src/resources/vlan/gateway-hop.ts';
+import {
+  ensureHopUntracked,
+  mendHopUntracked,
+  removeHopUntracked,
+  verifyHopUntracked,
+} from '../../../src/resources/vlan/gateway-hop.ts';
 import { EOPNOTSUPP } from '../../../src/sys/errno.ts';
 import { faultOf } from '../../support/fault.ts';
 import { setSysctl } from '../../support/kernel.ts';
@@ -78,6 +83,23 @@ describeOnKernel('the frames of a gateway', () => {
     passFilter(ns, false);
     on(ns, (node) => verifyHopUntracked(node, RED));
     ensure(ns, RED);
+    expect(ruleset(ns)).toBe(whole);
+  });
+
+  test.each([
+    ['insert rule bridge trestle prerouting accept', /another rule stands before the one that leads to the chain untr/],
+    ['insert rule bridge trestle untracked accept', /the rules of the nftables chain untracked were changed/],
+  ])('are tracked after "%s", which is told where they pass the filter, and mended', (change, reason) => {
+    using ns = createNetns();
+    passFilter(ns, true);
+    ensure(ns, RED);
+    exec(ns, ['nft', change]);
+    const fault = faultOf(() => on(ns, (node) => verifyHopUntracked(node, RED)));
+    expect([fault.kind, fault.message]).toEqual(['check', expect.stringMatching(reason)]);
+    on(ns, (node) => mendHopUntracked(node, RED));
+    on(ns, (node) => verifyHopUntracked(node, RED));
+    const whole = ruleset(ns);
+    on(ns, (node) => mendHopUntracked(node, RED));
     expect(ruleset(ns)).toBe(whole);
   });
 

@@ -23,16 +23,17 @@ const B = entry('veth0000000000b', 'b', { mac: '0a:00:00:00:00:0b' });
 
 /** @returns for each whether all was whole then */
 function ensure(ns: Netns, ...entries: readonly guard.Guarded[]): boolean[] {
-  return withNft(ns, (connection) =>
-    entries.map((one) => {
-      guard.ensureGuard(connection, one);
-      return guard.isGuardWhole(connection, one.network);
-    }),
-  );
+  return withNft(ns, (connection) => entries.map((one) => guard.ensureGuard(connection, one)));
 }
 
 function restore(ns: Netns, network: string, ...entries: readonly guard.Guarded[]): void {
   withNft(ns, (connection) => guard.restoreGuard(connection, network, entries));
+}
+
+function removeFound(ns: Netns, network: string, dataDir?: string): void {
+  withNft(ns, (connection) => {
+    for (const one of guard.ownedGuards(connection, network, dataDir)) one.remove();
+  });
 }
 
 const held = (ns: Netns) =>
@@ -174,8 +175,9 @@ describeOnKernel('the last guard', () => {
     restore(ns, 'pods', A, there);
     remove(ns, A);
     expect(anchorsOf(nftSnapshot(ns))).toHaveLength(2);
-    expect(withNft(ns, (connection) => guard.collectGuards(connection, 'pods', () => false))).toBe(0);
-    expect(withNft(ns, (connection) => guard.collectGuards(connection, 'pods', () => false, '/run/cni'))).toBe(2);
+    removeFound(ns, 'pods');
+    expect(held(ns)).toHaveLength(2);
+    removeFound(ns, 'pods', '/run/cni');
     expect(nftSnapshot(ns)).toEqual([]);
   });
 });
@@ -266,17 +268,19 @@ describeOnKernel('checking a guard', () => {
   });
 });
 
-describeOnKernel('collecting guards', () => {
-  test('removes the network’s elements whose owners are not valid, and no others', () => {
+describeOnKernel('what is found of a network', () => {
+  test('takes its anchors with the last port, and leaves those of others', () => {
     using ns = createNetns();
     const other = entry('veth0000000000c', 'c', { network: 'pods-2' });
     ensure(ns, A, B, other);
-    restore(ns, 'pods');
-    const collect = () =>
-      withNft(ns, (connection) => guard.collectGuards(connection, 'pods', (owner) => owner === A.owner));
-    expect([collect(), collect()]).toEqual([2, 0]);
-    expect(held(ns)).toHaveLength(4);
+    restore(ns, 'pods', A, B);
+    restore(ns, 'pods-2', other);
+    expect(anchorsOf(nftSnapshot(ns))).toHaveLength(4);
+    removeFound(ns, 'pods');
+    expect(held(ns)).toHaveLength(2);
     expect(anchorsOf(nftSnapshot(ns))).toHaveLength(2);
+    removeFound(ns, 'pods-2');
+    expect(nftSnapshot(ns)).toEqual([]);
   });
 });
 

@@ -351,47 +351,6 @@ describeOnKernel('checking', () => {
   });
 });
 
-describeOnKernel('collecting', () => {
-  const collect = (ns: Netns, network: string, ...valid: readonly string[]) =>
-    withNft(ns, (connection) => masquerade.collectMasquerade(connection, network, (owner) => valid.includes(owner)));
-
-  test('removes the network’s elements whose owners are not valid, and no others', () => {
-    using ns = createNetns();
-    const [b, c] = [entry('10.1.0.3/24', { containerId: 'b' }), entry('10.2.0.4/24', { containerId: 'c' })];
-    const other = entry('10.1.0.9/24', { network: 'pods-2' });
-    ensure(ns, A, A6, b, c, other);
-    exec(ns, ['nft', `add element inet trestle ${SET} { 10.1.0.77 comment "by hand" }`]);
-    expect(collect(ns, 'pods', b.owner)).toBe(3);
-    expect(held(ns).sort()).toEqual(['10.1.0.3 pods/b/eth0', '10.1.0.77 by hand', '10.1.0.9 pods-2/abc/eth0']);
-    expect(collect(ns, 'pods', b.owner)).toBe(0);
-  });
-
-  test('takes a set that nobody is in', () => {
-    using ns = createNetns();
-    withNft(ns, (connection) => masquerade.restoreMasquerade(connection, [A]));
-    exec(ns, ['nft', 'delete', 'element', 'inet', 'trestle', SET, '{ 10.1.0.2 }']);
-    expect(collect(ns, 'pods')).toBe(0);
-    expect(nftSnapshot(ns)).toEqual([]);
-  });
-
-  test('leaves those of another data directory', () => {
-    using ns = createNetns();
-    const there = entry('10.1.0.3/24', { containerId: 'b', dataDir: '/run/cni' });
-    ensure(ns, A, there);
-    expect(collect(ns, 'pods')).toBe(1);
-    expect(held(ns)).toEqual([`10.1.0.3 ${there.owner}`]);
-    const collectThere = (connection: Connection) =>
-      masquerade.collectMasquerade(connection, 'pods', () => false, '/run/cni');
-    expect(withNft(ns, collectThere)).toBe(1);
-  });
-
-  test('finds nothing where nothing is', () => {
-    using ns = createNetns();
-    expect(collect(ns, 'pods')).toBe(0);
-    expect(nftSnapshot(ns)).toEqual([]);
-  });
-});
-
 describeOnKernel('asking whether the kernel can masquerade', () => {
   test('changes nothing', () => {
     using ns = createNetns();

@@ -13,7 +13,7 @@ const ITS_OWN = ['NFTA_SET_FLAGS', 'NFTA_SET_ID', 'NFTA_SET_USERDATA', 'NFTA_LOO
 describe.each([
   ['gateways set', CREATED[2]],
   ['untracked rule', CREATED[4]],
-  ['jump', CREATED[5]],
+  ['jump', CREATED[6]],
 ] as const)('%s', (section, request) => {
   test('is what the kernel was seen to take', () => {
     expect(sentFor(request as (typeof CREATED)[0])).toEqual(bytesOf(FILE, section));

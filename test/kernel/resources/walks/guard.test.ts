@@ -11,6 +11,8 @@ import { bridge, guard, port } from '../../support/walk-values.ts';
 const MAC = formatMac(containerMac(OWN));
 const UNHELD = `frames from VETH are not held to the MAC ${MAC}`;
 
+const HOOKS = ['prerouting', 'input'];
+
 /** What a restart of nftables with a saved ruleset does. */
 const RELOADED = 'rules=$(nft list ruleset) && nft flush ruleset && echo "$rules" | nft -f -';
 
@@ -46,9 +48,20 @@ const ROW: Row = {
     },
     { by: 'nft insert rule bridge trestle guard accept', finding: UNHELD },
     { by: 'nft flush chain bridge trestle guard ; nft add rule bridge trestle guard accept', finding: UNHELD },
-    { by: 'nft insert rule bridge trestle prerouting accept', finding: UNHELD },
+    ...['accept', 'meta protocol arp accept', 'iifname "eth9" return', 'iifname vmap { "eth9" : accept }'].flatMap(
+      (rule) =>
+        HOOKS.map((hook) => ({
+          by: `nft 'insert rule bridge trestle ${hook} ${rule}'`,
+          finding: `${UNHELD}: in the nftables chain ${hook} another rule stands before the one that leads to the chain guard`,
+          // Behind ours.
+          mayStay: true as const,
+        })),
+    ),
   ],
   tolerated: [
+    'nft add rule bridge trestle prerouting accept',
+    'nft insert rule bridge trestle prerouting meta nftrace set 1',
+    'nft insert rule bridge trestle input counter',
     'nft add table bridge other',
     'nft add rule bridge trestle prerouting iifname "eth9" counter',
     'nft add chain bridge trestle theirs',

@@ -38,10 +38,22 @@ function inNftables(families: Families, backend: Backend): Row {
         by: 'nft flush chain inet trestle postrouting',
         finding: `${lost(first)}no rule of the nftables chain postrouting leads to`,
       },
+      ...['accept', 'return', 'ip protocol tcp accept'].map((rule) => ({
+        by: `nft insert rule inet trestle postrouting ${rule}`,
+        finding: `${lost(first)}in the nftables chain postrouting another rule stands before the one that leads to`,
+        // Behind ours.
+        mayStay: true as const,
+      })),
       { by: 'nft delete table inet trestle', finding: everywhere },
       { by: 'nft flush ruleset', finding: everywhere },
     ],
-    tolerated: ['nft add table inet other', 'nft add rule inet trestle postrouting counter', RELOADED],
+    tolerated: [
+      'nft add table inet other',
+      'nft add rule inet trestle postrouting counter',
+      'nft add rule inet trestle postrouting accept',
+      'nft insert rule inet trestle postrouting meta nftrace set 1',
+      RELOADED,
+    ],
   };
 }
 

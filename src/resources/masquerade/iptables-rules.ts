@@ -20,28 +20,27 @@ const POSTROUTING = 'POSTROUTING';
 
 /** What a flavour of iptables has for an address. */
 export interface FoundRules {
+  readonly flavour: 'nft' | 'legacy';
   /** A rule of POSTROUTING leads to the chain. */
   readonly isLedTo: boolean;
-  /** The chain masquerades the address, for its owner. */
-  readonly isMasqueraded: boolean;
+  /** The comments of the chain's rules that masquerade the address for its owner, as they are written. */
+  readonly comments: readonly string[];
 }
 
 /** In nf_tables and in the older tables. @throws KernelError, SystemError */
 export function findIptablesRules(node: Node, entry: Masqueraded, chain: string): readonly FoundRules[] {
   const { family } = entry.address.ip;
   const source = formatCidr({ ip: entry.address.ip, prefix: BITS[family] });
-  const found = (way: readonly SaidRule[], rules: readonly SaidRule[]): FoundRules => ({
-    isLedTo: way.some(({ target }) => target === chain),
-    isMasqueraded: rules.some(
-      (rule) =>
-        rule.target === 'MASQUERADE' &&
-        isSameOwner(rule.comment ?? '', entry.owner) &&
-        rule.source !== undefined &&
-        formatCidr(rule.source) === source,
-    ),
-  });
-  const [inNft, inLegacy] = [nftRules(node, family), legacyRules(family)];
-  return [found(inNft(POSTROUTING), inNft(chain)), found(inLegacy(POSTROUTING), inLegacy(chain))];
+  const isOwn = (rule: SaidRule) =>
+    rule.target === 'MASQUERADE' &&
+    isSameOwner(rule.comment ?? '', entry.owner) &&
+    rule.source !== undefined &&
+    formatCidr(rule.source) === source;
+  const found = (flavour: FoundRules['flavour'], rulesOf: (chain: string) => SaidRule[]): FoundRules => {
+    const isLedTo = rulesOf(POSTROUTING).some(({ target }) => target === chain);
+    return { flavour, isLedTo, comments: rulesOf(chain).flatMap((rule) => (isOwn(rule) ? (rule.comment ?? '') : [])) };
+  };
+  return [found('nft', nftRules(node, family)), found('legacy', legacyRules(family))];
 }
 
 /** What a rule says, as far as ours are told by it. */

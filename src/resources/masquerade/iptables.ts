@@ -10,29 +10,20 @@ import { formatCidr, networkOf } from '../../address/cidr.ts';
 import { hashHex } from '../../address/hash.ts';
 import { BITS, type Family, formatIp } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
-import { query, type Table } from '../../netlink/nft/batch.ts';
-import { NFPROTO_IPV4, NFPROTO_IPV6 } from '../../netlink/nft/constants.ts';
-import { getChain } from '../../netlink/nft/table.ts';
-import { ENOENT } from '../../sys/errno.ts';
 import { grouped } from '../grouped.ts';
 import {
-  commentOf,
   findPrograms,
   type Programs,
   quoted,
   type Refusal,
   restore,
-  savedRules,
   type TableChanges,
   unlessBroken,
 } from '../iptables/iptables.ts';
-import { legacyTableHolds } from '../iptables/legacy-tables.ts';
-import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
-import { unlessRefused } from '../refused.ts';
 import { findingOf } from '../resource.ts';
 import type { MasqueradeDriver } from './driver.ts';
-import { findIptablesRules } from './iptables-rules.ts';
+import { type FoundRules, findIptablesRules } from './iptables-rules.ts';
 import type { Masqueraded } from './masquerade.ts';
 
 export const iptablesDriver: MasqueradeDriver = {
@@ -41,7 +32,6 @@ export const iptablesDriver: MasqueradeDriver = {
   },
   verify,
   remove(node, entry) {
-    if (!mayHaveIptablesChain(node, entry)) return false;
     const what = `the iptables rule that masquerades ${formatIp(entry.address.ip)} for ${entry.owner}`;
     return unlessBroken(node.log, what, () => removeIptablesMasquerade(node, entry)) ?? true;
   },
@@ -60,7 +50,8 @@ export function networkComment(network: string): string {
 }
 
 /**
- * Adds the address's rule, where its chain is there and led to: one process, and never half of it.
+ * Adds the address's rule, where its chain is there and led to: one process, and never half of it. Where it was there, it is not
+ * there twice.
  * @returns whether it was; otherwise nothing is changed, see `restoreIptablesMasquerade`. @throws Fault
  */
 export function addIptablesMasquerade(programs: Programs, entry: Masqueraded): boolean {
@@ -86,41 +77,42 @@ export function restoreIptablesMasquerade(programs: Programs, entry: Masqueraded
 }
 
 /**
- * Removes the address's rule, and the chain with the last one: two transactions of one process, of which the second is
- * refused as long as the chain holds anything. @returns whether there was a rule. @throws Fault
+ * Removes every copy of the address's rule, in both flavours, and the chain with the last rule: two transactions of one process, of
+ * which the second is refused as long as the chain holds anything. No program is run where there is no rule, and none need be
+ * installed. @returns whether there was a rule. @throws Fault, KernelError, SystemError
  */
-export function removeIptablesMasquerade(programs: Programs, entry: Masqueraded): boolean {
-  const rules = rulesOf(entry);
-  const removal = nat([`-D ${rules.address}`]);
-  const refusal = restore(programs, entry.address.ip.family, 'default', removal, chainRemoval(rules));
-  if (refusal === undefined || (refusal.line !== undefined && refusal.line > 3)) return true;
-  if (isPresent(programs, entry)) throw refusal.fault;
-  return false;
+export function removeIptablesMasquerade(node: Node, entry: Masqueraded): boolean {
+  let removed = false;
+  for (let attempt = 1; ; attempt++) {
+    const found = findIptablesRules(node, entry, chainOf(entry)).filter(({ comments }) => comments.length > 0);
+    const refusals = found.map((one) => removeFound(node, entry, one));
+    removed ||= refusals.includes(undefined);
+    const refusal = refusals.find((one) => one !== undefined);
+    if (refusal === undefined) return removed;
+    // Another process may have removed a copy in the meantime.
+    if (refusal.fault.kind === 'busy' || attempt === ATTEMPTS) throw refusal.fault;
+  }
 }
 
-/**
- * Whether the kernel may have the chain of the address's network and subnet, in either flavour of iptables: where it has
- * not, there is nothing to remove. No program is run, and none need be installed. True where the tables cannot be read.
- */
-function mayHaveIptablesChain(node: Node, entry: Masqueraded): boolean {
+function removeFound(node: Node, entry: Masqueraded, { flavour, comments }: FoundRules): Refusal | undefined {
+  const removal = nat(comments.map((owner) => `-D ${rulesOf({ ...entry, owner }).address}`));
   const { family } = entry.address.ip;
-  const chain = chainOf(entry);
-  const table: Table = { family: family === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6, name: 'nat' };
-  try {
-    const nft = nftIfThere(node);
-    const inNft = nft && unlessRefused([ENOENT, ...NO_NFTABLES], () => query(nft, getChain(table, chain)));
-    return inNft !== undefined || legacyTableHolds(family, 'nat', [chain]);
-  } catch {
-    return true;
-  }
+  return firstOf(removal, restore(node, family, flavour, removal, chainRemoval(rulesOf(entry))));
+}
+
+/** The refusal of the first of two transactions; undefined where it was the second that was refused, or none. */
+function firstOf({ commands }: TableChanges, refusal: Refusal | undefined): Refusal | undefined {
+  // Before the commands is the line of the table, and behind them COMMIT.
+  return refusal?.line !== undefined && refusal.line > commands.length + 2 ? undefined : refusal;
 }
 
 /** Without a program. @throws Fault `check` where one of the two rules is missing, KernelError, SystemError */
 function verify(node: Node, entry: Masqueraded): void {
   const chain = chainOf(entry);
   const found = findIptablesRules(node, entry, chain);
-  if (found.some(({ isLedTo, isMasqueraded }) => isLedTo && isMasqueraded)) return;
-  const inChain = found.some(({ isMasqueraded }) => isMasqueraded);
+  const masqueraded = found.filter(({ comments }) => comments.length > 0);
+  if (masqueraded.some(({ isLedTo }) => isLedTo)) return;
+  const inChain = masqueraded.length > 0;
   const missing = inChain ? `no rule of POSTROUTING leads to ${chain}` : `${chain} has no rule for it`;
   const ip = formatIp(entry.address.ip);
   throw new Fault('check', `${ip} is not masqueraded: expected in iptables for ${entry.owner}, but ${missing}`, {
@@ -155,10 +147,15 @@ function rulesOf(entry: Masqueraded): Rules {
   return { chain, jump, address: `${chain} ${source} -m comment --comment ${quoted(owner)} -j MASQUERADE` };
 }
 
-/** Refused where the chain is missing, or nothing leads to it. */
+/**
+ * Refused where the chain is missing, or nothing leads to it. A second transaction of the same process removes one of two copies:
+ * where there is no other, it is refused, since its last line finds none.
+ */
 function addition(programs: Programs, entry: Masqueraded): Refusal | undefined {
   const { jump, address } = rulesOf(entry);
-  return change(programs, entry, [`-C ${jump}`, `-A ${address}`]);
+  const added = nat([`-C ${jump}`, `-A ${address}`]);
+  const once = nat([`-D ${address}`, `-C ${address}`]);
+  return firstOf(added, restore(programs, entry.address.ip.family, 'default', added, once));
 }
 
 /**
@@ -190,12 +187,4 @@ function change(programs: Programs, { address }: Masqueraded, commands: readonly
 
 function nat(commands: readonly string[]): TableChanges {
   return { table: 'nat', commands };
-}
-
-function isPresent(programs: Programs, entry: Masqueraded): boolean {
-  const { address, owner } = entry;
-  const chain = chainOf(entry);
-  const rules = savedRules(programs, address.ip.family, 'default', 'nat');
-  const source = ` -s ${formatIp(address.ip)}/`;
-  return rules.some((rule) => rule.startsWith(`-A ${chain} `) && rule.includes(source) && commentOf(rule) === owner);
 }

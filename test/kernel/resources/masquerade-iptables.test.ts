@@ -86,7 +86,7 @@ describeOnKernel('masquerading through iptables', () => {
       const broken = ending('line 2 failed', 1);
       const del = on(ns, broken, (node) => masqueradeKind.remove?.(node, WANTED));
       expect(del.logged[0]).toMatch(
-        /^error: the iptables rule that masquerades 10\.1\.0\.2 for pods\/abc\/eth0 stays: iptables-(restore|save) refused a change: line 2 failed\. Try "iptables -t nat -S" .* GC removes it as soon as iptables works\.$/,
+        /^error: the iptables rule that masquerades 10\.1\.0\.2 for pods\/abc\/eth0 stays: iptables-(nft|legacy)-restore refused a change: line 2 failed\. Try "iptables-\w+ -t nat -S" .* GC removes it as soon as iptables works\.$/,
       );
       expect(rules(ns, flavour)).toEqual(before);
       const isDoomed = (owned: { isOf(key: typeof KEY): boolean }) => !owned.isOf(OTHER);

@@ -57,6 +57,12 @@ function ensure(node: Node, one: Masqueraded): void {
   if (!addIptablesMasquerade(node, one)) restoreIptablesMasquerade(node, one, []);
 }
 
+/** What a process that was killed at the wrong time left with 0.1.0: the rules that hold the text a second time. */
+function addOnceMore(node: Node, text: string): void {
+  const commands = rules(node).filter((rule) => rule.includes(text));
+  expect(restore(node, 4, 'default', { table: 'nat', commands })).toBeUndefined();
+}
+
 describeOnKernel('masquerading through iptables', () => {
   describe.each([...FLAVOURS])('%s', (flavour) => {
     test('is taken away once: the second time there is nothing', () => {
@@ -101,10 +107,29 @@ describeOnKernel('masquerading through iptables', () => {
       });
     });
 
+    test('stands once where it is added twice, and goes with all its copies', () => {
+      using ns = createNetns();
+      on(ns, flavour, (node) => {
+        for (const one of [A, B]) ensure(node, one);
+        const whole = rules(node).sort();
+        for (const one of [A, A, B]) ensure(node, one);
+        expect(rules(node).sort()).toEqual(whole);
+        for (const _ of ['twice', 'four times']) addOnceMore(node, '/a/');
+        expect(rules(node)).toHaveLength(6);
+        ensure(node, A);
+        expect(rules(node)).toHaveLength(6);
+        expect([removeIptablesMasquerade(node, A), removeIptablesMasquerade(node, A)]).toEqual([true, false]);
+        expect(rules(node)).toEqual(whole.filter((rule) => !rule.includes('/a/')));
+        expect(removeIptablesMasquerade(node, B)).toBe(true);
+        expect(rules(node)).toEqual([]);
+      });
+    });
+
     test('that stands twice stands once when a rule of the network is taken out', () => {
       using ns = createNetns();
       on(ns, flavour, (node) => {
-        for (const one of [A, B, A]) ensure(node, one);
+        for (const one of [A, B]) ensure(node, one);
+        addOnceMore(node, '/a/');
         expect(rules(node)).toHaveLength(4);
         removeStraysOf(node, 'b');
         expect(rules(node).filter((rule) => rule.includes('/a/'))).toHaveLength(1);

@@ -7,6 +7,7 @@ import { bootId } from '../sys/clock.ts';
 import { statPath } from '../sys/directory.ts';
 import { readText } from '../sys/file.ts';
 import { encodeUtf8 } from '../sys/text.ts';
+import type { Scope } from './resource.ts';
 
 /** What an attachment's names are made of: one `(container ID, interface name)` on one network. */
 export interface AttachmentKey {
@@ -92,6 +93,14 @@ export function ownerText(attachment: AttachmentKey): string {
 /** Whether an owner is an attachment of this network and data directory. */
 export function isOwnedBy(network: string, owner: string | undefined, dataDir?: string): boolean {
   return owner !== undefined && currentOwner(owner).startsWith(`${networkMark(network, dataDir)}/`);
+}
+
+/** Whether an owner is of the scope. The attachment that a scope names is recognised as 0.1.0 wrote it, too: without the directory. */
+export function isInScope(scope: Scope, owner: string): boolean {
+  const { network, dataDir, containerId, ifName } = scope;
+  if (isOwnedBy(network, owner, dataDir)) return true;
+  if (containerId === undefined || ifName === undefined) return false;
+  return isSameOwner(owner, ownerText({ network, dataDir, containerId, ifName }));
 }
 
 /** The same for any data directory. */

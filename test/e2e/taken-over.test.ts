@@ -73,7 +73,9 @@ function accepts({ node }: Stage): string[] {
 const has = (stage: Stage, who: OldAttachment) => ({
   traces: tracesOf(stage, who),
   links: leftovers(stage.node).links.filter((name) => name === who.veth),
-  files: Object.entries(leftovers(stage.node).files).filter(([path, text]) => `${path} ${text}`.includes(who.id)),
+  files: Object.entries(leftovers(stage.node).files).filter(([path, text]) =>
+    new RegExp(`\\b${who.id}\\b`).test(`${path} ${text}`),
+  ),
 });
 const NOTHING = { traces: [], links: [], files: [] };
 

@@ -95,8 +95,9 @@ function guardedOf(wanted: GuardWanted): Guarded {
   return { network, port, mac, owner: ownerText(wanted) };
 }
 
-function survey(node: Node, { network, dataDir, containerId, ifName }: Scope): Owned[] {
-  const owned = ownedGuards(node.nft(), network, dataDir).map(
+function survey(node: Node, scope: Scope): Owned[] {
+  const { network, dataDir, containerId, ifName } = scope;
+  const owned = ownedGuards(node.nft(), scope).map(
     ({ owner, remove }): Owned => ({
       what: `the MAC guard of ${owner}`,
       isOf: (attachment) => isSameOwner(owner, ownerText({ ...attachment, network, dataDir })),

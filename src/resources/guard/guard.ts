@@ -20,6 +20,7 @@ import {
 } from '../nftables/elements.ts';
 import { type FoundElement, foundElements, removeElement, removeOwned } from '../nftables/removal.ts';
 import { unlessRefused } from '../refused.ts';
+import type { Scope } from '../resource.ts';
 import { GUARD_FRAME, guardBranch, isOfPort, MACS, PORTS, pairKey, portKey } from './rule.ts';
 
 /** A host veth, and the only source MAC that its container may use. */
@@ -90,15 +91,15 @@ export function missingGuards(connection: Connection, owners: readonly string[])
 }
 
 /**
- * The guards of a network and data directory: for each port an element in either set. With the network's last port go its anchors.
+ * The guards of a scope: for each port an element in either set. With the network's last port go its anchors.
  * @throws KernelError
  */
-export function ownedGuards(connection: Connection, network: string, dataDir?: string): FoundElement[] {
-  return foundElements(connection, GUARD_FRAME, network, dataDir).map(({ owner, remove }) => ({
+export function ownedGuards(connection: Connection, scope: Scope): FoundElement[] {
+  return foundElements(connection, GUARD_FRAME, scope).map(({ owner, remove }) => ({
     owner,
     remove() {
       remove();
-      removeUnusedAnchors(connection, network);
+      removeUnusedAnchors(connection, scope.network);
     },
   }));
 }

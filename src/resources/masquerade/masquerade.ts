@@ -15,6 +15,7 @@ import { mendRules, rulesFinding } from '../nftables/difference.ts';
 import { missingElement, missingOwners, placeElements, restoreElements, setNames } from '../nftables/elements.ts';
 import { type FoundElement, foundElements, removeElement, removeOwned } from '../nftables/removal.ts';
 import { POSTROUTING, ROUTED_TABLE } from '../nftables/tables.ts';
+import type { Scope } from '../resource.ts';
 import { addressKey, masqueradeBranch, masqueradeFrame, masqueradeSet, mayBelongTo } from './rule.ts';
 
 /**
@@ -100,9 +101,9 @@ export function missingMasquerade(
   return missingOwners(connection, masqueradeSet(network, address), owners);
 }
 
-/** The masqueraded addresses of a network and data directory, in all their sets. @throws KernelError */
-export function ownedElements(connection: Connection, network: string, dataDir?: string): FoundElement[] {
-  return framesOf(connection, network).flatMap((frame) => foundElements(connection, frame, network, dataDir));
+/** The masqueraded addresses of a scope, in all the sets of its network. @throws KernelError */
+export function ownedElements(connection: Connection, scope: Scope): FoundElement[] {
+  return framesOf(connection, scope.network).flatMap((frame) => foundElements(connection, frame, scope));
 }
 
 /**

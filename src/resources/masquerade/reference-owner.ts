@@ -1,12 +1,13 @@
 /** Whose a masquerading rule is, by its comment: the reference plugins' rules, and ours. */
 
-import { type AttachmentKey, isOwnedBy, isSameOwner, ownerText } from '../names.ts';
+import { type AttachmentKey, isInScope, isSameOwner, ownerText } from '../names.ts';
 import type { Owned, Scope } from '../resource.ts';
 
 /** Tells an attachment of the scope by the comment of its rule or element; undefined for a comment of another network. */
-export function commentOwner({ network, dataDir }: Scope, comment: string): Owned['isOf'] | undefined {
+export function commentOwner(scope: Scope, comment: string): Owned['isOf'] | undefined {
+  const { network, dataDir } = scope;
   const reference = referenceOwner(comment);
-  if (reference?.network !== network && !isOwnedBy(network, comment, dataDir)) return undefined;
+  if (reference?.network !== network && !isInScope(scope, comment)) return undefined;
   return (attachment) => {
     const key = { ...attachment, network, dataDir };
     return reference === undefined ? isSameOwner(comment, ownerText(key)) : isReferenceOwner(reference, key);

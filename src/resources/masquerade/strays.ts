@@ -27,7 +27,7 @@ export function findStrays(node: Node, scope: Scope): Owned[] {
 function inSets(node: Node, scope: Scope): Owned[] {
   const nft = nftIfThere(node);
   if (nft === undefined) return [];
-  const elements = unlessRefused(NO_NFTABLES, () => ownedElements(nft, scope.network, scope.dataDir)) ?? [];
+  const elements = unlessRefused(NO_NFTABLES, () => ownedElements(nft, scope)) ?? [];
   return elements.flatMap(({ owner, remove }) => owned(scope, owner, `the masquerading of ${owner}`, remove));
 }
 

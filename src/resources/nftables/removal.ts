@@ -14,8 +14,9 @@ import {
   getTable,
 } from '../../netlink/nft/table.ts';
 import { EBUSY, ENOENT, ERESTART } from '../../sys/errno.ts';
-import { isOwnedBy, isSameOwner } from '../names.ts';
+import { isInScope, isSameOwner } from '../names.ts';
 import { unlessRefused } from '../refused.ts';
+import type { Scope } from '../resource.ts';
 import type { OwnedElement } from './branch.ts';
 import { elementsOf, isHeld, ownersOf, setNames } from './elements.ts';
 import { findEntrances } from './entrances.ts';
@@ -57,11 +58,11 @@ export function removeElement(connection: Connection, set: sets.SetName, key: se
   return isCommitted(connection, [sets.deleteElement(set, key)]);
 }
 
-/** The elements of a network and data directory in the branch's sets. @throws KernelError */
-export function foundElements(connection: Connection, frame: Frame, network: string, dataDir?: string): FoundElement[] {
+/** The elements of the scope in the branch's sets. @throws KernelError */
+export function foundElements(connection: Connection, frame: Frame, scope: Scope): FoundElement[] {
   return frame.sets.flatMap((set) =>
     elementsOf(connection, set).flatMap(({ key, comment: owner }) => {
-      if (owner === undefined || !isOwnedBy(network, owner, dataDir)) return [];
+      if (owner === undefined || !isInScope(scope, owner)) return [];
       const element = { set, key: { bytes: key, text: owner }, owner };
       return [{ owner, remove: () => void removeOwned(connection, frame, [element]) }];
     }),

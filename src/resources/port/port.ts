@@ -5,7 +5,7 @@ import { formatMac } from '../../address/mac.ts';
 import { list, mac, mtu, object, unsigned } from '../../schema/net.ts';
 import { findBridge } from '../bridge/bridge-link.ts';
 import { findLinks, linkNamed } from '../links.ts';
-import { type AttachmentKey, aliasOwner, containerMac, isOwnedBy, isSameOwner, ownerText } from '../names.ts';
+import { type AttachmentKey, aliasOwner, containerMac, isInScope, isSameOwner, ownerText } from '../names.ts';
 import { containerOf, type Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
@@ -75,8 +75,9 @@ export const portKind: Kind<PortWanted> = {
   able: () => undefined,
 };
 
-function ownedPort({ route }: Node, { network, dataDir }: Scope, name: string, owner: string): Owned[] {
-  if (!isOwnedBy(network, owner, dataDir)) return [];
+function ownedPort({ route }: Node, scope: Scope, name: string, owner: string): Owned[] {
+  if (!isInScope(scope, owner)) return [];
+  const { network, dataDir } = scope;
   return [
     {
       what: `the host veth ${name}`,

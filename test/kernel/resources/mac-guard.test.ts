@@ -30,9 +30,9 @@ function restore(ns: Netns, network: string, ...entries: readonly guard.Guarded[
   withNft(ns, (connection) => guard.restoreGuard(connection, network, entries));
 }
 
-function removeFound(ns: Netns, network: string, dataDir?: string): void {
+function removeFound(ns: Netns, network: string, dataDir = '/var/lib/cni/networks'): void {
   withNft(ns, (connection) => {
-    for (const one of guard.ownedGuards(connection, network, dataDir)) one.remove();
+    for (const one of guard.ownedGuards(connection, { network, dataDir })) one.remove();
   });
 }
 

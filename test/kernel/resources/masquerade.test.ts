@@ -270,9 +270,9 @@ describeOnKernel('names as long as they may be', () => {
         longComment(addElement(masqueradeSet(key.network, one.address), addressKey(one.address.ip), ''), former),
       ]);
       masquerade.verifyMasquerade(connection, one);
-      const found = masquerade.ownedElements(connection, key.network);
+      const found = masquerade.ownedElements(connection, { network: key.network, dataDir: '/var/lib/cni/networks' });
       expect(found.map(({ owner }) => owner)).toEqual([ownerText({ ...key, dataDir: undefined })]);
-      expect(masquerade.ownedElements(connection, key.network, '/run/cni')).toEqual([]);
+      expect(masquerade.ownedElements(connection, { network: key.network, dataDir: '/run/cni' })).toEqual([]);
       expect(masquerade.removeMasquerade(connection, one)).toBe(true);
     });
     expect(nftSnapshot(ns)).toEqual([]);

@@ -10,6 +10,7 @@ import {
 } from '../../../src/resources/masquerade/iptables.ts';
 import type { Masqueraded } from '../../../src/resources/masquerade/masquerade.ts';
 import { findStrays } from '../../../src/resources/masquerade/strays.ts';
+import { ownerText } from '../../../src/resources/names.ts';
 import { type Node, openNode } from '../../../src/resources/node.ts';
 import { isOwnedByAny, removeOwned } from '../../../src/resources/plan.ts';
 import { FLAVOURS, type Flavour, programsOf } from '../../support/iptables.ts';
@@ -149,6 +150,23 @@ describeOnKernel('masquerading through iptables', () => {
         removeStraysBeside(node);
         expect(rules(node)).toHaveLength(2);
         expect(rules(node).every((rule) => rule.includes('pods2'))).toBe(true);
+      });
+    });
+
+    test('of 0.1.0, which named no directory, goes with its attachment, and not as what has no record', () => {
+      using ns = createNetns();
+      on(ns, flavour, (node) => {
+        for (const one of [A, B]) ensure(node, one);
+        const there = { network: 'pods', dataDir: '/run/cni' };
+        const whole = rules(node);
+        expect(findStrays(node, there)).toEqual([]);
+        const strays = findStrays(node, { ...there, ...keyOf('a') });
+        expect(strays.map((one) => [one.isOf(keyOf('a')), one.isOf(keyOf('b'))])).toEqual([[true, false]]);
+        expect(rules(node)).toEqual(whole);
+        expect(removeIptablesMasquerade(node, { ...A, owner: ownerText({ ...there, ...keyOf('a') }) })).toBe(true);
+        expect(rules(node)).toEqual(whole.filter((rule) => !rule.includes('/a/')));
+        for (const one of findStrays(node, { ...there, ...keyOf('b') })) one.remove();
+        expect(rules(node)).toEqual([]);
       });
     });
 

@@ -18,6 +18,7 @@ import {
   hostVethAlias,
   hostVethMac,
   hostVethName,
+  isInScope,
   isOfNetwork,
   isOwnedBy,
   isSameOwner,
@@ -182,6 +183,19 @@ describe('an owner', () => {
     for (const network of [1, 84, 100, 101, 102, 110, 111, 127, 200].map((length) => 'n'.repeat(length)))
       for (const containerId of ['c', 'c'.repeat(64), 'c'.repeat(200)])
         for (const dataDir of [undefined, '/run/cni']) same({ network, containerId, ifName: 'eth0', dataDir });
+  });
+
+  test('as 0.1.0 wrote it is in a scope of another directory if that names the attachment', () => {
+    const { network, containerId, ifName } = A;
+    const scope = { network, dataDir: '/run/cni' };
+    expect(isInScope({ ...scope, containerId, ifName }, formerOwner(A))).toBe(true);
+    expect([
+      isInScope(scope, formerOwner(A)),
+      isInScope({ ...scope, containerId: `${containerId}x`, ifName }, formerOwner(A)),
+      isInScope({ ...scope, containerId, ifName }, ownerText({ ...A, dataDir: '/run/other' })),
+      isInScope({ network, dataDir: '/var/lib/cni/networks', containerId, ifName }, ownerText({ ...A, ...scope })),
+    ]).toEqual([false, false, false, false]);
+    expect(isInScope(scope, ownerText({ ...A, ...scope }))).toBe(true);
   });
 
   test('as 0.1.0 wrote it is the attachment itself, whatever the directory, and no other', () => {

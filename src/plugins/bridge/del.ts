@@ -14,7 +14,7 @@ import { releasesThroughInterface } from '../allocation.ts';
 import { mainHost } from './host.ts';
 import { rememberGeneration } from './mending.ts';
 import type { MainRequest } from './request.ts';
-import { removeUnrecorded } from './unrecorded.ts';
+import { removeUnrecorded, withdrawAccepts } from './unrecorded.ts';
 
 /** Detaches the container; what is gone already is no error. @throws the first error, after all the rest is done */
 export function del(request: MainRequest, journal: Journal): void {
@@ -40,6 +40,8 @@ function detachContainer(request: MainRequest, node: Node, { log, step }: Journa
   if (isEarly) releaseElsewhere();
   if (record !== undefined) failures.push(...removePlan(node, removablePlan(request, record, dataDir, log), step));
   if (saysNothing(record)) failures.push(...removeUnrecorded(node, request, step));
+  // A record of 0.1.0 does not say what was accepted for it.
+  else if (record?.plan === undefined) failures.push(...withdrawAccepts(node, request, step));
   // With anything still there, the address is still in use: it stays leased, and the runtime will call again.
   if (failures.length === 0 && !isEarly) releaseElsewhere();
   if (failures.length === 0) {

@@ -63,7 +63,7 @@ export function removeUnusedAccepts(node: Node, request: MainRequest): unknown[]
 }
 
 /** Takes the accepts of the bridge and the VLAN out where no port uses them. @returns the errors */
-function withdrawAccepts(node: Node, { config }: MainRequest, step: Step): unknown[] {
+export function withdrawAccepts(node: Node, { config }: MainRequest, step: Step): unknown[] {
   const wanted = { bridge: bridgeName(config), mode: 'auto', families: [4, 6] } as const;
   const plan: Resource[] = [resource(forwardAcceptKind, wanted)];
   if (config.vlan) plan.push(resource(forwardAcceptKind, { ...wanted, vlan: config.vlan }));

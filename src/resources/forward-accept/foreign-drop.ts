@@ -7,11 +7,17 @@ import type { Family } from '../../address/ip.ts';
 import { Fault, type FaultKind } from '../../fault.ts';
 import type { Connection } from '../../netlink/connection.ts';
 import { query, type Table } from '../../netlink/nft/batch.ts';
-import { type Chain, decodeChain, listChains } from '../../netlink/nft/chain.ts';
 import * as nft from '../../netlink/nft/constants.ts';
 import { decodeRule, type KernelRule, listRules } from '../../netlink/nft/rule.ts';
 import { decodeElements, listElements } from '../../netlink/nft/set.ts';
-import { decodeTable, type KernelTable, listTables } from '../../netlink/nft/table.ts';
+import {
+  type Chain,
+  decodeChain,
+  decodeTable,
+  type KernelTable,
+  listChains,
+  listTables,
+} from '../../netlink/nft/table.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { NodeKernel } from '../node.ts';

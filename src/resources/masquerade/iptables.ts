@@ -11,8 +11,8 @@ import { hashHex } from '../../address/hash.ts';
 import { BITS, type Family, formatIp } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { query, type Table } from '../../netlink/nft/batch.ts';
-import { getChain } from '../../netlink/nft/chain.ts';
 import { NFPROTO_IPV4, NFPROTO_IPV6 } from '../../netlink/nft/constants.ts';
+import { getChain } from '../../netlink/nft/table.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import { grouped } from '../grouped.ts';
 import {

@@ -2,10 +2,17 @@
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
 import { commit, getGeneration } from '../../netlink/nft/batch.ts';
-import { decodeChain, deleteChain, getChain } from '../../netlink/nft/chain.ts';
 import { deleteRule, flushChain } from '../../netlink/nft/rule.ts';
 import * as sets from '../../netlink/nft/set.ts';
-import { type BaseChain, decodeTable, deleteTable, getTable } from '../../netlink/nft/table.ts';
+import {
+  type BaseChain,
+  decodeChain,
+  decodeTable,
+  deleteChain,
+  deleteTable,
+  getChain,
+  getTable,
+} from '../../netlink/nft/table.ts';
 import { EBUSY, ENOENT, ERESTART } from '../../sys/errno.ts';
 import { isOwnedBy, isSameOwner } from '../names.ts';
 import { unlessRefused } from '../refused.ts';

@@ -4,7 +4,7 @@ import { Fault } from '../../fault.ts';
 import type { Attachment } from '../../ipam/index.ts';
 import { execute } from '../../netlink/connection.ts';
 import type { Link } from '../../netlink/route/link.ts';
-import { decodeNetnsNumber, getNetnsNumber } from '../../netlink/route/netns-id.ts';
+import { decodeNetnsNumber, getNetnsNumber } from '../../netlink/route/netns.ts';
 import { sameNetns } from '../../sys/netns.ts';
 import { findLink } from '../links.ts';
 import { aliasOwner } from '../names.ts';

@@ -4,7 +4,7 @@ import { type Connection, execute } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import { NETNSA_NSID_NOT_ASSIGNED } from '../../netlink/route/constants.ts';
 import type { Link } from '../../netlink/route/link.ts';
-import { getNetns } from '../../netlink/route/netns-id.ts';
+import { getNetns } from '../../netlink/route/netns.ts';
 import { EINVAL, ENOENT } from '../../sys/errno.ts';
 
 /**

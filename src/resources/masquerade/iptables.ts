@@ -25,7 +25,7 @@ import {
   savedRules,
   type TableChanges,
 } from '../iptables/iptables.ts';
-import { legacyTableHolds } from '../iptables/legacy-tables.ts';
+import { legacyTableHolds } from '../iptables/legacy.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
 import { unlessRefused } from '../refused.ts';

@@ -9,7 +9,7 @@ import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } from '../../netlink/nft/cons
 import { decodeRuleComment, decodeRuleHandle, deleteRule, listRules } from '../../netlink/nft/rule.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import type { Flavour } from '../iptables/iptables.ts';
-import { holdsAny, legacyTableHolds } from '../iptables/legacy-tables.ts';
+import { holdsAny, legacyTableHolds } from '../iptables/legacy.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
 import { unlessRefused } from '../refused.ts';

@@ -121,8 +121,11 @@ function unreachableGateway(error: KernelError, addresses: readonly ContainerAdd
 }
 
 /** @throws Fault `check` unless every address and route is there; others beside them may be there too */
-function verifyAddressing({ route: connection }: Container, { ifName, addresses, routes }: AddressingWanted): void {
-  const link = findLink(connection, ifName);
+function verifyAddressing(
+  { route: connection, links }: Container,
+  { ifName, addresses, routes }: AddressingWanted,
+): void {
+  const link = links.get(ifName) ?? findLink(connection, ifName);
   if (link === undefined) throw off(`the interface ${ifName} is missing in the container`);
   for (const { address } of addresses) verifyAddress(connection, link, address, `${ifName} in the container`);
   verifyRoutes(connection, routes);

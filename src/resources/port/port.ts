@@ -5,8 +5,7 @@ import { formatMac } from '../../address/mac.ts';
 import type { Connection } from '../../netlink/connection.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { list, mac, mtu, object, unsigned } from '../../schema/net.ts';
-import { findBridge } from '../bridge/bridge-link.ts';
-import { findLink, findLinks, linkNamed } from '../links.ts';
+import { findLink, findLinks, knownLink, linkNamed } from '../links.ts';
 import { type AttachmentKey, aliasOwner, containerMac, isOwnedBy, isSameOwner, ownerText } from '../names.ts';
 import { containerOf, type Node } from '../node.ts';
 import { off } from '../off.ts';
@@ -91,7 +90,7 @@ function ownedPort({ route }: Node, { network, dataDir }: Scope, name: string, o
 function verifyPort(node: Node, wanted: PortWanted): void {
   const container = containerOf(node);
   const { name, ifName, hairpin, isolated, mtu: size, vlans, keepDown } = wanted;
-  const bridge = findBridge(node.route, wanted.bridge);
+  const bridge = knownLink(node, wanted.bridge);
   if (bridge === undefined) throw off(`the bridge ${wanted.bridge} is missing`);
   const host = verifyHostVeth(node.route, bridge, { name, hairpin, isolated, mtu: size });
   if (vlans !== undefined) verifyPortVlans(node.route, host, vlans);

@@ -1,5 +1,6 @@
 /** Whether two rules say the same, whichever program wrote them. */
 
+import { sameBytes } from '../bytes.ts';
 import { NFT_CMP_EQ, NFT_CMP_NEQ } from './constants.ts';
 import type { Expression } from './expression.ts';
 
@@ -48,8 +49,7 @@ function shortened([load, masked, comparison]: readonly Expression[]): Expressio
 }
 
 function isSame(one: unknown, other: unknown): boolean {
-  if (one instanceof Uint8Array)
-    return other instanceof Uint8Array && one.length === other.length && one.every((byte, at) => byte === other[at]);
+  if (one instanceof Uint8Array) return other instanceof Uint8Array && sameBytes(one, other);
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return one === other;
   return Object.entries(one).every(([field, value]) => isSame(value, (other as typeof one)[field as keyof typeof one]));
 }

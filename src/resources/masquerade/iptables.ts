@@ -11,15 +11,7 @@ import { hashHex } from '../../address/hash.ts';
 import { BITS, type Family, formatIp } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { grouped } from '../grouped.ts';
-import {
-  findPrograms,
-  type Programs,
-  quoted,
-  type Refusal,
-  restore,
-  type TableChanges,
-  unlessBroken,
-} from '../iptables/iptables.ts';
+import { findPrograms, type Programs, quoted, type Refusal, restore, type TableChanges } from '../iptables/iptables.ts';
 import type { Node } from '../node.ts';
 import { findingOf } from '../resource.ts';
 import type { MasqueradeDriver } from './driver.ts';
@@ -31,15 +23,14 @@ export const iptablesDriver: MasqueradeDriver = {
     if (!addIptablesMasquerade(node, entry)) restoreIptablesMasquerade(node, entry, live());
   },
   verify,
-  remove(node, entry) {
-    const what = `the iptables rule that masquerades ${formatIp(entry.address.ip)} for ${entry.owner}`;
-    return unlessBroken(node.log, what, () => removeIptablesMasquerade(node, entry)) ?? true;
-  },
+  remove: removeIptablesMasquerade,
   able,
 };
 
 const MULTICAST: Record<Family, string> = { 4: '224.0.0.0/4', 6: 'ff00::/8' };
 const ATTEMPTS = 5;
+/** So often is a removal tried: what another process removed in the meantime is not there the second time. */
+const REMOVALS = 2;
 const RESTORE =
   'The iptables rules were changed or flushed. Where nothing leads to the chain any more, the next ADD on this network ' +
   'restores what all its containers need; deleting and adding this one does, too.';
@@ -89,8 +80,7 @@ export function removeIptablesMasquerade(node: Node, entry: Masqueraded): boolea
     removed ||= refusals.includes(undefined);
     const refusal = refusals.find((one) => one !== undefined);
     if (refusal === undefined) return removed;
-    // Another process may have removed a copy in the meantime.
-    if (refusal.fault.kind === 'busy' || attempt === ATTEMPTS) throw refusal.fault;
+    if (refusal.fault.kind === 'busy' || attempt === REMOVALS) throw refusal.fault;
   }
 }
 

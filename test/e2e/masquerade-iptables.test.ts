@@ -329,7 +329,7 @@ e2e('where iptables is broken', (artifact) => {
       const outcome = broken.del(container);
       succeeded(outcome);
       expect(outcome.stderr).toMatch(
-        /^trestle: error: DEL: iptables-\S+ refused a change: line 2 failed\. Try "iptables -t nat -S" .* The addresses stay leased until GC/,
+        /^trestle: error: DEL: iptables-\S+ refused a change: line 2 failed\. Try "iptables-nft -t nat -S" .* The addresses stay leased until GC/,
       );
     }
     expect(leftovers(node).files).toEqual(files);

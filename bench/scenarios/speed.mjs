@@ -1,4 +1,5 @@
-// What one container costs: ADD, CHECK, DEL with a gateway and masquerading, IPv4, one container at a time.
+// What one container costs: ADD, CHECK, DEL with a gateway and masquerading, IPv4, one container at a time, on a network that has
+// another container and on one that has none, where the packet filter's rules are made and withdrawn, too.
 
 import { currentIptables, currentNftables, debian, referencesHere, trestle, trestleOnNode } from '../contenders.mjs';
 import { CHANGES, MASQUERADED } from '../curves.mjs';
@@ -12,10 +13,13 @@ import { target } from '../targets.mjs';
 
 const PAIRS = 60;
 const PAIRS_ON_NODE = 10;
+/** The index of the container that stands on a node's network all the time, and of the first of those that are measured. */
+const [STANDING, FIRST] = [0, 1];
 const COMMANDS = ['ADD', 'CHECK', 'DEL', 'VERSION'];
 /** The most that ours may take, as a share of a reference's median. */
 const LIMITS = [{ reference: currentIptables, ADD: 0.24, CHECK: 0.6, DEL: 0.25, VERSION: 0.65 }];
 const FLOORS = 4;
+const ALONE_LIMIT = 0.35;
 const PLAIN_LIMIT = 0.6;
 const PEAK_LIMIT = 5;
 /** Megabytes of the executable, as it is and compressed by xz. */
@@ -25,27 +29,39 @@ const SIZE_LIMITS = { file: 5, compressed: 1.5 };
 export async function measure({ scratch, options, print }) {
   const pairs = options.pairs ?? PAIRS;
   const open = (contender, rounds) =>
-    openNode(scratch, { contender, containers: containersFor(rounds), network: MASQUERADED });
+    openNode(scratch, { contender, containers: FIRST + containersFor(rounds), network: MASQUERADED });
   const nodes = [...referencesHere(), trestle].map((contender) => open(contender, pairs));
   const onNode = open(trestleOnNode, PAIRS_ON_NODE);
   const title = 'One container at a time';
-  const how = `${pairs} rounds in turn, each container a fresh namespace, with a gateway and masquerading, IPv4; Node and the floor apart from them`;
+  const how = `${pairs} rounds in turn, each container a fresh namespace, with a gateway and masquerading, IPv4, beside one container that stays; Node and the floor apart from them`;
   print(`
 ${title}: ${how}`);
+  for (const node of [...nodes, onNode]) await node.call('ADD', STANDING);
   const samples = {
-    ...(await runRounds(nodes, pairs, COMMANDS)),
-    ...(await runRounds([onNode], PAIRS_ON_NODE, COMMANDS)),
+    ...(await runRounds(nodes, pairs, COMMANDS, FIRST)),
+    ...(await runRounds([onNode], PAIRS_ON_NODE, COMMANDS, FIRST)),
   };
   const floor = floorNode(scratch, nodes.at(-1));
-  Object.assign(samples, await runRounds([floor], pairs, CHANGES));
+  Object.assign(samples, await runRounds([floor], pairs, CHANGES, FIRST));
   const all = [...nodes, onNode];
   const seen = await useInstruments(scratch, all);
   for (const node of all) node.close();
-  const plain = await measurePlain(scratch, pairs);
-  const tables = [timeTable(samples, [...all, floor]), plainTable(plain), costTable(samples, seen, [...all, floor])];
+  const alone = await measureAlone(scratch, pairs, { references: referencesHere(), network: MASQUERADED });
+  const plain = await measureAlone(scratch, pairs, {
+    references: referencesHere()
+      .filter(({ id }) => id !== currentNftables.id)
+      .map(withoutBackend),
+    network: { ...MASQUERADED, ipMasq: false },
+  });
+  const tables = [
+    timeTable(samples, [...all, floor]),
+    aloneTable('the only container on its network, ms', alone),
+    aloneTable('the same without masquerading, ms', plain),
+    costTable(samples, seen, [...all, floor]),
+  ];
   const worse = worseOf(samples);
-  const targets = [...targetsOf(samples, seen), ...plainTargets(plain), ...sizeTargets(scratch)];
-  return { title, how, tables, worse, network: MASQUERADED, samples, plain, seen, targets };
+  const targets = [...targetsOf(samples, seen), ...aloneTargets(alone, plain), ...sizeTargets(scratch)];
+  return { title, how, tables, worse, network: MASQUERADED, samples, alone, plain, seen, targets };
 }
 
 function timeTable(samples, nodes) {
@@ -58,11 +74,15 @@ function timeTable(samples, nodes) {
   return { head, rows, left: 2 };
 }
 
-/** The same containers on a network that does not masquerade: no packet filter is touched. */
-async function measurePlain(scratch, pairs) {
-  const network = { ...MASQUERADED, ipMasq: false };
-  const nodes = [...referencesHere().filter(({ id }) => id !== currentNftables.id), trestle].map((contender) =>
-    openNode(scratch, { contender, label: `plain-${contender.id}`, containers: containersFor(pairs), network }),
+/** Containers that are the only one on their network. Without masquerading no packet filter is touched. */
+async function measureAlone(scratch, pairs, { references, network }) {
+  const nodes = [...references, trestle].map((contender) =>
+    openNode(scratch, {
+      contender,
+      label: `alone-${network.ipMasq}-${contender.id}`,
+      containers: containersFor(pairs),
+      network,
+    }),
   );
   const measured = await runRounds(nodes, pairs, CHANGES);
   for (const node of nodes) node.close();
@@ -71,30 +91,31 @@ async function measurePlain(scratch, pairs) {
   );
 }
 
-function plainTable(plain) {
-  const head = ['without masquerading, ms', '', 'median', 'p90', 'min', 'n', 'of 1.1.1'];
+/** A reference where its backend makes no difference. */
+function withoutBackend(reference) {
+  return { ...reference, name: reference.name.replace(/,.*/, '') };
+}
+
+function aloneTable(title, measured) {
+  const head = [title, '', 'median', 'p90', 'min', 'n', 'of 1.1.1'];
   const rows = CHANGES.flatMap((command) =>
-    Object.entries(plain).map(([id, { name, [command]: noted }]) => {
+    Object.entries(measured).map(([id, { name, [command]: noted }]) => {
       const figures = [median(noted.ms), quantile(noted.ms, 0.9), Math.min(...noted.ms)].map((ms) => ms.toFixed(1));
       const isFirst = id === debian.id;
-      const ratio = isFirst ? [] : [`× ${compare(noted.ms, plain[debian.id][command].ms).ratio.toFixed(2)}`];
-      return [
-        isFirst ? command : '',
-        id === currentIptables.id ? 'bridge 1.9.1' : name,
-        ...figures,
-        noted.ms.length,
-        ...ratio,
-      ];
+      const ratio = isFirst ? [] : [`× ${compare(noted.ms, measured[debian.id][command].ms).ratio.toFixed(2)}`];
+      return [isFirst ? command : '', name, ...figures, noted.ms.length, ...ratio];
     }),
   );
   return { head, rows, left: 2 };
 }
 
-function plainTargets(plain) {
-  const reference = plain[currentIptables.id];
-  if (reference === undefined) return [];
-  const { ratio } = compare(plain[trestle.id].ADD.ms, reference.ADD.ms);
-  return [target('ADD without masquerading, of bridge 1.9.1', ratio, PLAIN_LIMIT)];
+function aloneTargets(alone, plain) {
+  if (plain[currentIptables.id] === undefined) return [];
+  const ratio = (measured) => compare(measured[trestle.id].ADD.ms, measured[currentIptables.id].ADD.ms).ratio;
+  return [
+    target(`ADD of the only container, of ${currentIptables.name}`, ratio(alone), ALONE_LIMIT),
+    target('ADD without masquerading, of bridge 1.9.1', ratio(plain), PLAIN_LIMIT),
+  ];
 }
 
 function sizeTargets({ directory }) {
@@ -126,8 +147,8 @@ async function useInstruments(scratch, nodes) {
   for (const { label, call } of nodes) {
     seen[label] = {};
     for (const [instrument, look] of Object.entries(openInstruments(scratch))) {
-      const ADD = await look((under) => call('ADD', 0, { under }));
-      const DEL = await look((under) => call('DEL', 0, { under }));
+      const ADD = await look((under) => call('ADD', FIRST, { under }));
+      const DEL = await look((under) => call('DEL', FIRST, { under }));
       seen[label][instrument] = { ADD, DEL };
     }
   }

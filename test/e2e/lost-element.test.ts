@@ -1,4 +1,4 @@
-/** One element of a living attachment is removed by hand: CHECK says so, and the next ADD puts it back. */
+/** An element or a rule of a living attachment is changed by hand: CHECK says so, and the next ADD mends it. */
 
 import { expect, test } from 'bun:test';
 import { failed, succeeded } from '../support/cni.ts';
@@ -64,5 +64,28 @@ e2e('a lost element', (artifact) => {
     exec(node.ns, ['ip', 'link', 'delete', hostVeth(node, gone).ifname]);
     succeeded(pods.add(node.container()));
     expect(elements(node).filter((one) => one.includes(`${V4.second} `))).toEqual([]);
+  });
+});
+
+const V4_CHAIN = 'inet trestle masq-pods-10.89.0.0/24';
+const GUARD = 'bridge trestle guard';
+const CHANGES: readonly [string, RegExp][] = [
+  [`flush chain ${V4_CHAIN}; add rule ${V4_CHAIN} return`, /10\.89\.0\.2 is not masqueraded: the rules of/],
+  [`flush chain ${GUARD}; add rule ${GUARD} accept`, /not held to the MAC .*: the rules of/],
+  ['insert rule inet trestle postrouting accept', /10\.89\.0\.2 is not masqueraded: in the nftables chain postrouting/],
+  ['insert rule bridge trestle input accept', /not held to the MAC .*: in the nftables chain input/],
+];
+
+e2e('a changed rule', (artifact) => {
+  test.each(CHANGES)('%s', (change, message) => {
+    using node = createNode();
+    const pods = runtime(node, artifact, network(node, { macspoofchk: true }));
+    const first = node.container();
+    succeeded(pods.add(first));
+    succeeded(pods.add(node.container()));
+    exec(node.ns, ['nft', change]);
+    expect(failed(pods.check(first))).toMatchObject({ code: 105, msg: expect.stringMatching(message) });
+    succeeded(pods.add(node.container()));
+    succeeded(pods.check(first));
   });
 });

@@ -40,7 +40,10 @@ export interface Place<Handle> {
 
 export interface Drop<Handle> {
   readonly by: 'policy' | 'rule';
-  /** The last place where the packet can still be accepted. */
+  /**
+   * The place for an accept: behind every rule that may deny, and not in the chain of another program where that is possible,
+   * since programs flush their own chains.
+   */
   readonly place: Place<Handle>;
 }
 
@@ -110,8 +113,10 @@ function follow<Handle>(table: FilterTable<Handle>, chain: string, met: ChainRul
     if (isConditional) continue;
     if (action === 'accept' || action === 'queue') return { how: 'accepted', place };
     if (typeof action !== 'object' || isAcceptChain(action.chain)) continue;
+    const before = met.length;
     const end = follow(table, action.chain, met);
-    if (end.how !== 'returned' || action.goto) return end;
+    if (end.how === 'returned' && !action.goto) continue;
+    return met.slice(before).some(mayDeny) ? end : { how: end.how, place };
   }
   return { how: 'returned', place: { chain, before: undefined } };
 }

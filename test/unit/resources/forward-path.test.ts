@@ -66,7 +66,14 @@ describe('the accept of a bridge', () => {
     [[], true, 'missing'],
     [[`jump ${OTHER}`], true, 'missing'],
     [[`-c jump ${OWN}`], true, 'missing'],
-    [['drop', `jump ${OWN}`], false, 'missing'],
+    [['drop', `-c jump ${OWN}`], false, 'missing'],
+    [['drop', `jump ${OWN}`], false, 'too late'],
+    [['return', `jump ${OWN}`], true, 'too late'],
+    [['jump DROPS', `jump ${OWN}`], false, 'too late'],
+    [['jump LATE'], false, 'too late'],
+    [['jump RETURNS', 'drop'], false, 'too late'],
+    [['accept', `jump ${OWN}`], true, 'not needed'],
+    [['drop', `jump ${OWN}`, '-c drop', `jump ${OTHER}`], false, 'too late'],
     [['-c drop', `jump ${OWN}`], true, 'in place'],
     [[`jump ${OWN}`, 'drop'], false, 'in place'],
     [[`jump ${OWN}`, `jump ${OTHER}`, '-c accept', '-c continue', 'continue'], true, 'in place'],
@@ -82,7 +89,9 @@ describe('the accept of a bridge', () => {
     [[`jump ${OWN}`], false, 'not needed'],
     [['-c drop'], false, 'not needed'],
   ])('%j, policy drops %p: %s', (rules, policyDrops, expected) => {
-    const path = forwardPath(tableOf({ FORWARD: rules, DENIES: ['-c drop'] }, policyDrops));
+    const way = `jump ${OWN}`;
+    const others = { DENIES: ['-c drop'], DROPS: ['drop'], LATE: ['drop', way], RETURNS: ['return', way] };
+    const path = forwardPath(tableOf({ FORWARD: rules, ...others }, policyDrops));
     expect(standingOf(path, 'cni0')).toBe(expected as ReturnType<typeof standingOf>);
   });
 

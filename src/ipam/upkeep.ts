@@ -1,15 +1,24 @@
-/** What may have happened to the store since the last call: the machine booted, or files were removed from the data directory. */
+/** Keeping the store in order: what a boot, or files that were removed from the data directory, have left; and leases that are put back. */
 
+import { formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
 import { tolerating } from '../attempt.ts';
-import type { AttachmentRecord } from './attachment.ts';
+import { type AttachmentRecord, attachmentText } from './attachment.ts';
 import { ensureDirectory, isNoFile, readIfThere, removeFile, replaceFile } from './files.ts';
-import type { Host } from './host.ts';
-import { isWrittenBefore, leasedIps } from './lease.ts';
+import type { Host, Survivor } from './host.ts';
+import {
+  createLeases,
+  holderText,
+  isHeldBy,
+  isWrittenAt,
+  isWrittenBefore,
+  leasedIps,
+  readLease,
+  stampLease,
+} from './lease.ts';
 import type { LockedStore } from './lock.ts';
-import { readRecords, recordedIps, removeBrokenRecords } from './record.ts';
+import { createRecord, readRecords, recordedIps, removeBrokenRecords, replaceRecord } from './record.ts';
 import { removeAborted, removeDead } from './removal.ts';
-import { putBack } from './restoration.ts';
 import { leasePath, type Store } from './store.ts';
 
 /**
@@ -81,5 +90,58 @@ function logSwept({ network }: Store, { log }: Host, attachments: number, leases
   log(
     'info',
     `released what is of an earlier boot on ${network}: ${attachments} attachments and ${leases} leases without a record`,
+  );
+}
+
+/**
+ * Puts back the leases of every attachment that has a record and is not dead, and logs that once. Where the store has no records
+ * (`hasNoRecords`), it first makes them for the survivors that the host lists. Reads all records and their leases.
+ * @throws Fault `io`, what `host.survivors` throws
+ */
+export function putBack(store: LockedStore, host: Host, hasNoRecords: boolean): void {
+  const recorded = readRecords(store, host);
+  const lost = hasNoRecords ? recordsOfSurvivors(store, recorded, host) : [];
+  for (const record of lost) replaceRecord(store, record);
+  const leases = [...recorded, ...lost].flatMap((record) => putBackLeases(store, record, host));
+  if (leases.length + lost.length === 0) return;
+  const what = `${leases.length} leases and ${lost.length} records on ${store.network}, whose holders are alive`;
+  host.log('warn', `put back ${what}: their files had been removed from ${store.leases} or ${store.own}`);
+}
+
+function recordsOfSurvivors(store: LockedStore, recorded: readonly AttachmentRecord[], host: Host): AttachmentRecord[] {
+  const survivors = [...(host.survivors?.(store.network, store.dataDir) ?? [])];
+  const keyOf = ({ containerId, ifName }: Pick<Survivor, 'containerId' | 'ifName'>) => `${containerId}:${ifName}`;
+  const known = new Set(recorded.map(keyOf));
+  const lost = survivors.filter((one) => one.network === store.network && !known.has(keyOf(one)));
+  return lost.map((one) => createRecord(one, one.addresses.map(formatCidr), host.bootId, host.nowMs()));
+}
+
+/** @returns the addresses whose files were missing */
+function putBackLeases(store: LockedStore, record: AttachmentRecord, host: Host): Ip[] {
+  const createdAtMs = Date.parse(record.createdAt);
+  const isWhole = (ip: Ip) => isHeldBy(readLease(store, ip) ?? '', record) && isWrittenAt(store, ip, createdAtMs);
+  const ips = recordedIps(record).filter((ip) => !isWhole(ip));
+  if (ips.length === 0) return [];
+  const { state } = host.judge(record);
+  if (state === 'dead') return [];
+  const missing = ips.filter((ip) => readLease(store, ip) === undefined);
+  if (missing.length > 0) createLeases(store, missing, record, createdAtMs);
+  if (state === 'alive') {
+    for (const ip of ips.filter((one) => !missing.includes(one))) claim(store, ip, record, host);
+  }
+  return missing;
+}
+
+/** While the attachment lives, a lease with its content is the one of its record, whatever time the file has. */
+function claim(store: LockedStore, ip: Ip, record: AttachmentRecord, host: Host): void {
+  const text = readLease(store, ip) ?? '';
+  if (isHeldBy(text, record)) {
+    stampLease(store, ip, Date.parse(record.createdAt));
+    return;
+  }
+  const user = attachmentText(record);
+  host.log(
+    'warn',
+    `${formatIp(ip)} on ${store.network} is in use twice: ${holderText(text)} holds the lease, and ${user} is alive with that address. Restart one of them.`,
   );
 }

@@ -87,7 +87,7 @@ e2e('after', (artifact) => {
     succeeded(pods.del(deleted));
     loseNamespace(node, dead);
     succeeded(pods.add(node.container()));
-    const owners = new Set(nftElements(node.ns).map(({ comment }) => comment));
+    const owners = new Set(nftElements(node.ns).map(({ comment }) => comment?.replace(/^pods@[0-9a-f]{8}/, 'pods')));
     expect([owners.has(`pods/${live.id}/eth0`), owners.size]).toEqual([true, 2]);
     succeeded(pods.check(live));
   });

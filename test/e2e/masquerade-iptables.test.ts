@@ -1,7 +1,7 @@
 /** Masquerading through iptables, in both its flavours: the same as through nftables, by other means. */
 
 import { describe, expect, test } from 'bun:test';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Artifact } from '../support/artifacts.ts';
 import { failed, succeeded } from '../support/cni.ts';
@@ -13,7 +13,7 @@ import { type Container, createNode, NODE_ADDRESS, OUTSIDE_ADDRESS, type Scratch
 import { runtime } from '../support/runtime.ts';
 import { seenFrom, sourceServer } from '../support/traffic.ts';
 import { withMounts } from './support/mounts.ts';
-import { type Config, e2e, ipam, network, V4 } from './support/network.ts';
+import { type Config, e2e, ipam, network, V4, V6 } from './support/network.ts';
 import { traced } from './support/strace.ts';
 import { wrapped } from './support/wrapped.ts';
 
@@ -310,6 +310,35 @@ e2e('where iptables is not installed', (artifact) => {
     expect(leftovers(node)).toEqual(before);
     expect(failed(pods.status())).toMatchObject({ code: 50, msg: expect.stringContaining('cannot run iptables-') });
     succeeded(runtime(node, artifact, network(node, BY_IPTABLES)).status());
+  });
+});
+
+e2e('where iptables is broken', (artifact) => {
+  test('DEL succeeds and says so; the address stays leased until GC has removed the rule', () => {
+    using node = createNode();
+    const script = join(node.directory, 'fails');
+    const config = network(node, BY_IPTABLES);
+    const pods = runtime(node, artifact, config);
+    const [container, next] = [node.container(), node.container()];
+    succeeded(pods.add(container));
+    writeFileSync(script, '#!/bin/sh\necho "line 2 failed" >&2\nexit 1\n', { mode: 0o755 });
+    const mounts = ['nft', 'legacy'].map((flavour) => `mount --bind ${script} /usr/sbin/xtables-${flavour}-multi`);
+    const broken = runtime(node, withMounts(node, artifact, mounts), config);
+    const { files } = leftovers(node);
+    for (let times = 0; times < 2; times++) {
+      const outcome = broken.del(container);
+      succeeded(outcome);
+      expect(outcome.stderr).toMatch(
+        /^trestle: error: DEL: iptables-\S+ refused a change: line 2 failed\. Try "iptables -t nat -S" .* The addresses stay leased until GC/,
+      );
+    }
+    expect(leftovers(node).files).toEqual(files);
+    const result = succeeded(pods.add(next));
+    expect(result.ips?.map(({ address }) => address)).toEqual([`${V4.second}/24`, `${V6.second}/64`]);
+    succeeded(pods.gc([{ containerID: next.id, ifname: 'eth0' }]));
+    succeeded(pods.del(next));
+    expect(FLAVOURS.flatMap((flavour) => rulesOf(node.ns, flavour))).toEqual([]);
+    expect(Object.keys(leftovers(node).files).filter((file) => file.includes(container.id))).toEqual([]);
   });
 });
 

@@ -38,7 +38,7 @@ e2e('at once', (artifact) => {
     expect(bridgePorts(node.ns).filter(({ master }) => master === 'cni0')).toHaveLength(count);
     expect(links(node.ns, 'bridge')).toHaveLength(1);
     expect(cidrs(node.ns, 'cni0')).toEqual([`${V4.gateway}/24`, `${V6.gateway}/64`]);
-    const owners = nftElements(node.ns).map(({ comment }) => comment);
+    const owners = nftElements(node.ns).map(({ comment }) => comment?.replace(/^pods@[0-9a-f]{8}/, 'pods'));
     expect(owners.sort()).toEqual(containers.flatMap(({ id }) => Array(2).fill(`pods/${id}/eth0`)).sort());
     expect(nftRules(node.ns)).toHaveLength(4);
     for (const container of containers.slice(0, 3)) succeeded(pods.check(container));

@@ -209,7 +209,7 @@ e2e('STATUS is refused', (artifact) => {
     expect(status({ mtu: 'x' }).code).toBe(7);
     expect(status({ status: 'loud' })).toMatchObject({
       code: 7,
-      msg: expect.stringContaining('status: the string "loud" is not known'),
+      msg: expect.stringContaining('status: the string "loud" is neither'),
     });
     expect(status({ ipam: ipam(node, ['10.89.0.0/32']) }).code).toBe(7);
     expect(status({ hairpinMode: true, promiscMode: true }).code).toBe(7);

@@ -1,8 +1,8 @@
-/** Tables and base chains. */
+/** Tables, base chains, and chains that rules jump to. */
 
-import { attrNest, attrText, attrU32be, decodeAttributes, textAt, u32beAt } from '../attribute.ts';
+import { attrNest, attrText, attrU32be, decodeAttributes, nested, textAt, u32beAt } from '../attribute.ts';
 import type { Request } from '../connection.ts';
-import { type Message, NLM_F_CREATE, NLM_F_DUMP } from '../message.ts';
+import { type Message, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
 import { nftBody, nftRequest, type Table } from './batch.ts';
 import * as nft from './constants.ts';
 
@@ -73,4 +73,62 @@ export function ensureChain({ table, name, type, hook, priority }: BaseChain): R
       attrText(nft.NFTA_CHAIN_TYPE, type),
     ],
   });
+}
+
+export interface Chain {
+  readonly table: Table;
+  readonly name: string;
+  /** Where packets come into it, NF_INET_*; undefined for a chain that rules jump to. */
+  readonly hook: number | undefined;
+  /** `filter`, `nat` or `route`; undefined likewise. */
+  readonly type: string | undefined;
+  /** What becomes of a packet at its end, NF_*. */
+  readonly policy: number | undefined;
+  /** How many rules it has, and how many jump to it, together. */
+  readonly uses: number;
+}
+
+/** Answered by the chain; refused with ENOENT where there is none. */
+export function getChain(table: Table, name: string): Request {
+  return chainRequest(`find the nftables chain ${name}`, nft.NFT_MSG_GETCHAIN, 0, table, name);
+}
+
+/** Answered by all chains of a family. */
+export function listChains(family: number): Request {
+  const operation = 'list the chains of nftables';
+  return nftRequest({ operation, message: nft.NFT_MSG_GETCHAIN, flags: NLM_F_DUMP, family, attributes: [] });
+}
+
+/** A chain that rules jump to; refused with EEXIST where there is one of that name. */
+export function createChain(table: Table, name: string): Request {
+  return chainRequest(
+    `create the nftables chain ${name}`,
+    nft.NFT_MSG_NEWCHAIN,
+    NLM_F_CREATE | NLM_F_EXCL,
+    table,
+    name,
+  );
+}
+
+/** Refused with EBUSY where it has rules or rules jump to it, with ENOENT where there is none. */
+export function deleteChain(table: Table, name: string): Request {
+  return chainRequest(`remove the nftables chain ${name}`, nft.NFT_MSG_DELCHAIN, 0, table, name);
+}
+
+/** @throws Truncated */
+export function decodeChain(message: Message): Chain {
+  const attributes = decodeAttributes(nftBody(message));
+  return {
+    table: { family: message.payload[0] ?? 0, name: textAt(attributes, nft.NFTA_CHAIN_TABLE) ?? '' },
+    name: textAt(attributes, nft.NFTA_CHAIN_NAME) ?? '',
+    hook: u32beAt(nested(attributes, nft.NFTA_CHAIN_HOOK), nft.NFTA_HOOK_HOOKNUM),
+    type: textAt(attributes, nft.NFTA_CHAIN_TYPE),
+    policy: u32beAt(attributes, nft.NFTA_CHAIN_POLICY),
+    uses: u32beAt(attributes, nft.NFTA_CHAIN_USE) ?? 0,
+  };
+}
+
+function chainRequest(operation: string, message: number, flags: number, table: Table, name: string): Request {
+  const attributes = [attrText(nft.NFTA_CHAIN_TABLE, table.name), attrText(nft.NFTA_CHAIN_NAME, name)];
+  return nftRequest({ operation, message, flags, family: table.family, attributes });
 }

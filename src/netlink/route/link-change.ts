@@ -8,13 +8,15 @@ import {
   attrU8,
   attrU32,
   createOutput,
+  listAttributes,
   putAttributes,
   sizeOfAttributes,
 } from '../attribute.ts';
+import { readCString } from '../bytes.ts';
 import type { Request } from '../connection.ts';
-import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import * as rt from './constants.ts';
-import { type BridgePort, encodeLinkHeader, type LinkKey, selectLink } from './link.ts';
+import { type BridgePort, encodeLinkHeader, type Link, type LinkKey, selectLink } from './link.ts';
 
 export interface NewBridge {
   readonly name: string;
@@ -149,4 +151,31 @@ export function setBridgePort(index: number, { hairpin, isolated }: BridgePort):
 /** Removes a link (a veth goes with its peer); refused with ENODEV where there is none. */
 export function deleteLink(key: LinkKey): Request {
   return { operation: `delete the interface ${key}`, type: rt.RTM_DELLINK, flags: 0, ...selectLink(key) };
+}
+
+/** Refused with EEXIST where any link of the netns has the name, and with EOPNOTSUPP by kernels before 5.5. */
+export function addAlternativeName(index: number, name: string): Request {
+  const flags = NLM_F_EXCL | NLM_F_CREATE | NLM_F_APPEND;
+  return { operation: `add the alternative name ${name}`, type: rt.RTM_NEWLINKPROP, flags, ...properties(index, name) };
+}
+
+/** Refused with EINVAL where the link does not have the name. */
+export function removeAlternativeName(index: number, name: string): Request {
+  return {
+    operation: `remove the alternative name ${name}`,
+    type: rt.RTM_DELLINKPROP,
+    flags: 0,
+    ...properties(index, name),
+  };
+}
+
+/** @throws Truncated */
+export function alternativeNames({ properties }: Pick<Link, 'properties'>): string[] {
+  const names = properties === undefined ? [] : listAttributes(properties);
+  return names.filter(({ type }) => type === rt.IFLA_ALT_IFNAME).map(({ payload }) => readCString(payload));
+}
+
+function properties(index: number, name: string): Pick<Request, 'header' | 'attributes'> {
+  const list = attrNest(rt.IFLA_PROP_LIST, attrText(rt.IFLA_ALT_IFNAME, name));
+  return { header: encodeLinkHeader({ index }), attributes: [list] };
 }

@@ -13,7 +13,7 @@ import {
 import { pack, readI32le, readU8, readU16le } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.ts';
-import { bridgeInfo } from './bridge-option.ts';
+import { bridgeInfo } from './bridge.ts';
 import * as rt from './constants.ts';
 import { encodeLinkHeader, LINK_HEADER } from './link.ts';
 

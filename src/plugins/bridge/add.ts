@@ -5,7 +5,7 @@ import type { Result } from '../../cni/result.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
-import { refuseAdvertisements } from '../../resources/addressing/sysctls.ts';
+import { refuseAdvertisements } from '../../resources/addressing/addressing.ts';
 import { neighboursOf, ownersOf } from '../../resources/attachment.ts';
 import { findBridge } from '../../resources/bridge/bridge-link.ts';
 import { inheritedMtu } from '../../resources/bridge/mtu.ts';

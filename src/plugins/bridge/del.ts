@@ -4,17 +4,18 @@
  */
 
 import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
-import { reasonOf } from '../../fault.ts';
+import { type Fault, reasonOf } from '../../fault.ts';
 import { type AttachmentRecord, findRecord, releaseAddresses } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
 import { removablePlan } from '../../resources/attachment.ts';
+import { isBroken } from '../../resources/iptables/iptables.ts';
 import { type Node, withNode } from '../../resources/node.ts';
 import { removePlan } from '../../resources/plan.ts';
 import { releasesThroughInterface } from '../allocation.ts';
 import { mainHost } from './host.ts';
 import { rememberGeneration } from './mending.ts';
 import type { MainRequest } from './request.ts';
-import { removeUnrecorded } from './unrecorded.ts';
+import { removeUnrecorded, withdrawAccepts } from './unrecorded.ts';
 
 /** Detaches the container; what is gone already is no error. @throws the first error, after all the rest is done */
 export function del(request: MainRequest, journal: Journal): void {
@@ -40,14 +41,29 @@ function detachContainer(request: MainRequest, node: Node, { log, step }: Journa
   if (isEarly) releaseElsewhere();
   if (record !== undefined) failures.push(...removePlan(node, removablePlan(request, record, dataDir, log), step));
   if (saysNothing(record)) failures.push(...removeUnrecorded(node, request, step));
+  // A record of 0.1.0 does not say what was accepted for it.
+  else if (record?.plan === undefined) failures.push(...withdrawAccepts(node, request, step));
+  const broken = failures.filter(isBroken);
   // With anything still there, the address is still in use: it stays leased, and the runtime will call again.
-  if (failures.length === 0 && !isEarly) releaseElsewhere();
+  const hasFailed = failures.length > broken.length;
+  if (!hasFailed && !isEarly) releaseElsewhere();
   if (failures.length === 0) {
     attempt(() => step('release the addresses', () => void releaseAddresses(dataDir, request, host)));
   }
   rememberGeneration(node, request);
-  for (const failure of failures.slice(1)) log('error', `DEL: ${reasonOf(failure)}`);
-  if (failures.length > 0) throw failures[0];
+  for (const failure of broken) log('error', leftBehind(failure));
+  const [first, ...others] = failures.filter((failure) => !isBroken(failure));
+  for (const failure of others) log('error', `DEL: ${reasonOf(failure)}`);
+  if (first !== undefined) throw first;
+}
+
+/**
+ * What iptables does not remove because it is not installed, or refuses, would fail DEL for ever, and the runtime would not let go of
+ * the container. So DEL succeeds, and the record keeps the addresses leased until something else removes the rule.
+ */
+function leftBehind({ message, details }: Fault): string {
+  const advice = details === undefined ? '' : ` ${details}`;
+  return `DEL: ${message}.${advice} The addresses stay leased until GC, or an ADD that needs them, has removed the rules.`;
 }
 
 /** No record, or one that was written anew after the data directory had been emptied, see `survivorsOf`. */

@@ -5,8 +5,8 @@ import type { Log } from '../../log.ts';
 import { detach } from '../../resources/attachment.ts';
 import { findLink } from '../../resources/links.ts';
 import { type Node, openNode } from '../../resources/node.ts';
-import { hasDyingPeer } from '../../resources/port/peer-netns.ts';
-import { survivorsOf } from '../../resources/port/survivors.ts';
+import { survivorsOf } from '../../resources/port/unrecorded.ts';
+import { hasDyingPeer } from '../../resources/port/veth.ts';
 
 /** The machine for a call of the main plugin. */
 export function mainHost(node: Node, dataDir: string): Machine {

@@ -22,7 +22,7 @@ export function mendAfterOthers(node: Node, plan: Plan, { network, dataDir }: Ma
   const toCompare = isChanged ? listNetworks(dataDir) : (hint?.pending ?? []);
   const isDue = isChanged || toCompare.includes(network);
   // What others have lost is no reason to fail this ADD; the next one compares again.
-  const isMended = isDue && tolerating(node.log, () => mendPlan(node, plan, step));
+  const isMended = isDue && (node.owners?.().length === 0 || tolerating(node.log, () => mendPlan(node, plan, step)));
   const pending = isMended ? toCompare.filter((one) => one !== network) : toCompare;
   remember(node, dataDir, nft, hint, pending);
 }

@@ -71,7 +71,7 @@ export function attachmentPlan(
       ...{ name: bridge, mtu, promiscuous, isGateway, isOthers: port.isBridgeOfOthers || undefined },
       ...{ vlanFiltering: settings.vlans !== undefined || undefined, guarded: settings.guarded || undefined },
     }),
-    ...optional(vlan && resource(vlanGatewayKind, { bridge, ...vlan })),
+    ...optional(vlan && resource(vlanGatewayKind, { bridge, mtu, ...vlan })),
     ...(gateways.length === 0
       ? []
       : [resource(gatewayKind, { bridge, ...vlanKey, addresses: gateways, siblings, force, port: port.name })]),

@@ -11,8 +11,8 @@ import { masqueradeKind } from '../../resources/masquerade/backend.ts';
 import { hostVethName } from '../../resources/names.ts';
 import type { Node } from '../../resources/node.ts';
 import { isOwnedByAny, type Resource, removeOwned, removePlan, resource, surveyKinds } from '../../resources/plan.ts';
-import { removeForeignInterface } from '../../resources/port/foreign.ts';
 import { portKind } from '../../resources/port/port.ts';
+import { removeForeignInterface } from '../../resources/port/unrecorded.ts';
 import { removeHostVeth } from '../../resources/port/veth.ts';
 import type { Kind, Scope } from '../../resources/resource.ts';
 import type { MainRequest } from './request.ts';
@@ -63,7 +63,7 @@ export function removeUnusedAccepts(node: Node, request: MainRequest): unknown[]
 }
 
 /** Takes the accepts of the bridge and the VLAN out where no port uses them. @returns the errors */
-function withdrawAccepts(node: Node, { config }: MainRequest, step: Step): unknown[] {
+export function withdrawAccepts(node: Node, { config }: MainRequest, step: Step): unknown[] {
   const wanted = { bridge: bridgeName(config), mode: 'auto', families: [4, 6] } as const;
   const plan: Resource[] = [resource(forwardAcceptKind, wanted)];
   if (config.vlan) plan.push(resource(forwardAcceptKind, { ...wanted, vlan: config.vlan }));

@@ -10,16 +10,16 @@ import { addAddress } from '../../netlink/route/address.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { setArpNotify, setLinkMac, setLinkUp } from '../../netlink/route/link-change.ts';
 import { addRoute, type LinkRoute } from '../../netlink/route/route.ts';
-import type { Route } from '../../schema/net.ts';
-import { cidr, ip, list, object, route } from '../../schema/net.ts';
+import { cidr, ip, list, object, type Route, route } from '../../schema/net.ts';
 import { distinctRoutes } from '../../schema/routes.ts';
 import { EHOSTUNREACH, ENETUNREACH } from '../../sys/errno.ts';
+import { type Proc, withPrivateProc } from '../../sys/proc.ts';
 import { findLink } from '../links.ts';
 import { type Container, containerOf, type Node } from '../node.ts';
 import { off } from '../off.ts';
 import { awaitForwarding } from '../port/await-forwarding.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
-import { prepareInterface } from './sysctls.ts';
+import { ensureSysctl, preferSysctl, setSysctl } from '../sysctl.ts';
 import { awaitUsable } from './usable-addresses.ts';
 import { verifyAddress, verifyRoutes } from './verify-address.ts';
 
@@ -121,9 +121,45 @@ function unreachableGateway(error: KernelError, addresses: readonly ContainerAdd
 }
 
 /** @throws Fault `check` unless every address and route is there; others beside them may be there too */
-function verifyAddressing({ route: connection }: Container, { ifName, addresses, routes }: AddressingWanted): void {
-  const link = findLink(connection, ifName);
+function verifyAddressing(
+  { route: connection, links }: Container,
+  { ifName, addresses, routes }: AddressingWanted,
+): void {
+  const link = links.get(ifName) ?? findLink(connection, ifName);
   if (link === undefined) throw off(`the interface ${ifName} is missing in the container`);
   for (const { address } of addresses) verifyAddress(connection, link, address, `${ifName} in the container`);
   verifyRoutes(connection, routes);
+}
+
+export interface Ipv6Wanted {
+  /** Whether the interface has an IPv6 address. */
+  readonly isUsed: boolean;
+  readonly detectDuplicates: boolean;
+}
+
+/** @throws Fault `io` */
+export function prepareInterface(container: Container, name: string, ipv6: Ipv6Wanted): void {
+  inside(container, (proc) => {
+    setNoAdvertisements(name, proc);
+    if (!ipv6.isUsed) return;
+    // Neighbours learn the MAC that an address has after duplicate address detection, or a later change of the MAC.
+    preferSysctl(`ipv6/conf/${name}/ndisc_notify`, '1', proc);
+    // Otherwise IPv6 alone loses its addresses when the interface is set down and up again.
+    preferSysctl(`ipv6/conf/${name}/keep_addr_on_down`, '1', proc);
+    if (!ipv6.detectDuplicates) preferSysctl(`ipv6/conf/${name}/accept_dad`, '0', proc);
+    for (const device of ['lo', name]) ensureSysctl(`ipv6/conf/${device}/disable_ipv6`, '0', proc);
+  });
+}
+
+/** No router advertisement may configure a container, from whatever router. @throws Fault `io` */
+export function refuseAdvertisements(container: Container, name: string): void {
+  inside(container, (proc) => setNoAdvertisements(name, proc));
+}
+
+function setNoAdvertisements(name: string, proc: Proc): void {
+  setSysctl(`ipv6/conf/${name}/accept_ra`, '0', proc);
+}
+
+function inside(container: Container, act: (proc: Proc) => void): void {
+  container.within(() => withPrivateProc(act));
 }

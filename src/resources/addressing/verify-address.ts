@@ -11,7 +11,7 @@ import { findAddresses } from '../links.ts';
 import { off } from '../off.ts';
 
 /** @throws Fault `check` unless the link has the address; others beside it are nobody's business */
-export function verifyAddress(connection: Connection, link: Link, address: Cidr, where: string): void {
+export function verifyAddress(connection: Connection, link: Pick<Link, 'index'>, address: Cidr, where: string): void {
   const present = findAddresses(connection, link.index, address.ip.family);
   const found = present.find((other) => sameCidr(other.address, address));
   if (found?.duplicate)

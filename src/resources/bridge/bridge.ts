@@ -1,7 +1,6 @@
 /** The bridge that containers are ports of. */
 
 import * as z from 'zod/mini';
-import type { Connection } from '../../netlink/connection.ts';
 import { mtu, object } from '../../schema/net.ts';
 import { withBridgeLock } from '../bridge-lock.ts';
 import { findLink, findLinks } from '../links.ts';
@@ -42,7 +41,7 @@ export const bridgeKind: Kind<BridgeWanted> = {
     verifyKeepsIpv6(route, bridge, wanted.mtu);
     if (wanted.isGateway) closeGatewayToAdvertisements(route, bridge, log);
   },
-  verify: ({ route }, wanted) => findingOf(() => verifyBridge(route, wanted)),
+  verify: (node, wanted) => findingOf(() => verifyBridge(node, wanted)),
   remove(node, { name, isOthers }) {
     const bridge = isOthers ? findLink(node.route, name) : undefined;
     if (bridge !== undefined && hasNotes(bridge)) withBridgeLock(node, () => leave(node, bridge.index));
@@ -63,9 +62,10 @@ function leave({ route }: Node, index: number): void {
 }
 
 /** @throws Fault `check` unless the bridge is there, up, and has its options */
-function verifyBridge(connection: Connection, wanted: BridgeWanted): void {
-  const bridge = findBridge(connection, wanted.name);
+function verifyBridge({ route, links }: Node, wanted: BridgeWanted): void {
+  const bridge = findBridge(route, wanted.name);
   if (bridge === undefined) throw off(`the bridge ${wanted.name} is missing`);
+  links.set(wanted.name, bridge);
   if (!bridge.up) throw off(`the bridge ${wanted.name} is down, expected up`);
   verifyAdvertisementsRefused(bridge);
   verifyOptions(bridge, wanted);

@@ -7,15 +7,14 @@
 import { Fault } from '../../fault.ts';
 import { type Connection, execute, type Request } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
-import { addAlternativeName, alternativeNames, removeAlternativeName } from '../../netlink/route/alternative-name.ts';
-import {
-  filtersByVlan,
-  learnsLinkLocal,
-  setLinkLocalLearning,
-  setVlanFiltering,
-} from '../../netlink/route/bridge-option.ts';
+import { filtersByVlan, learnsLinkLocal, setLinkLocalLearning, setVlanFiltering } from '../../netlink/route/bridge.ts';
 import type { Link } from '../../netlink/route/link.ts';
-import { setLinkPromiscuous } from '../../netlink/route/link-change.ts';
+import {
+  addAlternativeName,
+  alternativeNames,
+  removeAlternativeName,
+  setLinkPromiscuous,
+} from '../../netlink/route/link-change.ts';
 import { EEXIST, EINVAL, EOPNOTSUPP } from '../../sys/errno.ts';
 import { off } from '../off.ts';
 

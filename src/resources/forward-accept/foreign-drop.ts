@@ -7,11 +7,17 @@ import type { Family } from '../../address/ip.ts';
 import { Fault, type FaultKind } from '../../fault.ts';
 import type { Connection, Request } from '../../netlink/connection.ts';
 import { query, type Table } from '../../netlink/nft/batch.ts';
-import { type Chain, decodeChain, listChains } from '../../netlink/nft/chain.ts';
 import * as nft from '../../netlink/nft/constants.ts';
 import { decodeRule, listRules } from '../../netlink/nft/rule.ts';
 import { decodeElements, listElements } from '../../netlink/nft/set.ts';
-import { decodeTable, type KernelTable, listTables } from '../../netlink/nft/table.ts';
+import {
+  type Chain,
+  decodeChain,
+  decodeTable,
+  type KernelTable,
+  listChains,
+  listTables,
+} from '../../netlink/nft/table.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { NodeKernel } from '../node.ts';
@@ -36,7 +42,7 @@ const HARMLESS = ['trestle', 'cni_plugins_masquerade', 'kube-proxy'];
 const OF_IPTABLES = ['filter', 'nat', 'mangle', 'raw', 'security'];
 /** Built-in chains of iptables in which it drops nothing that is forwarded as a whole. */
 const UNFILTERED = ['PREROUTING', 'POSTROUTING'];
-/** firewalld's table while it is in panic mode, and for a moment while it reloads. */
+/** firewalld has this table in panic mode, and for a moment while it reloads. */
 const PANIC = 'firewalld_policy_drop';
 /** So many chains are listed for no other reason than that somebody may have put one into a table of iptables. */
 const FEW = 64;
@@ -163,7 +169,9 @@ function foreignDrop(chain: Chain, bridge: string, output: string | undefined, k
 }
 
 function adviceFor({ table, name, hook }: Chain, where: string, bridge: string): string {
-  if (table.name === PANIC) return 'firewalld is in panic mode: "firewall-cmd --panic-off" ends it.';
+  if (table.name === PANIC) {
+    return 'firewalld drops everything in panic mode, which "firewall-cmd --panic-off" ends, and for a moment while it reloads.';
+  }
   if (table.name.startsWith('firewalld')) {
     return `firewalld forwards it in a zone that accepts: "firewall-cmd --permanent --zone=trusted --add-interface=${bridge}", then "firewall-cmd --reload".`;
   }

@@ -5,8 +5,13 @@ import type { Family } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { isStateMatch } from '../../netlink/xt-conntrack.ts';
 import { findPrograms, type Programs, quoted, type Refusal, restore } from '../iptables/iptables.ts';
-import { type LegacyChains, type LegacyRule, readLegacyChains } from '../iptables/legacy-chains.ts';
-import { findLegacyTable, legacyTableHolds } from '../iptables/legacy-tables.ts';
+import {
+  findLegacyTable,
+  type LegacyChains,
+  type LegacyRule,
+  legacyTableHolds,
+  readLegacyChains,
+} from '../iptables/legacy.ts';
 import { type Accept, acceptChain, acceptedLink, FORWARD, isAcceptChain, STATE_LISTS } from './chain.ts';
 import type { Change, Decide, ForwardAcceptDriver, ForwardView } from './driver.ts';
 import { type Action, actionOfTarget, type ChainRule, forwardPath, type Place } from './path.ts';

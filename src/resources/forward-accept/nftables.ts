@@ -8,10 +8,8 @@ import { Fault, reasonOf } from '../../fault.ts';
 import type { Connection, Request } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
 import { commit, query, readGeneration, type Table } from '../../netlink/nft/batch.ts';
-import { type Chain, createChain, decodeChain, deleteChain, getChain, listChains } from '../../netlink/nft/chain.ts';
 import * as nft from '../../netlink/nft/constants.ts';
 import type { Expression } from '../../netlink/nft/expression.ts';
-import { matchNetwork, networkAt } from '../../netlink/nft/header-network.ts';
 import {
   appendRule,
   decodeRule,
@@ -24,6 +22,8 @@ import {
   type RuleHandle,
 } from '../../netlink/nft/rule.ts';
 import * as steps from '../../netlink/nft/steps.ts';
+import { matchNetwork, networkAt } from '../../netlink/nft/steps.ts';
+import { type Chain, createChain, decodeChain, deleteChain, getChain, listChains } from '../../netlink/nft/table.ts';
 import { CONNTRACK_REVISION, encodeStateMatch, isStateMatch } from '../../netlink/xt-conntrack.ts';
 import { EBUSY, EEXIST, ENOENT, EOPNOTSUPP, ERESTART } from '../../sys/errno.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';

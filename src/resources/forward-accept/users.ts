@@ -1,7 +1,7 @@
 /** Who an accept is for: the ports of a bridge, or those of a VLAN whose gateway forwards. */
 
 import type { Connection } from '../../netlink/connection.ts';
-import { filtersByVlan } from '../../netlink/route/bridge-option.ts';
+import { filtersByVlan } from '../../netlink/route/bridge.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { findLink, findLinks } from '../links.ts';
 import { aliasOwner } from '../names.ts';

@@ -5,7 +5,7 @@ import type { Family } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
-import { decodeForwarding, getNetconf } from '../../netlink/route/netconf.ts';
+import { decodeForwarding, getNetconf } from '../../netlink/route/netns.ts';
 import { list, object } from '../../schema/net.ts';
 import { EOPNOTSUPP } from '../../sys/errno.ts';
 import { advertisedUplinks } from '../bridge/router-advertisements.ts';

@@ -17,7 +17,7 @@ import { awaitUsable } from '../addressing/usable-addresses.ts';
 import { verifyAddress } from '../addressing/verify-address.ts';
 import { isOwnBridge } from '../bridge/bridge-link.ts';
 import { allowsIpv6, bridgeTooSmall } from '../bridge/mtu.ts';
-import { findAddresses, findLink, findLinks, linkNamed } from '../links.ts';
+import { findAddresses, findLink, findLinks, knownLink, linkNamed } from '../links.ts';
 import { bridgeMac } from '../names.ts';
 import type { Node } from '../node.ts';
 import { off } from '../off.ts';
@@ -69,10 +69,11 @@ export const gatewayKind: Kind<GatewayWanted> = {
 };
 
 /** @throws Fault `check` unless the link has every address */
-function verifyGateways({ route }: Node, { bridge, vlan, addresses }: GatewayWanted): void {
+function verifyGateways(node: Node, { bridge, vlan, addresses }: GatewayWanted): void {
+  const { route } = node;
   const name = vlan === undefined ? bridge : vlanGatewayName(bridge, vlan);
   const what = vlan === undefined ? `the bridge ${name}` : `the VLAN gateway ${name}`;
-  const link = findLink(route, name);
+  const link = knownLink(node, name);
   if (link === undefined) throw off(`${what} is missing`);
   for (const address of addresses) {
     const present = findAddresses(route, link.index, address.ip.family).map((one) => one.address);

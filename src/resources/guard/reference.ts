@@ -2,9 +2,9 @@
 
 import type { Connection } from '../../netlink/connection.ts';
 import { commit, query } from '../../netlink/nft/batch.ts';
-import { deleteChain } from '../../netlink/nft/chain.ts';
 import * as nft from '../../netlink/nft/constants.ts';
 import { decodeRuleComment, decodeRuleHandle, deleteRule, listRules } from '../../netlink/nft/rule.ts';
+import { deleteChain } from '../../netlink/nft/table.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import { unlessRefused } from '../refused.ts';
 

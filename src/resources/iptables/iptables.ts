@@ -5,7 +5,6 @@
 
 import type { Family } from '../../address/ip.ts';
 import { Fault, reasonOf } from '../../fault.ts';
-import type { Log } from '../../log.ts';
 import { type Ended, findProgram, runProgram } from '../../sys/process.ts';
 
 /** Which iptables: over nf_tables, over the kernel's older tables, or the one that the node's administrator chose. */
@@ -83,19 +82,11 @@ export function findPrograms(programs: Programs, family: Family, flavour: Flavou
 }
 
 /**
- * Removes something that must hold no DEL up: where iptables is not installed, or refuses the removal, DEL would fail for ever, so
- * `what` stays, the log says it, and GC tries again. A lock that another program holds (`busy`) is an error: the next DEL will do.
- * @returns undefined where it stays. @throws Fault `busy`, and what is no Fault
+ * Whether iptables is not installed, or refuses what it is asked: so it will be until the node's owner mends it. Not where another
+ * program holds its lock (`busy`): then the next call will do.
  */
-export function unlessBroken<T>(log: Log, what: string, remove: () => T): T | undefined {
-  try {
-    return remove();
-  } catch (error) {
-    if (!(error instanceof Fault) || error.kind === 'busy') throw error;
-    const advice = error.details === undefined ? '' : ` ${error.details}`;
-    log('error', `${what} stays: ${error.message}.${advice} GC removes it as soon as iptables works.`);
-    return undefined;
-  }
+export function isBroken(error: unknown): error is Fault {
+  return error instanceof Fault && (error.kind === 'unsupported' || error.kind === 'kernel');
 }
 
 /** A word of a rule, whatever stands in it. */

@@ -43,8 +43,9 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
       for (const entry of entriesOf(wanted)) {
         made.push(entry);
         const neighbours: RestoredNeighbour[] = [];
-        const live = () => liveEntries(node, backend, neighbours);
-        choose(node, backend, (driver) => driver.ensure(node, entry, live));
+        choose(node, backend, (driver) =>
+          driver.ensure(node, entry, () => liveEntries(node, backend, driver, neighbours)),
+        );
         removeDeleted(node, backend, neighbours);
       }
     } catch (error) {
@@ -77,7 +78,7 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
     // The attachment's own elements have just been made: where they are missing, iptables masquerades.
     if (missing.size === 0 || missing.has(ownerText(wanted))) return;
     const restored: RestoredNeighbour[] = [];
-    const live = liveEntries(node, wanted.backend, restored).filter(({ owner }) => missing.has(owner));
+    const live = liveEntries(node, wanted.backend, nftDriver, restored).filter(({ owner }) => missing.has(owner));
     restoreMasquerade(node.nft(), live);
     removeDeleted(node, wanted.backend, restored);
   },
@@ -107,12 +108,16 @@ interface RestoredNeighbour {
 }
 
 /** What the neighbours need after a flush of the ruleset; notes in `restored` whose it is. */
-function liveEntries(node: Node, backend: Backend, restored: RestoredNeighbour[]): Masqueraded[] {
+function liveEntries(
+  node: Node,
+  backend: Backend,
+  driver: MasqueradeDriver,
+  restored: RestoredNeighbour[],
+): Masqueraded[] {
   const isAsked = backend === 'iptables';
-  const isByIptables = isAsked || !masqueradesByNftables(node);
   for (const { wanted, isRecorded, isBeingMade } of node.neighbours?.() ?? []) {
     // A rule of iptables would be there twice: the process that makes the attachment adds it, too.
-    if (isByIptables && isBeingMade()) continue;
+    if (driver === iptablesDriver && isBeingMade()) continue;
     const same = wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
     restored.push({ entries: same.flatMap(entriesOf), isRecorded });
   }

@@ -3,14 +3,13 @@
 import { type Cidr, formatCidr } from '../../address/cidr.ts';
 import { BITS, type Family } from '../../address/ip.ts';
 import { readCString } from '../../netlink/bytes.ts';
+import type { Message } from '../../netlink/message.ts';
 import { query, type Table } from '../../netlink/nft/batch.ts';
 import { NFPROTO_IPV4, NFPROTO_IPV6 } from '../../netlink/nft/constants.ts';
-import { networkAt } from '../../netlink/nft/header-network.ts';
 import { decodeRule, type KernelRule, listRules } from '../../netlink/nft/rule.ts';
-import { verdictOf } from '../../netlink/nft/steps.ts';
+import { networkAt, verdictOf } from '../../netlink/nft/steps.ts';
 import { ENOENT } from '../../sys/errno.ts';
-import { type LegacyRule, readLegacyChains } from '../iptables/legacy-chains.ts';
-import { findLegacyTable } from '../iptables/legacy-tables.ts';
+import { findLegacyTable, holdsAny, type LegacyRule, legacyTableHolds, readLegacyChains } from '../iptables/legacy.ts';
 import { isSameOwner } from '../names.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
@@ -45,6 +44,14 @@ export function findIptablesRules(node: Node, entry: Masqueraded, chain: string)
   return [found(inNft(POSTROUTING), inNft(chain)), found(inLegacy(POSTROUTING), inLegacy(chain))];
 }
 
+/** Whether a rule may be the owner's, in either flavour: the text is there. A table may have thousands of rules that need no decoding. */
+export function namesOwner(node: Node, { address, owner }: Masqueraded, chain: string): boolean {
+  const { family } = address.ip;
+  const texts = [`${owner}\0`];
+  const inNft = nftMessages(node, family, chain).some(({ payload }) => holdsAny(payload, texts));
+  return inNft || legacyTableHolds(family, 'nat', texts);
+}
+
 /** What a rule says, as far as ours are told by it. */
 interface SaidRule {
   readonly source: Cidr | undefined;
@@ -54,11 +61,14 @@ interface SaidRule {
 }
 
 function nftRules(node: Node, family: Family): (chain: string) => SaidRule[] {
+  return (chain) => nftMessages(node, family, chain).map((message) => saidInNft(decodeRule(message), family));
+}
+
+function nftMessages(node: Node, family: Family, chain: string): readonly Message[] {
   const table: Table = { family: family === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6, name: 'nat' };
   const connection = nftIfThere(node);
-  const ask = (chain: string) =>
-    connection && unlessRefused([ENOENT, ...NO_NFTABLES], () => query(connection, listRules(table, chain)));
-  return (chain) => (ask(chain) ?? []).map((message) => saidInNft(decodeRule(message), family));
+  if (connection === undefined) return [];
+  return unlessRefused([ENOENT, ...NO_NFTABLES], () => query(connection, listRules(table, chain))) ?? [];
 }
 
 /** iptables writes a comment as a match or, of late, as nftables does; and MASQUERADE as a target, or as nftables does. */

@@ -11,8 +11,8 @@ import { hashHex } from '../../address/hash.ts';
 import { BITS, type Family, formatIp } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { query, type Table } from '../../netlink/nft/batch.ts';
-import { getChain } from '../../netlink/nft/chain.ts';
 import { NFPROTO_IPV4, NFPROTO_IPV6 } from '../../netlink/nft/constants.ts';
+import { getChain } from '../../netlink/nft/table.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import { grouped } from '../grouped.ts';
 import {
@@ -24,27 +24,25 @@ import {
   restore,
   savedRules,
   type TableChanges,
-  unlessBroken,
 } from '../iptables/iptables.ts';
-import { legacyTableHolds } from '../iptables/legacy-tables.ts';
+import { legacyTableHolds } from '../iptables/legacy.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
 import { unlessRefused } from '../refused.ts';
 import { findingOf } from '../resource.ts';
 import type { MasqueradeDriver } from './driver.ts';
-import { findIptablesRules } from './iptables-rules.ts';
+import { type FoundRules, findIptablesRules, namesOwner } from './iptables-rules.ts';
 import type { Masqueraded } from './masquerade.ts';
 
 export const iptablesDriver: MasqueradeDriver = {
   ensure(node, entry, live) {
+    // iptables would add a rule that is there a second time.
+    const chain = chainOf(entry);
+    if (namesOwner(node, entry, chain) && isWhole(findIptablesRules(node, entry, chain))) return;
     if (!addIptablesMasquerade(node, entry)) restoreIptablesMasquerade(node, entry, live());
   },
   verify,
-  remove(node, entry) {
-    if (!mayHaveIptablesChain(node, entry)) return false;
-    const what = `the iptables rule that masquerades ${formatIp(entry.address.ip)} for ${entry.owner}`;
-    return unlessBroken(node.log, what, () => removeIptablesMasquerade(node, entry)) ?? true;
-  },
+  remove: (node, entry) => mayHaveIptablesChain(node, entry) && removeIptablesMasquerade(node, entry),
   able,
 };
 
@@ -119,13 +117,17 @@ function mayHaveIptablesChain(node: Node, entry: Masqueraded): boolean {
 function verify(node: Node, entry: Masqueraded): void {
   const chain = chainOf(entry);
   const found = findIptablesRules(node, entry, chain);
-  if (found.some(({ isLedTo, isMasqueraded }) => isLedTo && isMasqueraded)) return;
+  if (isWhole(found)) return;
   const inChain = found.some(({ isMasqueraded }) => isMasqueraded);
   const missing = inChain ? `no rule of POSTROUTING leads to ${chain}` : `${chain} has no rule for it`;
   const ip = formatIp(entry.address.ip);
   throw new Fault('check', `${ip} is not masqueraded: expected in iptables for ${entry.owner}, but ${missing}`, {
     details: RESTORE,
   });
+}
+
+function isWhole(found: readonly FoundRules[]): boolean {
+  return found.some(({ isLedTo, isMasqueraded }) => isLedTo && isMasqueraded);
 }
 
 function able(node: Node, families: readonly Family[]): Fault | undefined {

@@ -8,8 +8,8 @@ import { commit, query, type Table } from '../../netlink/nft/batch.ts';
 import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } from '../../netlink/nft/constants.ts';
 import { decodeRuleComment, decodeRuleHandle, deleteRule, listRules } from '../../netlink/nft/rule.ts';
 import { ENOENT } from '../../sys/errno.ts';
-import { type Flavour, unlessBroken } from '../iptables/iptables.ts';
-import { holdsAny, legacyTableHolds } from '../iptables/legacy-tables.ts';
+import type { Flavour } from '../iptables/iptables.ts';
+import { holdsAny, legacyTableHolds } from '../iptables/legacy.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
 import { unlessRefused } from '../refused.ts';
@@ -54,12 +54,9 @@ function inIptables(node: Node, scope: Scope): Owned[] {
 }
 
 function rulesOf(node: Node, family: Family, flavour: Flavour, scope: Scope): Owned[] {
-  const what = `what the network ${scope.network} may have in the table nat of iptables (${flavour})`;
-  const comments = unlessBroken(node.log, what, () => strayComments(node, family, flavour)) ?? [];
-  return comments.flatMap((comment) => {
-    const rule = `the rule of iptables "${comment}"`;
+  return strayComments(node, family, flavour).flatMap((comment) => {
     const remove = () => removeStrayRules(node, family, flavour, (other) => other === comment);
-    return owned(scope, comment, rule, () => unlessBroken(node.log, rule, remove));
+    return owned(scope, comment, `the rule of iptables "${comment}"`, remove);
   });
 }
 

@@ -6,11 +6,10 @@
 import { hashHex } from '../../address/hash.ts';
 import type { Request } from '../../netlink/connection.ts';
 import type { Table } from '../../netlink/nft/batch.ts';
-import { createChain } from '../../netlink/nft/chain.ts';
 import type { Expression } from '../../netlink/nft/expression.ts';
 import { appendRule, type Rule } from '../../netlink/nft/rule.ts';
 import * as sets from '../../netlink/nft/set.ts';
-import { type BaseChain, ensureChain, ensureTable } from '../../netlink/nft/table.ts';
+import { type BaseChain, createChain, ensureChain, ensureTable } from '../../netlink/nft/table.ts';
 import { COMMENT_MOST } from '../names.ts';
 
 export interface Branch {

@@ -8,7 +8,6 @@
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
 import { commit, getGeneration, query, type Table } from '../../netlink/nft/batch.ts';
-import { decodeChain, getChain } from '../../netlink/nft/chain.ts';
 import { sameExpressions } from '../../netlink/nft/expression.ts';
 import {
   appendRule,
@@ -20,7 +19,7 @@ import {
   type Rule,
 } from '../../netlink/nft/rule.ts';
 import { getElement } from '../../netlink/nft/set.ts';
-import type { BaseChain } from '../../netlink/nft/table.ts';
+import { type BaseChain, decodeChain, getChain } from '../../netlink/nft/table.ts';
 import { ENOENT, ERESTART } from '../../sys/errno.ts';
 import { unlessRefused } from '../refused.ts';
 import {

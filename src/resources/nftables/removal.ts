@@ -1,11 +1,19 @@
 /** Removing elements that carry their owner; with the last one goes all of its branch. */
 
+import { sameBytes } from '../../netlink/bytes.ts';
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
 import { commit, getGeneration } from '../../netlink/nft/batch.ts';
-import { decodeChain, deleteChain, getChain } from '../../netlink/nft/chain.ts';
 import { deleteRule, flushChain } from '../../netlink/nft/rule.ts';
 import * as sets from '../../netlink/nft/set.ts';
-import { type BaseChain, decodeTable, deleteTable, getTable } from '../../netlink/nft/table.ts';
+import {
+  type BaseChain,
+  decodeChain,
+  decodeTable,
+  deleteChain,
+  deleteTable,
+  getChain,
+  getTable,
+} from '../../netlink/nft/table.ts';
 import { EBUSY, ENOENT, ERESTART } from '../../sys/errno.ts';
 import { isOwnedBy, isSameOwner } from '../names.ts';
 import { unlessRefused } from '../refused.ts';
@@ -31,12 +39,16 @@ export interface FoundElement {
 const ATTEMPTS = 20;
 
 /**
- * Removes those elements that are still their owners', in one transaction. With the last one of its sets goes the branch.
+ * Removes those elements that are still their owners', in one transaction. With the last one of its sets goes the branch, in the same
+ * transaction: the kernel takes some 10 ms to dispose of each.
  * @returns whether there was one. @throws KernelError
  */
 export function removeOwned(connection: Connection, frame: Frame, elements: readonly OwnedElement[]): boolean {
   const own = ownedOf(connection, elements);
   if (own.length === 0) return false;
+  const isOwn = (set: sets.SetName, key: Uint8Array) =>
+    own.some((one) => one.set.name === set.name && sameBytes(one.key.bytes, key));
+  if (removeBranch(connection, frame, (set) => isHeld(connection, set, ({ key }) => !isOwn(set, key)))) return true;
   const removals = own.map(({ set, key }) => sets.deleteElement(set, key));
   const removed = isCommitted(connection, removals)
     ? true
@@ -74,16 +86,26 @@ export function collect(found: readonly FoundElement[], isValid: (owner: string)
  * seen empty. What somebody else's rules refer to stays. @throws KernelError
  */
 export function removeUnused(connection: Connection, frame: Frame): void {
-  if (frame.sets.some((set) => isHeld(connection, set))) return;
+  removeBranch(connection, frame, (set) => isHeld(connection, set));
+}
+
+/** @returns false where one of the sets is in use, there is no branch, or somebody else's rules refer to it */
+function removeBranch(connection: Connection, frame: Frame, isInUse: (set: sets.SetName) => boolean): boolean {
+  if (frame.sets.some(isInUse)) return false;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const { generation, removals } = planRemoval(connection, frame);
-    if (frame.sets.some((set) => isHeld(connection, set)) || removals.length === 0) return;
-    const done = unlessRefused([ERESTART], () => {
-      unlessRefused([EBUSY], () => commit(connection, removals, generation));
-      return true;
-    });
-    if (done === true) return;
+    if (removals.length === 0 || frame.sets.some(isInUse)) return false;
+    const outcome = unlessRefused(
+      [ERESTART],
+      () =>
+        unlessRefused([EBUSY], () => {
+          commit(connection, removals, generation);
+          return 'removed' as const;
+        }) ?? 'referred to',
+    );
+    if (outcome !== undefined) return outcome === 'removed';
   }
+  return false;
 }
 
 interface RemovalPlan {

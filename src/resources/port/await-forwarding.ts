@@ -7,8 +7,8 @@
 import { Fault } from '../../fault.ts';
 import { execute } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
+import { decodePortLook, isAboutLink, type PortState } from '../../netlink/route/bridge.ts';
 import { getLink } from '../../netlink/route/link.ts';
-import { decodePortLook, isAboutLink, type PortState } from '../../netlink/route/port-state.ts';
 import { ENODEV } from '../../sys/errno.ts';
 import { awaitNotified } from '../await.ts';
 import type { Node } from '../node.ts';

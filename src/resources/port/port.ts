@@ -2,16 +2,16 @@
 
 import * as z from 'zod/mini';
 import { formatMac } from '../../address/mac.ts';
+import type { Connection } from '../../netlink/connection.ts';
+import type { Link } from '../../netlink/route/link.ts';
 import { list, mac, mtu, object, unsigned } from '../../schema/net.ts';
-import { findBridge } from '../bridge/bridge-link.ts';
-import { findLinks, linkNamed } from '../links.ts';
+import { findLink, findLinks, knownLink, linkNamed } from '../links.ts';
 import { type AttachmentKey, aliasOwner, containerMac, isOwnedBy, isSameOwner, ownerText } from '../names.ts';
 import { containerOf, type Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
 import { takeBack } from '../take-back.ts';
 import { joinVlans, type VlanMembership, verifyPortVlans } from '../vlan/vlan.ts';
-import { verifyContainerInterface, verifyHostVeth } from './verify-port.ts';
 import { createVethPair, removeHostVeth } from './veth.ts';
 
 export interface PortWanted extends AttachmentKey {
@@ -90,10 +90,65 @@ function ownedPort({ route }: Node, { network, dataDir }: Scope, name: string, o
 function verifyPort(node: Node, wanted: PortWanted): void {
   const container = containerOf(node);
   const { name, ifName, hairpin, isolated, mtu: size, vlans, keepDown } = wanted;
-  const bridge = findBridge(node.route, wanted.bridge);
+  const bridge = knownLink(node, wanted.bridge);
   if (bridge === undefined) throw off(`the bridge ${wanted.bridge} is missing`);
   const host = verifyHostVeth(node.route, bridge, { name, hairpin, isolated, mtu: size });
   if (vlans !== undefined) verifyPortVlans(node.route, host, vlans);
   const expected = { name: ifName, up: !keepDown, mac: wanted.mac && formatMac(wanted.mac) };
   container.links.set(ifName, verifyContainerInterface(container.route, host, expected));
+}
+
+export interface ExpectedPort {
+  readonly name: string;
+  readonly hairpin: boolean;
+  readonly isolated: boolean;
+  readonly mtu: number | undefined;
+}
+
+/** @throws Fault `check` unless the host veth is there, up, and a port of the bridge as it was set up */
+export function verifyHostVeth(connection: Connection, bridge: Link, expected: ExpectedPort): Link {
+  const link = findLink(connection, expected.name);
+  if (link === undefined) throw off(`the host veth ${expected.name} is missing`);
+  if (link.kind !== 'veth') throw off(`${link.name} is no veth but ${link.kind ?? 'a device'}`);
+  if (!link.up) throw off(`the host veth ${link.name} is down, expected up`);
+  if (link.master !== bridge.index)
+    throw off(`the host veth ${link.name} is not a port of ${bridge.name}: ${masterText(connection, link)}`);
+  if (expected.mtu !== undefined && link.mtu !== expected.mtu) {
+    throw off(`the MTU of ${link.name} is ${link.mtu}, expected ${expected.mtu}`);
+  }
+  if (expected.hairpin && !link.port?.hairpin) throw off(`hairpin mode of ${link.name} is off, expected on`);
+  if (expected.isolated && !link.port?.isolated) throw off(`port isolation of ${link.name} is off, expected on`);
+  return link;
+}
+
+export interface ExpectedInterface {
+  readonly name: string;
+  readonly up: boolean;
+  readonly mac: string | undefined;
+}
+
+/** @throws Fault `check` unless the container's interface is there, up, the other end of `host`, and has its MAC */
+export function verifyContainerInterface(connection: Connection, host: Link, expected: ExpectedInterface): Link {
+  const link = findLink(connection, expected.name);
+  if (link === undefined) throw off(`the interface ${expected.name} is missing in the container`);
+  if (link.up !== expected.up) {
+    throw off(`the interface ${link.name} in the container is ${upText(link.up)}, expected ${upText(expected.up)}`);
+  }
+  if (link.kind !== 'veth' || link.peer !== host.index || host.peer !== link.index) {
+    throw off(`the interface ${link.name} in the container is not the other end of ${host.name}`);
+  }
+  const mac = formatMac(link.mac);
+  if (expected.mac !== undefined && expected.mac.toLowerCase() !== mac) {
+    throw off(`the MAC of ${link.name} in the container is ${mac}, expected ${expected.mac}`);
+  }
+  return link;
+}
+
+function masterText(connection: Connection, { master }: Link): string {
+  const other = master === undefined ? undefined : findLink(connection, master);
+  return other === undefined ? 'it is on no bridge' : `it is a port of ${other.name}`;
+}
+
+function upText(up: boolean): string {
+  return up ? 'up' : 'down';
 }

@@ -1,9 +1,10 @@
-/** The veth pair of an attachment: one end on the bridge, the other in the container. */
+/** The veth pair of an attachment, one end on the bridge and one in the container; and whether the kernel is taking that away. */
 
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { isKernelError, type KernelError } from '../../netlink/error.ts';
 import type { Message } from '../../netlink/message.ts';
+import { NETNSA_NSID_NOT_ASSIGNED } from '../../netlink/route/constants.ts';
 import { type BridgePort, decodeLink, getLink, type Link } from '../../netlink/route/link.ts';
 import {
   createVeth,
@@ -13,7 +14,8 @@ import {
   type VethEnd,
   withoutLinkLocal,
 } from '../../netlink/route/link-change.ts';
-import { EAFNOSUPPORT, EEXIST, ENODEV, EXFULL } from '../../sys/errno.ts';
+import { getNetns } from '../../netlink/route/netns.ts';
+import { EAFNOSUPPORT, EEXIST, EINVAL, ENODEV, ENOENT, EXFULL } from '../../sys/errno.ts';
 import { bridgeFull } from '../bridge/port-limit.ts';
 import { findLink } from '../links.ts';
 import { type AttachmentKey, hostVethAlias, hostVethMac } from '../names.ts';
@@ -132,4 +134,22 @@ function interfaceExists(container: Container, ifName: string): Fault {
   return new Fault('conflict', message, {
     details: 'Use another CNI_IFNAME, or run DEL for the attachment that made it.',
   });
+}
+
+/**
+ * Whether the kernel is taking that namespace away: nothing holds it any more, but its interfaces, and the veth with them, go
+ * some milliseconds later (cleanup_net in net/core/net_namespace.c). The kernel numbers every namespace that something
+ * holds. False for a kernel that cannot be asked. @throws KernelError
+ */
+export function hasDyingPeer(connection: Connection, { kind, peerNetns }: Link): boolean {
+  if (kind !== 'veth' || peerNetns === undefined) return false;
+  if (peerNetns === NETNSA_NSID_NOT_ASSIGNED) return true;
+  try {
+    execute(connection, getNetns(peerNetns));
+    return false;
+  } catch (error) {
+    if (isKernelError(error, ENOENT)) return true;
+    if (isKernelError(error, EINVAL)) return false;
+    throw error;
+  }
 }

@@ -11,7 +11,7 @@ import { isKernelError } from '../../netlink/error.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { createVeth, deleteLink, setLinkAlias, setLinkUp, withoutLinkLocal } from '../../netlink/route/link-change.ts';
 import { addPortVlans, removePortVlan } from '../../netlink/route/vlan.ts';
-import { object, unsigned } from '../../schema/net.ts';
+import { mtu, object, unsigned } from '../../schema/net.ts';
 import { EAFNOSUPPORT, EEXIST, EXFULL } from '../../sys/errno.ts';
 import { findBridge, isOwnBridge, prepareOwn } from '../bridge/bridge-link.ts';
 import { bridgeFull } from '../bridge/port-limit.ts';
@@ -32,6 +32,8 @@ export interface VlanGateway {
 
 export interface VlanGatewayWanted extends VlanGateway {
   readonly bridge: string;
+  /** Of both ends; the bridge's where it is absent. */
+  readonly mtu?: number | undefined;
 }
 
 /**
@@ -40,7 +42,7 @@ export interface VlanGatewayWanted extends VlanGateway {
  */
 export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
   name: 'vlan-gateway',
-  schema: object({ bridge: z.string(), vlan: unsigned(4094), keepDefault: z.boolean() }),
+  schema: object({ bridge: z.string(), vlan: unsigned(4094), keepDefault: z.boolean() }, { mtu }),
   ensure(node, wanted) {
     const gateway = ensureVlanGateway(node, linkNamed(node, wanted.bridge), wanted);
     node.links.set(gateway.name, gateway);
@@ -65,7 +67,7 @@ export function vlanGatewayName(bridge: string, vlan: number): string {
  * Makes sure of the pair: there, up, in its VLAN. Another process may make it at the same time.
  * @returns the end for the addresses. @throws Fault `conflict` when the name belongs to something else, KernelError
  */
-export function ensureVlanGateway(node: Node, bridge: Link, settings: VlanGateway): Link {
+export function ensureVlanGateway(node: Node, bridge: Link, settings: Omit<VlanGatewayWanted, 'bridge'>): Link {
   const name = vlanGatewayName(bridge.name, settings.vlan);
   const gateway = findLink(node.route, name) ?? create(node, bridge, name, settings);
   const port = gatewayPort(node.route, bridge, gateway);
@@ -112,8 +114,9 @@ export function vlanUsers(connection: Connection, bridge: Link, gateway: Link, v
   return findLinks(connection, bridge.index).filter(({ index }) => index !== gateway.peer && members.has(index));
 }
 
-function create(node: Node, bridge: Link, name: string, { vlan, keepDefault }: VlanGateway): Link {
-  const { mtu } = bridge;
+function create(node: Node, bridge: Link, name: string, settings: Omit<VlanGatewayWanted, 'bridge'>): Link {
+  // A bridge falls back to the kernel's default when its last port goes, so its MTU is the second choice.
+  const { vlan, keepDefault, mtu = bridge.mtu } = settings;
   const port = { name: vlanPortName(name), mac: vlanPortMac(name), mtu, bridge: bridge.index };
   const container = { name, mac: bridgeMac(name), mtu, netnsFd: node.netns.fd };
   try {
@@ -128,7 +131,9 @@ function create(node: Node, bridge: Link, name: string, { vlan, keepDefault }: V
   const gateway = findLink(node.route, name);
   if (made === undefined || gateway === undefined) throw takenOrGone(node.route, port.name, name);
   dropLinkLocal(node.route, port.name);
-  execute(node.route, setLinkAlias(made.index, GATEWAY_ALIAS), setLinkAlias(gateway.index, GATEWAY_ALIAS));
+  if (gateway.peer === made.index) {
+    execute(node.route, setLinkAlias(made.index, GATEWAY_ALIAS), setLinkAlias(gateway.index, GATEWAY_ALIAS));
+  }
   joinVlans(node.route, made.index, { vlans: [untagged(vlan)], keepDefault });
   return gateway;
 }

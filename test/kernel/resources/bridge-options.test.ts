@@ -89,7 +89,7 @@ describeOnKernel('options of a bridge that somebody else made', () => {
     using ns = createNetns();
     ipBatch(ns, 'link add br0 type bridge\n link add br1 type bridge');
     for (const name of ['br0', 'br1']) ensure(ns, { ...WANTED, name });
-    ipBatch(ns, 'link set br0 name br2');
+    ipBatch(ns, 'link set br0 down\n link set br0 name br2');
     for (const name of ['br1', 'br2']) remove(ns, { ...WANTED, name });
     ipBatch(ns, 'link set br2 name br0');
     expect([optionsOf(ns), namesOf(ns)]).toEqual([OFF, []]);

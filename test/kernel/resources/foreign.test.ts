@@ -1,7 +1,7 @@
 /** The interface of a container that another plugin made, as the reference does: which is removed, and which is not. */
 
 import { expect, test } from 'bun:test';
-import { removeForeignInterface } from '../../../src/resources/port/foreign.ts';
+import { removeForeignInterface } from '../../../src/resources/port/unrecorded.ts';
 import { links } from '../../support/kernel.ts';
 import { createNetns, ipBatch, type Netns } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';

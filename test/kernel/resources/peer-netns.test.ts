@@ -2,7 +2,7 @@
 
 import { expect, test } from 'bun:test';
 import { findLink } from '../../../src/resources/links.ts';
-import { hasDyingPeer } from '../../../src/resources/port/peer-netns.ts';
+import { hasDyingPeer } from '../../../src/resources/port/veth.ts';
 import { createNetns, ipBatch, spawnIn } from '../../support/netns.ts';
 import { describeOnKernel } from '../../support/privilege.ts';
 import { run } from '../../support/process.ts';

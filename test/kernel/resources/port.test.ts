@@ -44,7 +44,7 @@ describeOnKernel('a port', () => {
   });
 
   test.each([
-    ['ip link del cni0', 'the bridge cni0 is missing'],
+    ['ip link del cni0', `the host veth ${NAME} is not a port of cni0: it is on no bridge`],
     [`ip link del ${NAME}`, `the host veth ${NAME} is missing`],
     [`ip link del ${NAME}; ip link add ${NAME} type bridge`, `${NAME} is no veth but bridge`],
     [`ip link set ${NAME} down`, `the host veth ${NAME} is down, expected up`],

@@ -117,6 +117,15 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
     });
   });
 
+  test('has the MTU of its network, also where the bridge has fallen back to the default', () => {
+    onNode((kernel, node) => {
+      const bridge = filteringBridge(kernel);
+      ipBatch(node, 'link set cni0 mtu 1500');
+      ensureVlanGateway(kernel, bridge, { ...RED, mtu: 1300 });
+      expect([link(node, 'cni0.100')?.mtu, portOf(node)?.mtu]).toEqual([1300, 1300]);
+    });
+  });
+
   test('is known by its alias, and its port has a MAC that no bridge takes for its own', () => {
     onNode((kernel, node) => {
       const bridge = filteringBridge(kernel);

@@ -6,11 +6,12 @@
 import { describe, expect, test } from 'bun:test';
 import { Fault } from '../../../src/fault.ts';
 import type { Log } from '../../../src/log.ts';
-import { type AttachmentKey, hostVethName } from '../../../src/resources/names.ts';
+import { type AttachmentKey, hostVethName, ownerText } from '../../../src/resources/names.ts';
 import { type Neighbour, type Node, openNode, withContainer } from '../../../src/resources/node.ts';
 import {
   ablePlan,
   ensurePlan,
+  mendPlan,
   type Plan,
   type Resource,
   removePlan,
@@ -113,8 +114,11 @@ export function placeFor({ flavour, given = [] }: Pick<Row, 'flavour' | 'given'>
     inside(node, () => {
       const outside = openNode(searchPath, log);
       const neighbours = () => plans.map(neighbour);
+      const owners = () => [ownerText(who), ...plans.map(ownerOf)];
       try {
-        return withContainer(outside, containerOf(who).path, (container) => act({ ...outside, container, neighbours }));
+        return withContainer(outside, containerOf(who).path, (container) =>
+          act({ ...outside, container, neighbours, owners }),
+        );
       } finally {
         outside.close();
       }
@@ -149,11 +153,19 @@ const FORWARDING_OFF = ['sysctl -qw net.ipv4.ip_forward=0', 'sysctl -qw net.ipv6
 
 function neighbour(plan: Plan): Neighbour {
   return {
-    owner: '',
+    owner: ownerOf(plan),
     wanted: (kind) => wantedOf(plan, kind),
     isRecorded: () => true,
     isBeingMade: () => false,
   };
+}
+
+/** See `Neighbour`: of the first of its resources that names its attachment. */
+function ownerOf(plan: Plan): string {
+  const key = plan
+    .map(({ wanted }) => wanted as Partial<AttachmentKey>)
+    .find(({ containerId }) => containerId !== undefined);
+  return key === undefined ? '' : ownerText(key as AttachmentKey);
 }
 
 function findingOf(verify: () => void): Fault | undefined {
@@ -220,6 +232,7 @@ const anew: Remedy = (place, row) => {
 };
 const nextAdd: Remedy = (place, row) => {
   place.ensure(NEXT, row.plan(NEXT), [row.plan(OWN)]);
+  place.call(NEXT, (node) => mendPlan(node, row.plan(NEXT), plain), [row.plan(OWN)]);
   expect(place.finding(OWN, resourcesOf(row.plan(OWN), row.kind))).toBeUndefined();
   expect(place.remove(NEXT, row.plan(NEXT))).toEqual([]);
 };

@@ -34,7 +34,14 @@ const PROGRAM = { 4: 'iptables', 6: 'ip6tables' } as const;
 /** All that an ADD makes of a configuration that asks for most, as its record has it. */
 function recorded(who: Who, families: Families, backend: Backend): Plan {
   const plan = [
-    ...[bridge(), gateway(who, families), accept(families), guard(who), port(who), addressing(who, families)],
+    ...[
+      bridge({ guarded: true }),
+      gateway(who, families),
+      accept(families),
+      guard(who),
+      port(who),
+      addressing(who, families),
+    ],
     ...[masquerade(who, families, backend), forwarding(families)],
   ];
   return decodePlan(JSON.parse(JSON.stringify(encodePlan(plan))) as Json[], KINDS, silentLog);
@@ -67,7 +74,7 @@ function casesOf(families: Families, flavour: Flavour, backend: Backend): Case[]
     { by: each('-F'), kinds: 'forward-accept' },
     { by: each('-F TRESTLE-FWD-cni0'), kinds: 'forward-accept' },
     { by: 'ip address flush dev cni0 scope global', kinds: 'gateway' },
-    { by: 'ip link set cni0 type bridge no_linklocal_learn 0', kinds: 'guard' },
+    { by: 'ip link set cni0 type bridge no_linklocal_learn 0', kinds: 'bridge' },
     { by: 'sysctl -qw net.ipv6.conf.cni0.accept_ra=2', kinds: 'bridge' },
     { by: 'sysctl -qw net.ipv4.ip_forward=0 ; sysctl -qw net.ipv6.conf.all.forwarding=0', kinds: 'forwarding' },
     {
@@ -157,7 +164,7 @@ describeOnKernel('a port that lost its bridge', () => {
     const plan = recorded(OWN, [4, 6], 'nftables');
     place.ensure(OWN, plan);
     place.run(OWN, 'ip link delete cni0');
-    expect(findings(place, OWN, plan)).toBe('bridge gateway guard port');
+    expect(findings(place, OWN, plan)).toBe('bridge gateway port');
     reconcile(place, OWN, plan);
     expect(findings(place, OWN, plan)).toBe('port');
     expect(place.finding(OWN, plan)?.message).toBe(

@@ -36,6 +36,13 @@ const PAIR: readonly Break[] = [
   { by: `bridge vlan add dev ${PORT} vid 1 untagged`, finding: `the VLANs of ${PORT} are 1 (untagged), 100 (PVID` },
 ];
 
+/** Either end gone, or the bridge from between. */
+const LOST: readonly Break[] = [
+  { by: 'ip link delete cni0', finding: 'the bridge cni0 is missing' },
+  { by: 'ip link delete cni0.100', finding: 'the VLAN gateway cni0.100 is missing' },
+  { by: `ip link delete ${PORT}`, finding: 'the VLAN gateway cni0.100 is missing' },
+];
+
 const ROWS: readonly Row[] = [
   {
     name: 'a bridge that filters by VLAN',
@@ -53,7 +60,7 @@ const ROWS: readonly Row[] = [
     kind: 'vlan-gateway',
     given: filtered(0),
     plan: () => [filtering(), vlanGateway()],
-    breaks: PAIR,
+    breaks: [...LOST, ...PAIR],
     tolerated: ['nft flush ruleset', 'ip address add 192.0.2.1/24 dev cni0.100'],
   },
   {

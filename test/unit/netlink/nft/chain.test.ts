@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { createChain, decodeChain, deleteChain, getChain, listChains } from '../../../../src/netlink/nft/chain.ts';
+import { createChain, decodeChain, deleteChain, getChain, listChains } from '../../../../src/netlink/nft/table.ts';
 import { bytesOf, messageOf, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 

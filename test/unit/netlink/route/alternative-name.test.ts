@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test';
+import { decodeLink } from '../../../../src/netlink/route/link.ts';
 import {
   addAlternativeName,
   alternativeNames,
   removeAlternativeName,
-} from '../../../../src/netlink/route/alternative-name.ts';
-import { decodeLink } from '../../../../src/netlink/route/link.ts';
+} from '../../../../src/netlink/route/link-change.ts';
 import { bytesOf, payloadOf, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 

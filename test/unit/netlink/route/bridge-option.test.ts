@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { learnsLinkLocal, setLinkLocalLearning } from '../../../../src/netlink/route/bridge-option.ts';
+import { learnsLinkLocal, setLinkLocalLearning } from '../../../../src/netlink/route/bridge.ts';
 import { decodeLink } from '../../../../src/netlink/route/link.ts';
 import { bytesOf, headerIn, payloadOf, saidIn, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { decodeForwarding, getNetconf } from '../../../../src/netlink/route/netconf.ts';
+import { decodeForwarding, getNetconf } from '../../../../src/netlink/route/netns.ts';
 import { bytesOf, payloadOf, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { decodeNetnsNumber, getNetns, getNetnsNumber } from '../../../../src/netlink/route/netns-id.ts';
+import { decodeNetnsNumber, getNetns, getNetnsNumber } from '../../../../src/netlink/route/netns.ts';
 import { bytesOf, payloadOf, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 

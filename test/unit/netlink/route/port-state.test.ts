@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
+import { decodePortLook, isAboutLink } from '../../../../src/netlink/route/bridge.ts';
 import { RTM_NEWADDR } from '../../../../src/netlink/route/constants.ts';
-import { decodePortLook, isAboutLink } from '../../../../src/netlink/route/port-state.ts';
 import { messageOf, payloadOf } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { parseMac } from '../../../../src/address/mac.ts';
-import { filtersByVlan, setVlanFiltering } from '../../../../src/netlink/route/bridge-option.ts';
+import { filtersByVlan, setVlanFiltering } from '../../../../src/netlink/route/bridge.ts';
 import { decodeLink } from '../../../../src/netlink/route/link.ts';
 import { createBridge } from '../../../../src/netlink/route/link-change.ts';
 import * as vlan from '../../../../src/netlink/route/vlan.ts';

@@ -1,6 +1,7 @@
-/** Network namespaces by the number that this one has for each other (linux/net_namespace.h). */
+/** Network namespaces: the number that this one has for another (linux/net_namespace.h), and whether one forwards (linux/netconf.h). */
 
-import { type Attribute, attrU32, findAttribute } from '../attribute.ts';
+import type { Family } from '../../address/ip.ts';
+import { type Attribute, attrU32, decodeAttributes, findAttribute } from '../attribute.ts';
 import { pack, readI32le } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import * as rt from './constants.ts';
@@ -30,4 +31,21 @@ export function decodeNetnsNumber(payload: Uint8Array): number | undefined {
 
 function request(operation: string, attribute: Attribute): Request {
   return { operation, type: rt.RTM_GETNSID, flags: 0, header: HEADER, attributes: [attribute], single: true };
+}
+
+/** Bytes of struct netconfmsg, with its padding. */
+const NETCONF_HEADER = 4;
+
+/** Asks for what `conf/all` holds. Refused with EOPNOTSUPP by a kernel without the family. */
+export function getNetconf(family: Family): Request {
+  const header = pack([1, family === 4 ? rt.AF_INET : rt.AF_INET6], [1, 0], [2, 0]);
+  const attributes = [attrU32(rt.NETCONFA_IFINDEX, rt.NETCONFA_IFINDEX_ALL)];
+  const operation = `ask for the parameters of IPv${family}`;
+  return { operation, type: rt.RTM_GETNETCONF, flags: 0, header, attributes, single: true };
+}
+
+/** @returns sysctl ip_forward, or `conf/all/forwarding` of IPv6; undefined where the reply has none. @throws Truncated */
+export function decodeForwarding(payload: Uint8Array): number | undefined {
+  const value = decodeAttributes(payload.subarray(NETCONF_HEADER)).get(rt.NETCONFA_FORWARDING);
+  return value && readI32le(value);
 }

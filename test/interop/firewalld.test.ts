@@ -21,8 +21,15 @@ import {
 
 const TIMEOUT = patient(180_000);
 const MESSAGE = /what cni0 forwards is dropped by the chain filter_FORWARD of the nftables table inet firewalld/;
-const POLICY = /^what cni0 forwards is dropped: the policy of FORWARD in iptables \(.*\) is DROP/;
+const POLICY = /what cni0 forwards is dropped: the policy of FORWARD in iptables \(.*\) is DROP/;
 const TOLD = expect.stringMatching(MESSAGE) as unknown as string;
+const TO_UPLINK = expect.stringMatching(
+  /what cni0 forwards to eth0 is dropped by the chain filter_FORWARD of the nftables table inet firewalld/,
+) as unknown as string;
+const PANIC = expect.stringMatching(
+  /what cni0 forwards is dropped by the chain raw_prerouting of the nftables table inet firewalld_policy_drop/,
+) as unknown as string;
+const LOST = expect.stringMatching(POLICY) as unknown as string;
 
 /** A bridge that is in no zone belongs to the default one, and what it forwards is rejected. Connections to ports that were DNATed are not. */
 const REJECTED = { out: NONE, peer: NONE, node: 'icmp', inward: NONE, check: TOLD, status: TOLD } as const;
@@ -93,9 +100,15 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
         ['the port published once more', filtered.publish, { published: 'tcp' }],
         ['default zone trusted', command('--set-default-zone=trusted'), { ...TRUSTED, inward: ALL }],
         ['default zone public', command('--set-default-zone=public'), REJECTED],
-        // The zone forwards within itself, so not everything that the bridge forwards is dropped.
-        ['cni0 in internal', command('--zone=internal --add-interface=cni0'), { peer: ALL, check: 'ok', status: 'ok' }],
-        ['with a policy that accepts', permanentPolicy, { out: ALL, published: NONE }],
+        // The zone forwards within itself.
+        [
+          'cni0 in internal',
+          command('--zone=internal --add-interface=cni0'),
+          { peer: ALL, check: TO_UPLINK, status: TO_UPLINK },
+        ],
+        ['with a policy that accepts', permanentPolicy, { out: ALL, published: NONE, check: 'ok', status: 'ok' }],
+        ['default zone trusted again', command('--set-default-zone=trusted'), { inward: ALL }],
+        ['without the policy', permanent('--delete-policy=pods'), { out: NONE, check: TO_UPLINK, status: TO_UPLINK }],
       ]);
     },
     TIMEOUT,
@@ -111,8 +124,11 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
         ['no firewall', () => {}, {}],
         ['firewalld', start, { ...REJECTED, published: NONE }],
         ['containers trusted by source', permanent(SOURCES), TRUSTED],
-        // It drops at the hook prerouting, where CHECK and STATUS do not look.
-        ['panic', command('--panic-on'), { out: NONE, peer: NONE, node: NONE, fromNode: NONE }],
+        [
+          'panic',
+          command('--panic-on'),
+          { out: NONE, peer: NONE, node: NONE, fromNode: NONE, check: PANIC, status: PANIC },
+        ],
         ['no panic', command('--panic-off'), { ...TRUSTED, fromNode: ALL }],
         ['masquerading in public, too', command('--add-masquerade'), {}],
       ]);
@@ -155,12 +171,12 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
           start();
           command('--zone=trusted --add-interface=cni0')();
         },
-        { out: NONE, peer: NONE, published: NONE, check: expect.stringMatching(POLICY) as unknown as string },
+        { out: NONE, peer: NONE, published: NONE, check: LOST, status: LOST },
       ];
       await filtered.follow({ ...UNFILTERED, inward: NONE }, [
         ['two ADDs', () => {}, {}],
         started,
-        ['another ADD', filtered.add, { out: ALL, peer: ALL, check: 'ok' }],
+        ['another ADD', filtered.add, { out: ALL, peer: ALL, check: 'ok', status: 'ok' }],
       ]);
     },
     TIMEOUT,

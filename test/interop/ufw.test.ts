@@ -16,16 +16,23 @@ import {
 } from './support/filtered-machine.ts';
 
 const TIMEOUT = patient(180_000);
-const DROPPED = expect.stringMatching(
-  /^what cni0 forwards is dropped: the policy of FORWARD in iptables \(.*\) is DROP, and the accept for cni0 is not there$/,
-) as unknown as string;
-const REJECTED = expect.stringMatching(
-  /^what cni0 forwards is dropped: a rule of FORWARD in iptables \(.*\) drops or rejects everything, and the accept for cni0 is not there$/,
-) as unknown as string;
+const matching = (text: RegExp) => expect.stringMatching(text) as unknown as string;
+const LOST = matching(
+  /what cni0 forwards is dropped: the policy of FORWARD in iptables \(.*\) is DROP, and the accept for cni0 is not there/,
+);
+const REJECTED = matching(
+  /what cni0 forwards is dropped: a rule of FORWARD in iptables \(.*\) drops or rejects everything, and the accept for cni0 is not there/,
+);
 
 /** ufw itself lets echo requests pass, in ufw-before-forward and ufw-before-input. */
-const CUT_OFF = { out: 'icmp', peer: 'icmp', node: 'icmp', published: NONE, inward: 'icmp' } as const;
-const ACCEPTED = { out: ALL, peer: ALL, node: 'icmp', published: 'tcp', inward: 'icmp', check: 'ok' } as const;
+const CUT_OFF: Partial<Seen> = {
+  ...{ out: 'icmp', peer: 'icmp', node: 'icmp', published: NONE, inward: 'icmp' },
+  ...{ check: LOST, status: LOST },
+};
+const ACCEPTED: Partial<Seen> = {
+  ...{ out: ALL, peer: ALL, node: 'icmp', published: 'tcp', inward: 'icmp' },
+  ...{ check: 'ok', status: 'ok' },
+};
 const FILTERED: Seen = { ...UNFILTERED, ...ACCEPTED };
 
 /** The package's first configuration copies its templates, which are not in place where it is only unpacked. */
@@ -51,7 +58,7 @@ describeUnless(whyNotUnpacked('ufw') ?? whyNoGoModule('plugins'), 'ufw', () => {
       await filtered.addBoth();
       const run = (command: string) => ufw(filtered, command);
       await filtered.follow(UNFILTERED, [
-        ['ufw enable', run('--force enable'), { ...CUT_OFF, check: DROPPED }],
+        ['ufw enable', run('--force enable'), CUT_OFF],
         ['the next ADD', filtered.add, ACCEPTED],
         ['ufw reload', run('reload'), {}],
         ['ufw route deny', run('route deny out on eth0 to 203.0.113.1'), { out: `icmp | ${ALL}` }],
@@ -85,10 +92,10 @@ describeUnless(whyNotUnpacked('ufw') ?? whyNoGoModule('plugins'), 'ufw', () => {
     TIMEOUT,
   );
 
-  test.concurrent(
-    'with what empties the chain that the accept stands in: CHECK tells, and the next ADD mends it',
-    async () => {
-      using filtered = await createFilteredMachine('nft');
+  test.concurrent.each([...FLAVOURS])(
+    '%s: routed packets rejected: the accept survives what empties the chain that rejects, and what empties FORWARD is reported',
+    async (flavour) => {
+      using filtered = await createFilteredMachine(flavour);
       install(filtered);
       ufw(filtered, 'default reject routed')();
       ufw(filtered, '--force enable')();
@@ -96,11 +103,15 @@ describeUnless(whyNotUnpacked('ufw') ?? whyNoGoModule('plugins'), 'ufw', () => {
       const builtins = 'sed -i s/MANAGE_BUILTINS=no/MANAGE_BUILTINS=yes/ /etc/default/ufw; ufw reload';
       await filtered.follow(FILTERED, [
         ['routed packets rejected', () => {}, {}],
-        ['ufw reload', ufw(filtered, 'reload'), { ...CUT_OFF, check: REJECTED }],
-        ['an ADD', filtered.add, ACCEPTED],
-        ['ufw default deny routed', ufw(filtered, 'default deny routed'), { ...CUT_OFF, check: DROPPED }],
-        ['an ADD then', filtered.add, ACCEPTED],
-        ['MANAGE_BUILTINS=yes', () => filtered.machine.run(['sh', '-ec', builtins]), { ...CUT_OFF, check: DROPPED }],
+        ['ufw reload', ufw(filtered, 'reload'), {}],
+        ['an ADD', filtered.add, {}],
+        ['ufw default deny routed', ufw(filtered, 'default deny routed'), {}],
+        ['ufw default reject routed', ufw(filtered, 'default reject routed'), {}],
+        [
+          'MANAGE_BUILTINS=yes',
+          () => filtered.machine.run(['sh', '-ec', builtins]),
+          { ...CUT_OFF, check: REJECTED, status: REJECTED },
+        ],
         // It flushes nat of IPv4 as well, and with it the published port, which is portmap's to bring back.
         ['the last ADD', filtered.add, { ...ACCEPTED, published: ' | tcp' }],
       ]);

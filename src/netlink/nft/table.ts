@@ -80,6 +80,8 @@ export interface Chain {
   readonly name: string;
   /** Where packets come into it, NF_INET_*; undefined for a chain that rules jump to. */
   readonly hook: number | undefined;
+  /** `filter`, `nat` or `route`; undefined likewise. */
+  readonly type: string | undefined;
   /** What becomes of a packet at its end, NF_*. */
   readonly policy: number | undefined;
   /** How many rules it has, and how many jump to it, together. */
@@ -120,6 +122,7 @@ export function decodeChain(message: Message): Chain {
     table: { family: message.payload[0] ?? 0, name: textAt(attributes, nft.NFTA_CHAIN_TABLE) ?? '' },
     name: textAt(attributes, nft.NFTA_CHAIN_NAME) ?? '',
     hook: u32beAt(nested(attributes, nft.NFTA_CHAIN_HOOK), nft.NFTA_HOOK_HOOKNUM),
+    type: textAt(attributes, nft.NFTA_CHAIN_TYPE),
     policy: u32beAt(attributes, nft.NFTA_CHAIN_POLICY),
     uses: u32beAt(attributes, nft.NFTA_CHAIN_USE) ?? 0,
   };

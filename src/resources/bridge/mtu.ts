@@ -1,24 +1,14 @@
 /** The MTU of an attachment: configured, or inherited from the bridge or from the node's uplink; and what the kernel allows. */
 
 import { formatCidr } from '../../address/cidr.ts';
-import type { Family, Ip } from '../../address/ip.ts';
+import type { Family } from '../../address/ip.ts';
 import { isLinkLocal } from '../../address/link-local.ts';
 import { Fault } from '../../fault.ts';
-import { type Connection, execute } from '../../netlink/connection.ts';
-import { KernelError } from '../../netlink/error.ts';
+import type { Connection } from '../../netlink/connection.ts';
 import type { Link } from '../../netlink/route/link.ts';
-import { decodeRoute, findRoute } from '../../netlink/route/route.ts';
-import { findAddresses, findLink, findLinks } from '../links.ts';
+import { findAddresses, findLinks } from '../links.ts';
 import { isOurAlias } from '../names.ts';
-
-/**
- * Addresses that no host has (RFC 5737 TEST-NET-2, RFC 6666 discard-only): only a default route leads there, and one
- * look-up costs the same on a node with a hundred thousand routes.
- */
-const NOWHERE: readonly Ip[] = [
-  { family: 4, value: 0xc633_6401n },
-  { family: 6, value: (0x100n << 112n) | 1n },
-];
+import { findUplink } from '../uplink.ts';
 
 /** The kernel disables IPv6 on an interface with less (RFC 8200, section 5), and a veth takes no less than 68 (RFC 791). */
 const LEAST: Record<Family, number> = { 4: 68, 6: 1280 };
@@ -38,7 +28,7 @@ export type Mtu =
  * two differ. @throws KernelError
  */
 export function inheritedMtu(connection: Connection, bridge: Link | undefined): Mtu {
-  const uplink = uplinkMtu(connection);
+  const uplink = (findUplink(connection, 4) ?? findUplink(connection, 6))?.mtu;
   const isOther = bridge !== undefined && bridge.mtu !== (uplink ?? DEFAULT);
   if (!isOther || !hasPortsOfOthers(connection, bridge)) return { value: uplink, from: 'uplink' };
   return { value: bridge.mtu, from: 'bridge', bridge: bridge.name };
@@ -98,25 +88,4 @@ function tooSmall(mtu: number, least: number): Fault {
   return new Fault('config', `cannot use the configuration: mtu: ${mtu} is too small: ${reason} below ${least}`, {
     details: `Set it to ${least} or more, or leave it out.`,
   });
-}
-
-/** The MTU of the interface that the default route leaves by. @returns undefined where there is none */
-function uplinkMtu(connection: Connection): number | undefined {
-  for (const ip of NOWHERE) {
-    const index = defaultInterface(connection, ip);
-    const link = index === undefined ? undefined : findLink(connection, index);
-    if (link !== undefined) return link.mtu;
-  }
-  return undefined;
-}
-
-function defaultInterface(connection: Connection, ip: Ip): number | undefined {
-  try {
-    const reply = execute(connection, findRoute(ip))[0]?.[0];
-    return reply && decodeRoute(reply.payload)?.index;
-  } catch (error) {
-    // No route, a prohibiting one, no IPv6 in the kernel: there is no uplink to take the MTU of.
-    if (error instanceof KernelError) return undefined;
-    throw error;
-  }
 }

@@ -9,7 +9,7 @@ import type { Node } from '../node.ts';
 import { readSysctl } from '../sysctl.ts';
 import type { ForwardAcceptDriver } from './driver.ts';
 import { whatDrops } from './findings.ts';
-import { mayPass, standingOf } from './path.ts';
+import { type ForwardPath, mayPass, standingOf } from './path.ts';
 
 const SYSCTL: Record<Family, string> = {
   4: 'bridge/bridge-nf-call-iptables',
@@ -31,11 +31,16 @@ export function findBridgedDrop(
   for (const family of families) {
     for (const driver of drivers) {
       const path = driver.read(node, family, bridge)?.path;
-      if (path?.drop === undefined || standingOf(path, bridge) !== 'missing' || mayPass(path, bridge)) continue;
+      if (path?.drop === undefined || isAccepted(path, bridge) || mayPass(path, bridge)) continue;
       return bridgedDrop(bridge, family, whatDrops(path.drop.by, driver.nameFor(family)));
     }
   }
   return undefined;
+}
+
+/** Another network of the bridge has a gateway. */
+function isAccepted(path: ForwardPath<unknown>, bridge: string): boolean {
+  return ['in place', 'too early'].includes(standingOf(path, bridge));
 }
 
 function bridgedDrop(bridge: string, family: Family, why: string): Fault {

@@ -22,6 +22,7 @@ export function findingFor(
   const { drop } = view.path;
   if (drop === undefined) return undefined;
   if (standing === 'missing') return missingAccept(link, program, drop.by, kind);
+  if (standing === 'too late') return lateAccept(link, program, drop.by, kind);
   const found = view.accepts();
   return sameAccepts(found, acceptsFor(wanted, family, found)) ? undefined : otherAccept(link, program, kind);
 }
@@ -44,6 +45,14 @@ function missingAccept(link: string, program: string, drop: DropCause, kind: Fau
   const reason = `${whatDrops(drop, program)}, and the accept for ${link} is not there`;
   return new Fault(kind, `what ${link} forwards is dropped: ${reason}`, {
     details: 'Something changed iptables after ADD. The next ADD on this bridge puts the accept back.',
+  });
+}
+
+function lateAccept(link: string, program: string, drop: DropCause, kind: FaultKind): Fault {
+  const where = drop === 'rule' ? 'it' : 'a rule that returns everything';
+  const reason = `${whatDrops(drop, program)}, and the accept for ${link} stands behind ${where}`;
+  return new Fault(kind, `what ${link} forwards is dropped: ${reason}`, {
+    details: 'The rule came after ADD. The next ADD on this bridge moves the accept in front of it.',
   });
 }
 

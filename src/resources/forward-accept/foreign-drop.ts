@@ -5,10 +5,10 @@
 
 import type { Family } from '../../address/ip.ts';
 import { Fault, type FaultKind } from '../../fault.ts';
-import type { Connection } from '../../netlink/connection.ts';
+import type { Connection, Request } from '../../netlink/connection.ts';
 import { query, type Table } from '../../netlink/nft/batch.ts';
 import * as nft from '../../netlink/nft/constants.ts';
-import { decodeRule, type KernelRule, listRules } from '../../netlink/nft/rule.ts';
+import { decodeRule, listRules } from '../../netlink/nft/rule.ts';
 import { decodeElements, listElements } from '../../netlink/nft/set.ts';
 import {
   type Chain,
@@ -23,7 +23,7 @@ import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { NodeKernel } from '../node.ts';
 import { unlessRefused } from '../refused.ts';
 import { FORWARD } from './chain.ts';
-import { outcomeOf, type Ruleset } from './rule-outcome.ts';
+import { outcomeOf, type Packet, type Ruleset } from './rule-outcome.ts';
 
 interface TableFamily {
   readonly number: number;
@@ -40,24 +40,41 @@ const FAMILIES: readonly TableFamily[] = [
 /** Tables of programs that drop nothing which a bridge forwards as a whole: ours, the reference plugins', kube-proxy's. */
 const HARMLESS = ['trestle', 'cni_plugins_masquerade', 'kube-proxy'];
 const OF_IPTABLES = ['filter', 'nat', 'mangle', 'raw', 'security'];
+/** Built-in chains of iptables in which it drops nothing that is forwarded as a whole. */
+const UNFILTERED = ['PREROUTING', 'POSTROUTING'];
+/** firewalld has this table in panic mode, and for a moment while it reloads. */
+const PANIC = 'firewalld_policy_drop';
 /** So many chains are listed for no other reason than that somebody may have put one into a table of iptables. */
 const FEW = 64;
 
-/** A Fault of that kind, which names a chain that drops all that the bridge forwards of a family. Only reads. @throws KernelError */
+/** The hooks that a forwarded packet passes, in their order. */
+const HOOKS = [nft.NF_INET_PRE_ROUTING, nft.NF_INET_FORWARD, nft.NF_INET_POST_ROUTING];
+
+/** The interface that packets of a family to the outside leave by. */
+export type UplinkOf = (family: Family) => string | undefined;
+
+/**
+ * A Fault of that kind, which names a chain that drops all that the bridge forwards of a family, or all that it forwards to the
+ * uplink. Only reads. @throws KernelError
+ */
 export function findForeignDrop(
   node: NodeKernel,
   bridge: string,
   families: ReadonlySet<Family>,
   kind: FaultKind,
+  uplinkOf: UplinkOf = () => undefined,
 ): Fault | undefined {
   const connection = nftIfThere(node);
   if (connection === undefined) return undefined;
   const tables = (unlessRefused(NO_NFTABLES, () => query(connection, listTables())) ?? []).map(decodeTable);
   const searched = FAMILIES.filter(({ sees }) => sees.some((one) => families.has(one)));
-  for (const { number } of searched.filter((family) => mayBeForeign(family, tables))) {
-    const chains = query(connection, listChains(number)).map(decodeChain).filter(isForeignForward);
-    const dropping = chains.find((chain) => drops(connection, chain, bridge));
-    if (dropping !== undefined) return foreignDrop(dropping, bridge, kind);
+  for (const { number, sees } of searched.filter((family) => mayBeForeign(family, tables))) {
+    const chains = query(connection, listChains(number)).map(decodeChain).filter(isForeign);
+    const uplinks = () => sees.filter((family) => families.has(family)).map(uplinkOf);
+    for (const chain of HOOKS.flatMap((hook) => chains.filter((chain) => chain.hook === hook))) {
+      const drop = findDrop(connection, chain, bridge, uplinks);
+      if (drop !== undefined) return foreignDrop(chain, bridge, drop.output, kind);
+    }
   }
   return undefined;
 }
@@ -74,44 +91,93 @@ function mayBeForeign({ number }: TableFamily, tables: readonly KernelTable[]): 
   return others.length > 0 && own.reduce((sum, { uses }) => sum + uses, 0) <= FEW;
 }
 
-function isForeignForward({ table, name, hook }: Chain): boolean {
-  const isOfIptables = table.name === 'filter' && table.family !== nft.NFPROTO_INET && name === FORWARD;
-  return hook === nft.NF_INET_FORWARD && !isOfIptables && !HARMLESS.includes(table.name);
+/** A chain of type `nat` translates addresses, and an empty one drops by its policy alone. */
+function isForeign(chain: Chain): boolean {
+  const { table, type, policy, uses } = chain;
+  if (type !== 'filter' || HARMLESS.includes(table.name) || isOfIptables(chain)) return false;
+  return uses > 0 || policy === nft.NF_DROP;
 }
 
-function drops(connection: Connection, { table, name, policy }: Chain, bridge: string): boolean {
-  const outcome = outcomeOf(rulesetOf(connection, table), name, bridge);
-  return outcome === 'dropped' || (outcome === 'returns' && policy === nft.NF_DROP);
+function isOfIptables({ table, name }: Chain): boolean {
+  if (table.family === nft.NFPROTO_INET || !OF_IPTABLES.includes(table.name)) return false;
+  return UNFILTERED.includes(name) || (table.name === 'filter' && name === FORWARD);
 }
 
-/** Chain by chain, as far as a packet gets: a table may have thousands. */
+/** A drop of all packets, or of those to `output`. */
+function findDrop(
+  connection: Connection,
+  { table, name, hook, policy }: Chain,
+  bridge: string,
+  uplinks: () => readonly (string | undefined)[],
+): Pick<Packet, 'output'> | undefined {
+  const ruleset = rulesetOf(connection, table);
+  const isDropped = (packet: Packet) => {
+    const outcome = outcomeOf(ruleset, name, packet);
+    return outcome === 'dropped' || (outcome === 'returns' && policy === nft.NF_DROP);
+  };
+  const packet = packetAt(hook, bridge);
+  if (isDropped(packet)) return packet;
+  if (hook === nft.NF_INET_PRE_ROUTING) return undefined;
+  const outputs = uplinks().filter((uplink) => uplink !== undefined && uplink !== bridge);
+  return outputs.map((output) => ({ ...packet, output })).find(isDropped);
+}
+
+/**
+ * Before routing, connection tracking may come later than the chain. After it, kernels before 5.7 do not know by which interface
+ * a packet came, and connection tracking may tell of masquerading.
+ */
+function packetAt(hook: number | undefined, bridge: string): Packet {
+  return { input: hook === nft.NF_INET_POST_ROUTING ? undefined : bridge, isNew: hook === nft.NF_INET_FORWARD };
+}
+
+/** Chain by chain, as far as a packet gets: a table may have thousands. Each is read once. */
 function rulesetOf(connection: Connection, table: Table): Ruleset {
-  const known = new Map<string, readonly KernelRule[]>();
-  const ask = (chain: string) => unlessRefused([ENOENT], () => query(connection, listRules(table, chain))) ?? [];
+  const ask = (request: Request) => unlessRefused([ENOENT], () => query(connection, request)) ?? [];
   return {
-    rulesOf: (chain) => {
-      const rules = known.get(chain) ?? ask(chain).map(decodeRule);
-      known.set(chain, rules);
-      return rules;
-    },
-    keysOf: (name) => {
-      const replies = unlessRefused([ENOENT], () => query(connection, listElements({ table, name }))) ?? [];
-      return replies.flatMap(decodeElements).map(({ key }) => key);
-    },
+    rulesOf: remembering((chain) => ask(listRules(table, chain)).map(decodeRule)),
+    keysOf: remembering((name) =>
+      ask(listElements({ table, name }))
+        .flatMap(decodeElements)
+        .map(({ key }) => key),
+    ),
   };
 }
 
-function foreignDrop({ table, name }: Chain, bridge: string, kind: FaultKind): Fault {
-  const where = `${FAMILIES.find(({ number }) => number === table.family)?.name} ${table.name}`;
-  return new Fault(kind, `what ${bridge} forwards is dropped by the chain ${name} of the nftables table ${where}`, {
-    details: `${adviceFor(table, where, name, bridge)} Or set "forward": "off", if it is meant.`,
-  });
+function remembering<T extends object>(ask: (name: string) => T): (name: string) => T {
+  const known = new Map<string, T>();
+  return (name) => {
+    const answer = known.get(name) ?? ask(name);
+    known.set(name, answer);
+    return answer;
+  };
 }
 
-function adviceFor({ name: table }: Table, where: string, chain: string, bridge: string): string {
-  if (table.startsWith('firewalld')) {
+function foreignDrop(chain: Chain, bridge: string, output: string | undefined, kind: FaultKind): Fault {
+  const { table, name } = chain;
+  const where = `${FAMILIES.find(({ number }) => number === table.family)?.name} ${table.name}`;
+  const details = `${adviceFor(chain, where, bridge)} Or set "forward": "off", if it is meant.`;
+  if (output === undefined) {
+    return new Fault(kind, `what ${bridge} forwards is dropped by the chain ${name} of the nftables table ${where}`, {
+      details,
+    });
+  }
+  return new Fault(
+    kind,
+    `what ${bridge} forwards to ${output} is dropped by the chain ${name} of the nftables table ${where}`,
+    { details },
+  );
+}
+
+function adviceFor({ table, name, hook }: Chain, where: string, bridge: string): string {
+  if (table.name === PANIC) {
+    return 'firewalld drops everything in panic mode, which "firewall-cmd --panic-off" ends, and for a moment while it reloads.';
+  }
+  if (table.name.startsWith('firewalld')) {
     return `firewalld forwards it in a zone that accepts: "firewall-cmd --permanent --zone=trusted --add-interface=${bridge}", then "firewall-cmd --reload".`;
   }
-  const insert = (match: string) => `"nft insert rule ${where} ${chain} ${match} ${bridge} accept"`;
+  if (hook !== nft.NF_INET_FORWARD) {
+    return `No other table can overrule that; accept there what containers send, and the replies: "nft list chain ${where} ${name}" shows the rules.`;
+  }
+  const insert = (match: string) => `"nft insert rule ${where} ${name} ${match} ${bridge} accept"`;
   return `No other table can overrule that; accept it there: ${insert('iifname')} and ${insert('oifname')}.`;
 }

@@ -12,6 +12,7 @@ import { cidr, list, object, unsigned } from '../../schema/net.ts';
 import { withBridgeLock } from '../bridge-lock.ts';
 import type { Node } from '../node.ts';
 import type { Kind, Owned } from '../resource.ts';
+import { findUplink } from '../uplink.ts';
 import { vlanGatewayName } from '../vlan/vlan-gateway.ts';
 import { bridgedFamilies, findBridgedDrop } from './bridged.ts';
 import type { Acceptance, ForwardMode } from './chain.ts';
@@ -51,7 +52,7 @@ export const forwardAcceptKind: Kind<ForwardAcceptWanted> = {
   verify(node, wanted) {
     if (wanted.mode === 'look') return undefined;
     const finding = findAccept(node, wanted, 'check');
-    return finding ?? findForeignDrop(node, linkOf(wanted), new Set(wanted.families), 'check');
+    return finding ?? findDropOfOthers(node, wanted, 'check');
   },
   /** It names no address: an accept that stays harms nobody who comes later, so that it cannot be taken out fails no DEL. */
   remove(node, wanted) {
@@ -68,7 +69,7 @@ export const forwardAcceptKind: Kind<ForwardAcceptWanted> = {
   able(node, wanted) {
     if (wanted.mode === 'look') return look(node, wanted);
     const finding = findObstacle(node, wanted) ?? findForAttached(node, wanted);
-    return finding ?? findForeignDrop(node, linkOf(wanted), new Set(wanted.families), 'limited');
+    return finding ?? findDropOfOthers(node, wanted, 'limited');
   },
 };
 
@@ -108,7 +109,13 @@ function accept(node: Node, wanted: ForwardAcceptWanted, acceptance: Acceptance)
     }
   });
   if (isChanged) withdrawAbandoned(node, wanted.bridge);
-  warn(node, cannotTell(wanted), () => findForeignDrop(node, link, new Set(wanted.families), 'limited'));
+  warn(node, cannotTell(wanted), () => findDropOfOthers(node, wanted, 'limited'));
+}
+
+/** Of what is routed. */
+function findDropOfOthers(node: Node, wanted: ForwardAcceptWanted, kind: 'check' | 'limited'): Fault | undefined {
+  const uplinkOf = (family: Family) => findUplink(node.route, family)?.name;
+  return findForeignDrop(node, linkOf(wanted), new Set(wanted.families), kind, uplinkOf);
 }
 
 /** What of bridged frames is dropped, where packet filters see them at all. */

@@ -40,19 +40,24 @@ export interface Place<Handle> {
 
 export interface Drop<Handle> {
   readonly by: 'policy' | 'rule';
-  /** The last place where the packet can still be accepted. */
+  /**
+   * The place for an accept: behind every rule that may deny, and not in the chain of another program where that is possible,
+   * since programs flush their own chains.
+   */
   readonly place: Place<Handle>;
 }
 
 export interface ForwardPath<Handle> {
   /** The rules on the way, in the order in which the packet comes by them. */
   readonly met: readonly ChainRule<Handle>[];
+  /** The rules of the same chains that it never reaches. */
+  readonly unreached: readonly ChainRule<Handle>[];
   /** Undefined where it is accepted at the end, by a rule or by the policy. */
   readonly drop: Drop<Handle> | undefined;
 }
 
 /** How the accept of a bridge stands on that path. */
-export type Standing = 'in place' | 'too early' | 'missing' | 'not needed';
+export type Standing = 'in place' | 'too early' | 'too late' | 'missing' | 'not needed';
 
 /** Targets of iptables behind which the packet goes on (iptables-extensions(8)). */
 const CONTINUING = new Set(
@@ -68,26 +73,31 @@ export function actionOfTarget(name: string): Action {
   return CONTINUING.has(name) ? 'continue' : 'unknown';
 }
 
+type Walk<Handle> = Record<'met' | 'unreached', ChainRule<Handle>[]>;
+
 /** How a packet leaves a chain. */
 type End<Handle> = { readonly how: 'accepted' | 'dropped' | 'returned'; readonly place: Place<Handle> };
 
 /** Follows the packet. Chains that it does not come to are not asked for. */
 export function forwardPath<Handle>(table: FilterTable<Handle>): ForwardPath<Handle> {
-  const met: ChainRule<Handle>[] = [];
-  const { how, place } = follow(table, FORWARD, met);
-  if (how === 'dropped') return { met, drop: { by: 'rule', place } };
-  return { met, drop: how === 'returned' && table.policyDrops ? { by: 'policy', place } : undefined };
+  const walk: Walk<Handle> = { met: [], unreached: [] };
+  const { how, place } = follow(table, FORWARD, walk);
+  if (how === 'dropped') return { ...walk, drop: { by: 'rule', place } };
+  return { ...walk, drop: how === 'returned' && table.policyDrops ? { by: 'policy', place } : undefined };
 }
 
 /**
  * `in place`: nothing but accepts stands between it and the drop. `too early`: a rule behind it may deny what it lets pass, so
- * that rule is overruled. `not needed`: nothing drops, and it overrules nothing.
+ * that rule is overruled. `too late`: packets are dropped, or returned to a policy that drops them, in front of it. `not needed`:
+ * nothing drops, and it overrules nothing.
  */
-export function standingOf<Handle>({ met, drop }: ForwardPath<Handle>, bridge: string): Standing {
-  const at = met.findIndex((rule) => leadsTo(rule, acceptChain(bridge)));
+export function standingOf<Handle>({ met, unreached, drop }: ForwardPath<Handle>, bridge: string): Standing {
+  const isWay = (rule: ChainRule<Handle>) => leadsTo(rule, acceptChain(bridge));
+  const at = met.findIndex(isWay);
   if (at >= 0 && met.slice(at + 1).some(mayDeny)) return 'too early';
   if (drop === undefined) return 'not needed';
-  return at >= 0 ? 'in place' : 'missing';
+  if (at >= 0) return 'in place';
+  return unreached.some(isWay) ? 'too late' : 'missing';
 }
 
 /** Whether the rule sends every packet to that chain. */
@@ -100,20 +110,35 @@ export function mayPass<Handle>({ met }: ForwardPath<Handle>, bridge: string): b
   return met.some((rule) => rule.action !== 'drop' && (rule.input === bridge || rule.isPhysdev === true));
 }
 
-function follow<Handle>(table: FilterTable<Handle>, chain: string, met: ChainRule<Handle>[]): End<Handle> {
-  for (const rule of table.rulesOf(chain)) {
-    const { handle, isConditional, action } = rule;
-    const place = { chain, before: handle };
-    if (!isConditional && action === 'drop') return { how: 'dropped', place };
-    if (!isConditional && action === 'return') return { how: 'returned', place };
-    met.push(rule);
-    if (isConditional) continue;
-    if (action === 'accept' || action === 'queue') return { how: 'accepted', place };
-    if (typeof action !== 'object' || isAcceptChain(action.chain)) continue;
-    const end = follow(table, action.chain, met);
-    if (end.how !== 'returned' || action.goto) return end;
+function follow<Handle>(table: FilterTable<Handle>, chain: string, walk: Walk<Handle>): End<Handle> {
+  const rules = table.rulesOf(chain);
+  for (const [at, rule] of rules.entries()) {
+    const end = endAt(table, rule, { chain, before: rule.handle }, walk);
+    if (end === undefined) continue;
+    walk.unreached.push(...rules.slice(at + 1));
+    return end;
   }
   return { how: 'returned', place: { chain, before: undefined } };
+}
+
+/** How the packet leaves the chain of that place at the rule there; undefined where it goes on to the next. */
+function endAt<Handle>(
+  table: FilterTable<Handle>,
+  rule: ChainRule<Handle>,
+  place: Place<Handle>,
+  walk: Walk<Handle>,
+): End<Handle> | undefined {
+  const { isConditional, action } = rule;
+  if (!isConditional && action === 'drop') return { how: 'dropped', place };
+  if (!isConditional && action === 'return') return { how: 'returned', place };
+  walk.met.push(rule);
+  if (isConditional) return undefined;
+  if (action === 'accept' || action === 'queue') return { how: 'accepted', place };
+  if (typeof action !== 'object' || isAcceptChain(action.chain)) return undefined;
+  const before = walk.met.length;
+  const end = follow(table, action.chain, walk);
+  if (end.how === 'returned' && !action.goto) return undefined;
+  return walk.met.slice(before).some(mayDeny) ? end : { how: end.how, place };
 }
 
 /** An unconditional branch denies nothing by itself: the rules of its chain are met as well. */

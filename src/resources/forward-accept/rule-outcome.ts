@@ -1,6 +1,6 @@
 /**
- * What becomes of the first packet that a bridge forwards in somebody else's chain, as far as its rules can be understood.
- * Whatever is not understood counts as accepting: only a drop that is certain is told of.
+ * What becomes of a packet that a bridge forwards in another program's chain, as far as its rules can be understood. Whatever is
+ * not understood counts as accepting: only a drop that is certain is reported.
  */
 
 import { cString, readU32le } from '../../netlink/bytes.ts';
@@ -10,6 +10,16 @@ import type { KernelRule } from '../../netlink/nft/rule.ts';
 import { verdictOf } from '../../netlink/nft/steps.ts';
 
 export type Outcome = 'may pass' | 'dropped' | 'returns';
+
+/** What is known of a packet in a chain, by the chain's hook. */
+export interface Packet {
+  /** The interface that it came in by; undefined where the hook does not tell rules in all kernels. */
+  readonly input: string | undefined;
+  /** The interface that it leaves by; undefined: any. */
+  readonly output?: string | undefined;
+  /** It is the first of its connection, and connection tracking says so. */
+  readonly isNew: boolean;
+}
 
 /** A chain's rules by its name, and what a set of connection states holds. */
 export interface Ruleset {
@@ -27,22 +37,23 @@ const OPAQUE = ['target', 'match', 'queue'];
 /** The same, of those that are known by their names alone. */
 const OPAQUE_KINDS = ['objref', 'dynset', 'fib', 'xfrm'];
 
-/** Of a packet that comes in through the bridge. `trail` are the chains that it came through. */
-export function outcomeOf(ruleset: Ruleset, chain: string, bridge: string, trail: readonly string[] = []): Outcome {
+/** `trail` are the chains that the packet came through. */
+export function outcomeOf(ruleset: Ruleset, chain: string, packet: Packet, trail: readonly string[] = []): Outcome {
   if (trail.includes(chain)) return 'may pass';
   let mayReturn = false;
   for (const rule of ruleset.rulesOf(chain)) {
-    if (isExcluded(rule, bridge, ruleset)) continue;
-    const decision = decisionOf(ruleset, rule, bridge, [...trail, chain]);
+    if (isExcluded(rule, packet, ruleset)) continue;
+    const decision = decisionOf(ruleset, rule, packet, [...trail, chain]);
     if (decision === 'may pass') return decision;
-    if (decision === 'returns' && !isUnconditional(rule)) mayReturn = true;
-    else if (decision !== undefined && isUnconditional(rule)) return mayReturn ? 'returns' : decision;
+    const isSure = isUnconditional(rule) || (isBranch(rule) && isFulfilled(rule, packet));
+    if (decision === 'returns' && !isSure) mayReturn = true;
+    else if (decision !== undefined && isSure) return mayReturn ? 'returns' : decision;
   }
   return 'returns';
 }
 
 /** Undefined where the packet goes on to the next rule. */
-function decisionOf(ruleset: Ruleset, rule: KernelRule, bridge: string, trail: readonly string[]): Outcome | undefined {
+function decisionOf(ruleset: Ruleset, rule: KernelRule, packet: Packet, trail: readonly string[]): Outcome | undefined {
   const names = rule.expressions.map(({ name }) => name);
   if (names.includes('reject')) return 'dropped';
   if (rule.expressions.some(decidesElsewhere)) return 'may pass';
@@ -51,12 +62,17 @@ function decisionOf(ruleset: Ruleset, rule: KernelRule, bridge: string, trail: r
   if (verdict.code === nft.NF_DROP) return 'dropped';
   if (verdict.code === nft.NFT_RETURN) return 'returns';
   if (verdict.chain === undefined) return 'may pass';
-  const outcome = outcomeOf(ruleset, verdict.chain, bridge, trail);
+  const outcome = outcomeOf(ruleset, verdict.chain, packet, trail);
   return outcome === 'returns' && verdict.code === nft.NFT_JUMP ? undefined : outcome;
 }
 
 function isUnconditional({ expressions }: KernelRule): boolean {
   return expressions.every(({ name }) => PLAIN.includes(name));
+}
+
+/** A drop that names interfaces itself is what the administrator wants; a chain for an interface is what a program makes of it. */
+function isBranch({ expressions }: KernelRule): boolean {
+  return verdictOf(expressions)?.chain !== undefined;
 }
 
 function decidesElsewhere(step: Expression): boolean {
@@ -65,22 +81,35 @@ function decidesElsewhere(step: Expression): boolean {
 }
 
 /** Whether one of its conditions is known not to be fulfilled: another interface, a connection that is there already. */
-function isExcluded({ expressions }: KernelRule, bridge: string, ruleset: Ruleset): boolean {
+function isExcluded({ expressions }: KernelRule, packet: Packet, ruleset: Ruleset): boolean {
   return expressions.some((step, at) => {
     const next = expressions[at + 1];
     if (next === undefined) return false;
-    if (step.name === 'meta') return step.key === nft.NFT_META_IIFNAME && excludesName(next, bridge);
-    if (step.name !== 'ct') return false;
+    if (step.name === 'meta') return matchesInterface(step, next, packet) === false;
+    if (step.name !== 'ct' || !packet.isNew) return false;
     return step.key === nft.NFT_CT_STATUS || (step.key === nft.NFT_CT_STATE && excludesNew(next, ruleset));
   });
 }
 
-/** A shorter value is the beginning of a name, as of `veth*`. */
-function excludesName(step: Expression, bridge: string): boolean {
-  if (step.name !== 'cmp') return false;
-  const own = cString(bridge);
-  const matches = step.value.every((byte, at) => byte === (own[at] ?? 0));
-  return step.operator === nft.NFT_CMP_EQ ? !matches : matches;
+/** Whether all its conditions are known to be fulfilled, unless one excludes the packet: they ask for known interfaces alone. */
+function isFulfilled({ expressions }: KernelRule, packet: Packet): boolean {
+  const isKnown = (at: number) => matchesInterface(expressions[at], expressions[at + 1], packet) !== undefined;
+  return expressions.every(({ name }, at) => PLAIN.includes(name) || isKnown(at) || isKnown(at - 1));
+}
+
+/** Undefined where the two steps do not compare the name of an interface that is known. */
+function matchesInterface(
+  load: Expression | undefined,
+  comparison: Expression | undefined,
+  packet: Packet,
+): boolean | undefined {
+  if (load?.name !== 'meta' || comparison?.name !== 'cmp') return undefined;
+  const name = { [nft.NFT_META_IIFNAME]: packet.input, [nft.NFT_META_OIFNAME]: packet.output }[load.key];
+  if (name === undefined || ![nft.NFT_CMP_EQ, nft.NFT_CMP_NEQ].includes(comparison.operator)) return undefined;
+  const own = cString(name);
+  // A shorter value is the beginning of a name, as of `veth*`.
+  const isSame = comparison.value.every((byte, at) => byte === (own[at] ?? 0));
+  return isSame === (comparison.operator === nft.NFT_CMP_EQ);
 }
 
 function excludesNew(step: Expression, ruleset: Ruleset): boolean {

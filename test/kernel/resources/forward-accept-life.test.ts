@@ -136,6 +136,16 @@ describe.each([...FLAVOURS])('%s', (flavour) => {
         `what cni0 forwards is dropped: the policy of FORWARD in iptables (${NAME}) is DROP, and the accept for cni0 is not there`,
       ],
       [
+        'in front of the accept',
+        (ns) => iptables(ns, flavour, '-I', 'FORWARD', '-j', 'DROP'),
+        `what cni0 forwards is dropped: a rule of FORWARD in iptables (${NAME}) drops or rejects everything, and the accept for cni0 stands behind it`,
+      ],
+      [
+        'and a rule that returns everything in front of the accept',
+        (ns) => iptables(ns, flavour, '-I', 'FORWARD', '-j', 'RETURN'),
+        `what cni0 forwards is dropped: the policy of FORWARD in iptables (${NAME}) is DROP, and the accept for cni0 stands behind a rule that returns everything`,
+      ],
+      [
         'a rule behind the accept',
         (ns) => iptables(ns, flavour, '-A', 'FORWARD', '-p', 'tcp', '-j', 'DROP'),
         `what may be denied is let through: rules of FORWARD stand behind the rule that leads to TRESTLE-FWD-cni0 in iptables (${NAME})`,

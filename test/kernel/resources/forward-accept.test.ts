@@ -189,12 +189,34 @@ describe.each([...FLAVOURS])('what drops in FORWARD (%s)', (flavour) => {
       ['in the chain that drops', ['-A FORWARD -j MINE', '-A MINE -s 192.0.2.1 -j DROP', '-A MINE -j DROP'], 'MINE 2'],
       ['before what leads back to the policy', ['-P FORWARD DROP', '-A FORWARD -j RETURN'], 'FORWARD 1'],
       ['at the end', ['-P FORWARD DROP', '-A FORWARD -j MINE', '-A MINE -j RETURN'], 'FORWARD 2'],
-      ['at the end of a chain without return', ['-P FORWARD DROP', '-A FORWARD -g MINE', '-A MINE -j LOG'], 'MINE 2'],
+      [
+        'at the end of a chain without return',
+        ['-P FORWARD DROP', '-A FORWARD -g MINE', '-A MINE -p tcp -j DROP'],
+        'MINE 2',
+      ],
+      [
+        'in front of the jump to a chain that drops without a condition',
+        ['-A FORWARD -s 192.0.2.1 -j DROP', '-A FORWARD -j MINE', '-A MINE -j LOG', '-A MINE -j REJECT'],
+        'FORWARD 2',
+      ],
+      ['in front of a goto to such a chain', ['-P FORWARD DROP', '-A FORWARD -g MINE', '-A MINE -j LOG'], 'FORWARD 1'],
     ])('is accepted %s', (_, rules, place) => {
       using ns = createNetns();
       for (const rule of ['-N MINE', ...rules]) exec(ns, [`iptables-${flavour}`, ...rule.split(' ')]);
       ensure(ns);
       expect(placeOf(ns, flavour)).toBe(place);
+    });
+
+    test('a program that flushes its own chain, whose only rule drops everything, leaves it there', () => {
+      using ns = droppingNetns(flavour);
+      for (const family of [4, 6] as const) {
+        for (const rule of ['-N MINE', '-A FORWARD -j MINE', '-A MINE -j REJECT'])
+          exec(ns, [`${family === 4 ? 'iptables' : 'ip6tables'}-${flavour}`, ...rule.split(' ')]);
+      }
+      const wanted: ForwardAcceptWanted = { ...WANTED, families: [4, 6] };
+      ensure(ns, wanted);
+      for (const program of ['iptables', 'ip6tables']) exec(ns, [`${program}-${flavour}`, '-F', 'MINE']);
+      expect(on(ns, (node) => forwardAcceptKind.verify(node, wanted))).toBeUndefined();
     });
 
     test('what stands behind it by now is passed by, and a head start of old is taken back', () => {

@@ -38,6 +38,17 @@ const DROPS: [Record<string, string[]>, boolean, string | undefined][] = [
   [{ FORWARD: ['jump A', 'drop'], A: ['-c drop', 'return', 'drop'] }, false, 'rule FORWARD #2'],
   [{ FORWARD: ['jump A', 'drop'], A: ['-c drop', 'drop'] }, false, 'rule A #2'],
   [{ FORWARD: ['jump A'], A: ['jump B'], B: ['-c return', 'drop'] }, false, 'rule B #2'],
+  [{ FORWARD: ['-c drop', 'jump A'], A: ['drop'] }, false, 'rule FORWARD #2'],
+  [{ FORWARD: ['jump A'], A: ['jump B', 'jump C'], B: ['-c return'], C: ['drop'] }, false, 'rule A #2'],
+  [
+    { FORWARD: ['jump A'], A: ['jump B'], B: ['continue', '-c accept', '-c continue', 'drop'] },
+    false,
+    'rule FORWARD #1',
+  ],
+  [{ FORWARD: ['jump A'], A: ['-c jump B', 'drop'], B: [] }, false, 'rule A #2'],
+  [{ FORWARD: ['jump A'], A: ['unknown', 'drop'] }, false, 'rule A #2'],
+  [{ FORWARD: ['jump A', 'jump B'], A: [], B: [`jump ${acceptChain('cni1')}`, 'drop'] }, true, 'rule FORWARD #2'],
+  [{ FORWARD: ['-c drop', 'goto A'], A: ['continue'] }, true, 'policy FORWARD #2'],
   [{ FORWARD: ['jump A', 'drop'], A: ['accept'] }, true, undefined],
   [{ FORWARD: ['-c jump A'], A: ['drop'] }, false, undefined],
   [{ FORWARD: ['goto A', 'accept'], A: ['-c drop'] }, true, 'policy A end'],
@@ -55,7 +66,14 @@ describe('the accept of a bridge', () => {
     [[], true, 'missing'],
     [[`jump ${OTHER}`], true, 'missing'],
     [[`-c jump ${OWN}`], true, 'missing'],
-    [['drop', `jump ${OWN}`], false, 'missing'],
+    [['drop', `-c jump ${OWN}`], false, 'missing'],
+    [['drop', `jump ${OWN}`], false, 'too late'],
+    [['return', `jump ${OWN}`], true, 'too late'],
+    [['jump DROPS', `jump ${OWN}`], false, 'too late'],
+    [['jump LATE'], false, 'too late'],
+    [['jump RETURNS', 'drop'], false, 'too late'],
+    [['accept', `jump ${OWN}`], true, 'not needed'],
+    [['drop', `jump ${OWN}`, '-c drop', `jump ${OTHER}`], false, 'too late'],
     [['-c drop', `jump ${OWN}`], true, 'in place'],
     [[`jump ${OWN}`, 'drop'], false, 'in place'],
     [[`jump ${OWN}`, `jump ${OTHER}`, '-c accept', '-c continue', 'continue'], true, 'in place'],
@@ -71,7 +89,9 @@ describe('the accept of a bridge', () => {
     [[`jump ${OWN}`], false, 'not needed'],
     [['-c drop'], false, 'not needed'],
   ])('%j, policy drops %p: %s', (rules, policyDrops, expected) => {
-    const path = forwardPath(tableOf({ FORWARD: rules, DENIES: ['-c drop'] }, policyDrops));
+    const way = `jump ${OWN}`;
+    const others = { DENIES: ['-c drop'], DROPS: ['drop'], LATE: ['drop', way], RETURNS: ['return', way] };
+    const path = forwardPath(tableOf({ FORWARD: rules, ...others }, policyDrops));
     expect(standingOf(path, 'cni0')).toBe(expected as ReturnType<typeof standingOf>);
   });
 

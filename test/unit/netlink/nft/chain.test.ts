@@ -6,17 +6,17 @@ import { testHardiness } from '../hardiness.ts';
 const TABLE = { family: 2, name: 'filter' };
 const OWN = 'TRESTLE-FWD-cni0';
 
-test('a chain of iptables has its hook and its policy', () => {
+test('a chain of iptables has its hook, its type and its policy', () => {
   expect(decodeChain(messageOf('nft-forward', 'FORWARD'))).toEqual({
     ...{ table: TABLE, name: 'FORWARD' },
-    ...{ hook: 2, policy: 0, uses: 1 },
+    ...{ hook: 2, type: 'filter', policy: 0, uses: 1 },
   });
 });
 
-test('a chain that rules jump to has neither; its rules and the jumps to it are counted together', () => {
+test('a chain that rules jump to has none of them; its rules and the jumps to it are counted together', () => {
   expect(decodeChain(messageOf('nft-forward', 'a chain of rules'))).toEqual({
     ...{ table: TABLE, name: OWN },
-    ...{ hook: undefined, policy: undefined, uses: 3 },
+    ...{ hook: undefined, type: undefined, policy: undefined, uses: 3 },
   });
 });
 

@@ -23,7 +23,7 @@ import type { Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { ensureSysctl } from '../sysctl.ts';
-import { vlanGatewayName, vlanUsers } from '../vlan/vlan-gateway.ts';
+import { vlanGatewayName, vlanUsers } from '../vlan/gateway-pair.ts';
 import { findOverlap } from './overlap.ts';
 
 export interface GatewayWanted {

@@ -6,9 +6,10 @@ import { silentLog } from '../../../src/log.ts';
 import { RTM_NEWLINK } from '../../../src/netlink/route/constants.ts';
 import { bridgeKind } from '../../../src/resources/bridge/bridge.ts';
 import { ensureBridge, findBridge, isOwnBridge } from '../../../src/resources/bridge/bridge-link.ts';
-import { ensureGateways, gatewayKind } from '../../../src/resources/gateway/gateway.ts';
+import { gatewayKind } from '../../../src/resources/gateway/gateway.ts';
 import { bridgeMac } from '../../../src/resources/names.ts';
 import { type Node, openNode } from '../../../src/resources/node.ts';
+import { ensureGatewayPair } from '../../../src/resources/vlan/gateway-pair.ts';
 import {
   findPortVlans,
   formatVlans,
@@ -17,7 +18,7 @@ import {
   untagged,
   verifyVlanFilterable,
 } from '../../../src/resources/vlan/vlan.ts';
-import { ensureVlanGateway, vlanGatewayKind } from '../../../src/resources/vlan/vlan-gateway.ts';
+import { vlanGatewayKind } from '../../../src/resources/vlan/vlan-gateway.ts';
 import { faultOf } from '../../support/fault.ts';
 import { describeNeeding, hasFeature } from '../../support/feature.ts';
 import { cidrs, type Link, link, links, sysctl } from '../../support/kernel.ts';
@@ -103,7 +104,7 @@ describeNeeding(NEEDED, 'a port', () => {
 describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
   test('is one end of a pair, the other a port in that VLAN alone', () => {
     onNode((kernel, node) => {
-      ensureVlanGateway(kernel, filteringBridge(kernel), RED);
+      ensureGatewayPair(kernel, filteringBridge(kernel), { ...RED, mtu: 1400 });
       const gateway = link(node, 'cni0.100');
       expect(gateway).toMatchObject({ mtu: 1400, address: formatMac(bridgeMac('cni0.100')) });
       expect(gateway?.flags).toContain('UP');
@@ -121,7 +122,7 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
     onNode((kernel, node) => {
       const bridge = filteringBridge(kernel);
       ipBatch(node, 'link set cni0 mtu 1500');
-      ensureVlanGateway(kernel, bridge, { ...RED, mtu: 1300 });
+      ensureGatewayPair(kernel, bridge, { ...RED, mtu: 1300 });
       expect([link(node, 'cni0.100')?.mtu, portOf(node)?.mtu]).toEqual([1300, 1300]);
     });
   });
@@ -129,7 +130,7 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
   test('is known by its alias, and its port has a MAC that no bridge takes for its own', () => {
     onNode((kernel, node) => {
       const bridge = filteringBridge(kernel);
-      expect(isOwnBridge(ensureVlanGateway(kernel, bridge, RED))).toBe(true);
+      expect(isOwnBridge(ensureGatewayPair(kernel, bridge, RED))).toBe(true);
       for (const end of [link(node, 'cni0.100'), portOf(node)]) expect(end?.ifalias).toBe('trestle:gateway');
       expect(portOf(node)?.address).toStartWith('fe:');
     });
@@ -145,16 +146,34 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
       const gateway = { ...RED, bridge: 'cni0' };
       bridgeKind.ensure(kernel, wanted);
       vlanGatewayKind.ensure(kernel, gateway);
-      ipBatch(node, 'link add a type veth peer name ap\n link set a master cni0 alias trestle:pods/abc/eth0');
-      joinVlans(kernel.route, link(node, 'a')?.ifindex as number, { vlans: [untagged(100)], keepDefault: false });
+      ipBatch(
+        node,
+        'link add name port0 type veth peer name port1\n link set port0 master cni0 alias trestle:pods/abc/eth0',
+      );
+      joinVlans(kernel.route, link(node, 'port0')?.ifindex as number, { vlans: [untagged(100)], keepDefault: false });
       const leave = () => {
         vlanGatewayKind.remove?.(kernel, gateway);
         bridgeKind.remove?.(kernel, wanted);
         return [link(node, 'cni0.100') !== undefined, link(node, 'cni0')?.linkinfo?.info_data?.vlan_filtering];
       };
       expect(leave()).toEqual([true, 1]);
-      ipBatch(node, 'link delete a');
+      ipBatch(node, 'link delete port0');
       expect(leave()).toEqual([stays, stays ? 1 : 0]);
+      expect(exec(node, ['nft', 'list', 'ruleset']).includes('cni0.100')).toBe(stays);
+    });
+  });
+
+  test.each([
+    ['is gone', 'link delete cni0', false],
+    ['has another name', 'link set cni0 down\n link set cni0 name br1', true],
+  ])('whose bridge %s (%s) when a container is deleted stays: %s', (_, undoing, stays) => {
+    onNode((kernel, node) => {
+      filteringBridge(kernel);
+      vlanGatewayKind.ensure(kernel, { ...RED, bridge: 'cni0' });
+      ipBatch(node, undoing);
+      vlanGatewayKind.remove?.(kernel, { ...RED, bridge: 'cni0' });
+      expect(link(node, 'cni0.100') !== undefined).toBe(stays);
+      expect(exec(node, ['nft', 'list', 'ruleset']).includes('cni0.100')).toBe(stays);
     });
   });
 
@@ -162,7 +181,7 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
     onNode((kernel, node) => {
       const bridge = filteringBridge(kernel);
       const kept = { ...RED, keepDefault: true };
-      const made = [1, 2, 3].map(() => ensureVlanGateway(kernel, bridge, kept).index);
+      const made = [1, 2, 3].map(() => ensureGatewayPair(kernel, bridge, kept).index);
       expect(new Set(made).size).toBe(1);
       expect(vlansOf(kernel, portOf(node))).toBe('1 (untagged), 100 (PVID, untagged)');
       expect(links(node, 'veth')).toHaveLength(2);
@@ -173,7 +192,7 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
     onNode((kernel, node) => {
       const bridge = filteringBridge(kernel);
       ipBatch(node, 'link add cni0.100 type veth peer name half\n link set half master cni0');
-      ensureVlanGateway(kernel, bridge, RED);
+      ensureGatewayPair(kernel, bridge, RED);
       expect(vlansOf(kernel, portOf(node))).toBe('100 (PVID, untagged)');
       for (const name of ['cni0.100', 'half']) expect(link(node, name)?.flags).toContain('UP');
     });
@@ -181,7 +200,7 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
 
   test('of VLAN 1 may be had too', () => {
     onNode((kernel, node) => {
-      ensureVlanGateway(kernel, filteringBridge(kernel), { vlan: 1, keepDefault: false });
+      ensureGatewayPair(kernel, filteringBridge(kernel), { vlan: 1, keepDefault: false });
       expect(vlansOf(kernel, portOf(node, 'cni0.1'))).toBe('1 (PVID, untagged)');
     });
   });
@@ -191,9 +210,9 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
       const bridge = filteringBridge(kernel);
       let others: number | undefined;
       const early = before(RTM_NEWLINK, () => {
-        others = ensureVlanGateway(kernel, bridge, RED).index;
+        others = ensureGatewayPair(kernel, bridge, RED).index;
       });
-      const ours = ensureVlanGateway({ ...kernel, route: spyOn(kernel.route, early) }, bridge, RED);
+      const ours = ensureGatewayPair({ ...kernel, route: spyOn(kernel.route, early) }, bridge, RED);
       expect(ours.index).toBe(others as number);
       expect(vlansOf(kernel, portOf(node))).toBe('100 (PVID, untagged)');
     });
@@ -206,7 +225,7 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
     onNode((kernel, node) => {
       const bridge = filteringBridge(kernel);
       ipBatch(node, command);
-      const fault = faultOf(() => ensureVlanGateway(kernel, bridge, RED));
+      const fault = faultOf(() => ensureGatewayPair(kernel, bridge, RED));
       expect([fault.kind, fault.message]).toEqual(['conflict', expect.stringContaining(what)]);
       expect(fault.details).toContain('Rename or remove cni0.100');
     });
@@ -215,10 +234,10 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
   test('cannot be made where the port’s name is taken', () => {
     onNode((kernel, node) => {
       const bridge = filteringBridge(kernel);
-      ensureVlanGateway(kernel, bridge, RED);
+      ensureGatewayPair(kernel, bridge, RED);
       const port = portOf(node)?.ifname as string;
       ipBatch(node, `link delete cni0.100\n link add ${port} type dummy`);
-      const fault = faultOf(() => ensureVlanGateway(kernel, bridge, RED));
+      const fault = faultOf(() => ensureGatewayPair(kernel, bridge, RED));
       expect([fault.kind, fault.message]).toEqual([
         'conflict',
         `cannot create the VLAN gateway cni0.100: ${port} exists already`,
@@ -229,6 +248,8 @@ describeNeeding(NEEDED, 'a VLAN’s gateway', () => {
 });
 
 const GATEWAY = cidr('10.1.0.1/24');
+
+const LEADS_ELSEWHERE = 'the VLAN gateway cni0.100 does not lead to a port of cni0';
 
 const UNDONE: [string, string][] = [
   ['ip link delete cni0.100', 'the VLAN gateway cni0.100 is missing'],
@@ -244,16 +265,16 @@ const UNDONE: [string, string][] = [
 ];
 
 describeNeeding(NEEDED, 'what is off with a VLAN’s gateway', () => {
+  const gateway = { bridge: 'cni0', vlan: 100, addresses: [GATEWAY], force: false, port: 'p' };
   /** All that ADD makes of it. */
-  const ensure = (kernel: Node) =>
-    ensureGateways(kernel.route, ensureVlanGateway(kernel, filteringBridge(kernel), RED), {
-      addresses: [GATEWAY],
-      force: false,
-    });
+  const ensure = (kernel: Node) => {
+    bridgeKind.ensure(kernel, { name: 'cni0', promiscuous: false, vlanFiltering: true, isGateway: true });
+    vlanGatewayKind.ensure(kernel, { ...RED, bridge: 'cni0' });
+    gatewayKind.ensure(kernel, gateway);
+  };
   /** What CHECK says of it. */
   const verify = (kernel: Node) =>
-    vlanGatewayKind.verify(kernel, { ...RED, bridge: 'cni0' }) ??
-    gatewayKind.verify(kernel, { bridge: 'cni0', vlan: 100, addresses: [GATEWAY], force: false, port: 'p' });
+    vlanGatewayKind.verify(kernel, { ...RED, bridge: 'cni0' }) ?? gatewayKind.verify(kernel, gateway);
 
   test.each(UNDONE)('%s: is found, and put right by the next ADD', (undoing, finding) => {
     onNode((kernel, node) => {
@@ -268,12 +289,43 @@ describeNeeding(NEEDED, 'what is off with a VLAN’s gateway', () => {
     });
   });
 
-  test('a port that was taken off the bridge is found, and is for people to put right', () => {
+  test.each([
+    ['the bridge was deleted', 'link delete cni0', 'the bridge cni0 is missing'],
+    ['the port was taken off the bridge', 'link set PORT nomaster', LEADS_ELSEWHERE],
+    ['it was, and has lost its alias', 'link set PORT nomaster alias ""\n link set cni0.100 alias ""', LEADS_ELSEWHERE],
+  ])('the same pair goes on with its addresses after %s', (_, undoing, finding) => {
     onNode((kernel, node) => {
       ensure(kernel);
-      exec(node, ['ip', 'link', 'set', portOf(node)?.ifname as string, 'nomaster']);
-      expect(verify(kernel)?.message).toBe('the VLAN gateway cni0.100 does not lead to a port of cni0');
+      const before = [link(node, 'cni0.100')?.ifindex, portOf(node)?.ifindex];
+      ipBatch(node, undoing.replace('PORT', portOf(node)?.ifname as string));
+      expect(verify(kernel)).toMatchObject({ message: finding, details: expect.stringContaining('DEL and ADD') });
+      ensure(kernel);
+      expect(verify(kernel)).toBeUndefined();
+      expect([link(node, 'cni0.100')?.ifindex, portOf(node)?.ifindex]).toEqual(before);
+      expect([portOf(node)?.master, vlansOf(kernel, portOf(node))]).toEqual(['cni0', '100 (PVID, untagged)']);
+      expect(cidrs(node, 'cni0.100')).toEqual(['10.1.0.1/24']);
+    });
+  });
+
+  test.each([
+    ['whose port is on another bridge', 'link add br1 type bridge\n link set PORT master br1'],
+    ['whose port has another name', 'link set PORT nomaster down\n link set PORT name mine'],
+    ['whose port has another MAC and no alias', 'link set PORT nomaster alias "" address 02:00:00:00:00:01'],
+    ['with another MAC and no alias', 'link set PORT nomaster\n link set cni0.100 alias "" address 02:00:00:00:00:01'],
+  ])('a pair %s is found, and stays as it is', (_, undoing) => {
+    onNode((kernel, node) => {
+      ensure(kernel);
+      ipBatch(node, undoing.replaceAll('PORT', portOf(node)?.ifname as string));
+      const changed = portOf(node);
+      expect(verify(kernel)).toMatchObject({
+        message: LEADS_ELSEWHERE,
+        details: expect.stringContaining('Rename or remove cni0.100'),
+      });
       expect(faultOf(() => ensure(kernel)).message).toContain('a veth that does not lead there');
+      expect([portOf(node)?.ifname, portOf(node)?.master]).toEqual([changed?.ifname, changed?.master]);
+      exec(node, ['ip', 'link', 'delete', 'cni0.100']);
+      ensure(kernel);
+      expect(verify(kernel)).toBeUndefined();
     });
   });
 });

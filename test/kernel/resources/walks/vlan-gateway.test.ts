@@ -19,7 +19,7 @@ const TRACKED = 'frames of cni0.100 are tracked on the bridge: ';
 const filtering = () => bridge({ vlanFiltering: true });
 
 function vlanGateway(keepDefault = false) {
-  return resource(vlanGatewayKind, { bridge: 'cni0', vlan: 100, keepDefault });
+  return resource(vlanGatewayKind, { bridge: 'cni0', vlan: 100, keepDefault, mtu: 1400 });
 }
 
 const PAIR: readonly Break[] = [
@@ -41,6 +41,7 @@ const LOST: readonly Break[] = [
   { by: 'ip link delete cni0', finding: 'the bridge cni0 is missing' },
   { by: 'ip link delete cni0.100', finding: 'the VLAN gateway cni0.100 is missing' },
   { by: `ip link delete ${PORT}`, finding: 'the VLAN gateway cni0.100 is missing' },
+  { by: `ip link set ${PORT} nomaster`, finding: 'the VLAN gateway cni0.100 does not lead to a port of cni0' },
 ];
 
 const ROWS: readonly Row[] = [

@@ -18,11 +18,13 @@ import {
 import { addPortVlans, removePortVlan } from '../../netlink/route/vlan.ts';
 import { EAFNOSUPPORT, EEXIST, EXFULL } from '../../sys/errno.ts';
 import { isOwnBridge, prepareOwn } from '../bridge/bridge-link.ts';
+import { allowsIpv6 } from '../bridge/mtu.ts';
 import { bridgeFull } from '../bridge/port-limit.ts';
-import { findLink, findLinks } from '../links.ts';
+import { findLink } from '../links.ts';
 import { bridgeMac, GATEWAY_ALIAS, vlanPortMac, vlanPortName } from '../names.ts';
 import type { Node } from '../node.ts';
-import { findVlanMembers, joinVlans, untagged } from './vlan.ts';
+import { ensurePairMtu } from './gateway-mtu.ts';
+import { joinVlans, untagged } from './vlan.ts';
 
 export interface VlanGateway {
   /** The VLAN's number. */
@@ -31,7 +33,7 @@ export interface VlanGateway {
 }
 
 export interface PairSettings extends VlanGateway {
-  /** Of both ends; the bridge's where it is absent. */
+  /** Of both ends, as of the container's port; the kernel's default where it is absent. */
   readonly mtu?: number | undefined;
 }
 
@@ -55,7 +57,10 @@ export function ensureGatewayPair(node: Node, bridge: Link, settings: PairSettin
   else if (isStranded(gateway, port)) putBack(route, bridge, port, settings);
   else throw notAGateway(bridge, gateway);
   for (const link of [port, gateway]) if (!link.up) execute(route, setLinkUp(link.index));
-  return gateway;
+  if (!ensurePairMtu(route, bridge, gateway, port, settings)) return gateway;
+  // With an MTU that IPv6 needs, the kernel makes the interface's IPv6 parameters anew.
+  if (!allowsIpv6(gateway) && isOwnBridge(gateway)) prepareOwn(name, node.log);
+  return findLink(route, gateway.index) ?? gateway;
 }
 
 /** The other end of a veth pair in the node's network namespace. */
@@ -70,15 +75,8 @@ export function isStranded(gateway: Link, port: Link | undefined): port is Link 
   return port.alias === GATEWAY_ALIAS || formatMac(port.mac) === formatMac(vlanPortMac(gateway.name));
 }
 
-/** The ports that a VLAN's gateway is there for. */
-export function vlanUsers(connection: Connection, bridge: Link, gateway: Link, vlan: number): Link[] {
-  const members = new Set(findVlanMembers(connection, vlan));
-  return findLinks(connection, bridge.index).filter(({ index }) => index !== gateway.peer && members.has(index));
-}
-
 function create(node: Node, bridge: Link, name: string, settings: PairSettings): Link {
-  // A bridge falls back to the kernel's default when its last port goes, so its MTU is the second choice.
-  const { vlan, keepDefault, mtu = bridge.mtu } = settings;
+  const { vlan, keepDefault, mtu } = settings;
   const port = { name: vlanPortName(name), mac: vlanPortMac(name), mtu, bridge: bridge.index };
   const container = { name, mac: bridgeMac(name), mtu, netnsFd: node.netns.fd };
   try {

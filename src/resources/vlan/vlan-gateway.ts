@@ -14,15 +14,9 @@ import type { Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { ensureHopUntracked, removeHopUntracked, verifyHopUntracked } from './gateway-hop.ts';
-import {
-  ensureGatewayPair,
-  isStranded,
-  otherEnd,
-  type PairSettings,
-  vlanGatewayName,
-  vlanUsers,
-} from './gateway-pair.ts';
-import { untagged, verifyPortVlans } from './vlan.ts';
+import { verifyPairMtu } from './gateway-mtu.ts';
+import { ensureGatewayPair, isStranded, otherEnd, type PairSettings, vlanGatewayName } from './gateway-pair.ts';
+import { untagged, verifyPortVlans, vlanUsers } from './vlan.ts';
 
 export interface VlanGatewayWanted extends PairSettings {
   readonly bridge: string;
@@ -60,6 +54,7 @@ function verifyVlanGateway(connection: Connection, wanted: VlanGatewayWanted): L
   if (port?.master !== bridge.index) throw leadsElsewhere(bridge, gateway, isStranded(gateway, port));
   if (!port.up) throw off(`the bridge port ${port.name} of the VLAN gateway ${name} is down, expected up`);
   verifyPortVlans(connection, port, { vlans: [untagged(wanted.vlan)], keepDefault: wanted.keepDefault });
+  verifyPairMtu(gateway, port, wanted);
   return gateway;
 }
 

@@ -1,7 +1,7 @@
 /**
- * The MTU of a VLAN's gateway. A port of a bridge drops larger frames without a word, and so does a veth: the gateway must take
- * what the containers send. Linux does this by itself for a bridge, which takes the least MTU of its ports and receives
- * frames of any length (br_mtu_auto_adjust, br_pass_frame_up in the kernel's net/bridge).
+ * The MTU of a VLAN's gateway. A bridge port and a veth drop larger frames without an error, so the gateway must have the MTU
+ * of the containers. A bridge needs no such care: its MTU follows the least of its ports', and it receives frames of any
+ * length (br_mtu_auto_adjust, br_pass_frame_up in the kernel's net/bridge).
  */
 
 import { type Connection, execute } from '../../netlink/connection.ts';
@@ -18,8 +18,8 @@ interface Wanted {
 }
 
 /**
- * Gives both ends the MTU. A larger one stays while a port of the VLAN has a larger one too: TCP tells both sides what the
- * smaller one takes, but nothing tells a container what the gateway drops.
+ * Gives both ends the MTU. A larger MTU stays while another port of the VLAN has one: with TCP, the smaller side announces its
+ * segment size, but the larger side gets no error for what a smaller gateway drops.
  * @returns whether anything was changed. @throws Fault `conflict` where the gateway would lose IPv6 addresses, KernelError
  */
 export function ensurePairMtu(

@@ -37,7 +37,7 @@ export interface PairSettings extends VlanGateway {
   readonly mtu?: number | undefined;
 }
 
-/** The VLAN that every port is born in, unless vlan_default_pvid of the bridge is another. */
+/** The VLAN that a port is in when it joins a bridge, unless the bridge's vlan_default_pvid is another. */
 const DEFAULT_VLAN = 1;
 
 export function vlanGatewayName(bridge: string, vlan: number): string {
@@ -45,8 +45,8 @@ export function vlanGatewayName(bridge: string, vlan: number): string {
 }
 
 /**
- * Makes sure of the pair: there, up, its port on the bridge and in the VLAN. Another process may make it at the same time.
- * @returns the end for the addresses. @throws Fault `conflict` when the name belongs to something else, KernelError
+ * Makes the pair, or mends the one that exists: up, its port on the bridge and in the VLAN, with the MTU. Another process may make
+ * it at the same time. @returns the end for the addresses. @throws Fault `conflict` when the name belongs to something else, KernelError
  */
 export function ensureGatewayPair(node: Node, bridge: Link, settings: PairSettings): Link {
   const { route } = node;
@@ -85,7 +85,7 @@ function create(node: Node, bridge: Link, name: string, settings: PairSettings):
     if (isKernelError(error, EXFULL)) throw bridgeFull(bridge, error);
     if (!isKernelError(error, EEXIST)) throw error;
   }
-  // As on a bridge: nothing of what containers advertise, and no wait for duplicates.
+  // As a bridge: it ignores router advertisements of containers, and skips duplicate address detection.
   prepareOwn(name, node.log);
   const made = findLink(node.route, port.name);
   const gateway = findLink(node.route, name);
@@ -98,13 +98,13 @@ function create(node: Node, bridge: Link, name: string, settings: PairSettings):
   return gateway;
 }
 
-/** Also repairs a port whose maker was killed before this step, and one that was changed since. */
+/** Also repairs a port that a killed process left unfinished, or that was changed since. */
 function keepInVlan(connection: Connection, port: Link, { vlan, keepDefault }: VlanGateway): void {
   const leave = keepDefault || vlan === DEFAULT_VLAN ? [] : [removePortVlan(port.index, DEFAULT_VLAN)];
   execute(connection, ...leave, addPortVlans(port.index, [untagged(vlan)]));
 }
 
-/** The other end keeps its addresses. A port that joins a bridge is in the default VLAN at first. */
+/** Makes the port one of the bridge again; the other end keeps its addresses. The bridge puts a new port into its default VLAN. */
 function putBack(connection: Connection, bridge: Link, port: Link, { vlan, keepDefault }: VlanGateway): void {
   try {
     execute(connection, setLinkMaster(port.index, bridge.index));
@@ -133,7 +133,6 @@ function takenOrGone(connection: Connection, port: string, name: string): Fault 
   const taken = findLink(connection, port);
   const reason = taken === undefined ? 'it was removed as soon as it was made' : `${port} exists already`;
   return new Fault(taken === undefined ? 'busy' : 'conflict', `cannot create the VLAN gateway ${name}: ${reason}`, {
-    details:
-      taken === undefined ? 'Try again.' : `Remove ${port}: it is what is left of a gateway that was taken apart.`,
+    details: taken === undefined ? 'Try again.' : `Remove ${port}: another gateway left it behind.`,
   });
 }

@@ -63,7 +63,7 @@ function leadsElsewhere(bridge: Link, { name }: Link, isMendable: boolean): Faul
   return isMendable ? off(finding) : off(finding, `Rename or remove ${name}: then the next ADD makes the gateway.`);
 }
 
-/** Only a gateway with our alias goes, and what its frames need goes first: a DEL that fails in between is tried again. */
+/** Removes a gateway with our alias that nobody needs, its MAC in the set first, so that a DEL that fails in between can be repeated. */
 function leave(node: Node, { bridge: name, vlan }: VlanGatewayWanted): void {
   const { route } = node;
   const gateway = findLink(route, vlanGatewayName(name, vlan));
@@ -72,7 +72,7 @@ function leave(node: Node, { bridge: name, vlan }: VlanGatewayWanted): void {
   execute(route, deleteLink(gateway.index));
 }
 
-/** After its bridge was deleted, nobody needs the gateway, unless its port is on another bridge. */
+/** Without its bridge, a gateway is needed only if its port is on another one. On a bridge of our own it stays. */
 function isNeeded(connection: Connection, bridge: Link | undefined, gateway: Link, vlan: number): boolean {
   if (bridge === undefined) return otherEnd(connection, gateway)?.master !== undefined;
   return isOwnBridge(bridge) || vlanUsers(connection, bridge, gateway, vlan).length > 0;

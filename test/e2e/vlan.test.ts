@@ -287,6 +287,34 @@ e2eNeeding(NEEDED, 'the gateway of a VLAN', (artifact) => {
     succeeded(pods.check(container));
   });
 
+  test('is used again after its bridge was deleted', () => {
+    using node = createNode();
+    const pods = inVlan(node, artifact, 100, { mtu: 9000 });
+    const old = attached(node, pods);
+    const { ifindex } = mustLink(node.ns, 'cni0.100');
+    exec(node.ns, ['ip', 'link', 'delete', 'cni0']);
+    expect(failed(pods.check(old))).toMatchObject({ code: 105, msg: 'the bridge cni0 is missing' });
+    const container = attached(node, pods);
+    succeeded(pods.check(container));
+    expect(mustLink(node.ns, 'cni0.100')).toMatchObject({ ifindex, mtu: 9000 });
+    expect([ping(container.ns, V4.gateway), ping(container.ns, V6.gateway)]).toEqual([true, true]);
+    for (const one of [old, container]) succeeded(pods.del(one));
+    expect(leftBehind(node)).toMatchObject({ links: ['lo'], files: {} });
+  });
+
+  test('has the MTU of the next network of its VLAN when the containers of another have gone', () => {
+    using node = createNode();
+    const sized = (mtu: number) => inVlan(node, artifact, 100, { name: `mtu${mtu}`, mtu });
+    for (const mtu of [1500, 9000, 1400]) {
+      const pods = sized(mtu);
+      const container = attached(node, pods);
+      succeeded(pods.check(container));
+      expect(mustLink(node.ns, 'cni0.100').mtu).toBe(mtu);
+      expect(ping(container.ns, V4.gateway, { size: mtu - 28 })).toBe(true);
+      succeeded(pods.del(container));
+    }
+  });
+
   test('cannot be something that is there and is none', () => {
     using node = createNode();
     const pods = inVlan(node, artifact, 100);

@@ -124,6 +124,20 @@ export function setLinkMac(index: number, mac: Uint8Array): Request {
   return { operation, type: rt.RTM_SETLINK, flags: 0, header: encodeLinkHeader({ index }), attributes };
 }
 
+/** Sets the MTU of a link. That of a bridge, being set, no longer follows its ports. */
+export function setLinkMtu(index: number, mtu: number): Request {
+  const attributes = [attrU32(rt.IFLA_MTU, mtu)];
+  const operation = `set the MTU of link ${index}`;
+  return { operation, type: rt.RTM_SETLINK, flags: 0, header: encodeLinkHeader({ index }), attributes };
+}
+
+/** Makes a link a port of a bridge. Refused with EXFULL where the bridge has no port number left. */
+export function setLinkMaster(index: number, bridge: number): Request {
+  const attributes = [attrU32(rt.IFLA_MASTER, bridge)];
+  const operation = `make link ${index} a port of link ${bridge}`;
+  return { operation, type: rt.RTM_SETLINK, flags: 0, header: encodeLinkHeader({ index }), attributes };
+}
+
 /** Whether the link takes every frame, whoever it is for. */
 export function setLinkPromiscuous(index: number, on: boolean): Request {
   const header = encodeLinkHeader({ index, flags: on ? rt.IFF_PROMISC : 0, change: rt.IFF_PROMISC });

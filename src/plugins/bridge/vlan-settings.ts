@@ -2,8 +2,8 @@
 
 import { Fault } from '../../fault.ts';
 import type { VlanRange } from '../../netlink/route/vlan.ts';
+import { type VlanGateway, vlanGatewayName } from '../../resources/vlan/gateway-pair.ts';
 import { mergeVlans, tagged, untagged, type VlanMembership } from '../../resources/vlan/vlan.ts';
-import { type VlanGateway, vlanGatewayName } from '../../resources/vlan/vlan-gateway.ts';
 import type { MainConfig } from './request.ts';
 
 export interface VlanSettings {

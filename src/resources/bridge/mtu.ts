@@ -15,7 +15,7 @@ const LEAST: Record<Family, number> = { 4: 68, 6: 1280 };
 /** Of a veth and of a bridge (ETH_MAX_MTU). The loopback interface has more. */
 const MOST = 65_535;
 /** Of a bridge or veth that is made without one (ETH_DATA_LEN). */
-const DEFAULT = 1500;
+export const DEFAULT_MTU = 1500;
 
 export type Mtu =
   /** Undefined: the kernel's default. */
@@ -29,7 +29,7 @@ export type Mtu =
  */
 export function inheritedMtu(connection: Connection, bridge: Link | undefined): Mtu {
   const uplink = (findUplink(connection, 4) ?? findUplink(connection, 6))?.mtu;
-  const isOther = bridge !== undefined && bridge.mtu !== (uplink ?? DEFAULT);
+  const isOther = bridge !== undefined && bridge.mtu !== (uplink ?? DEFAULT_MTU);
   if (!isOther || !hasPortsOfOthers(connection, bridge)) return { value: uplink, from: 'uplink' };
   return { value: bridge.mtu, from: 'bridge', bridge: bridge.name };
 }

@@ -13,7 +13,7 @@ import { withBridgeLock } from '../bridge-lock.ts';
 import type { Node } from '../node.ts';
 import type { Kind, Owned } from '../resource.ts';
 import { findUplink } from '../uplink.ts';
-import { vlanGatewayName } from '../vlan/vlan-gateway.ts';
+import { vlanGatewayName } from '../vlan/gateway-pair.ts';
 import { bridgedFamilies, findBridgedDrop } from './bridged.ts';
 import type { Acceptance, ForwardMode } from './chain.ts';
 import { changeFor, type ForwardAcceptDriver, REMOVAL } from './driver.ts';

@@ -5,7 +5,8 @@ import { filtersByVlan } from '../../netlink/route/bridge.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { findLink, findLinks } from '../links.ts';
 import { aliasOwner } from '../names.ts';
-import { vlanGatewayName, vlanUsers } from '../vlan/vlan-gateway.ts';
+import { vlanGatewayName } from '../vlan/gateway-pair.ts';
+import { vlanUsers } from '../vlan/vlan.ts';
 
 /** Whether a port uses what the link, a bridge or a VLAN's gateway, forwards; not where there is no such link. @throws KernelError */
 export function isUsed(route: Connection, name: string): boolean {

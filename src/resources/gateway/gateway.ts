@@ -23,7 +23,8 @@ import type { Node } from '../node.ts';
 import { off } from '../off.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { ensureSysctl } from '../sysctl.ts';
-import { vlanGatewayName, vlanUsers } from '../vlan/vlan-gateway.ts';
+import { vlanGatewayName } from '../vlan/gateway-pair.ts';
+import { vlanUsers } from '../vlan/vlan.ts';
 import { findOverlap } from './overlap.ts';
 
 export interface GatewayWanted {
@@ -63,7 +64,8 @@ export const gatewayKind: Kind<GatewayWanted> = {
   survey: nothingOwned,
   able({ route }, { bridge, vlan, addresses }) {
     const link = findLink(route, vlan === undefined ? bridge : vlanGatewayName(bridge, vlan));
-    const isTooSmall = link !== undefined && !allowsIpv6(link) && addresses.some(({ ip }) => ip.family === 6);
+    const isBridge = link !== undefined && vlan === undefined; // ADD raises the MTU of a VLAN's gateway
+    const isTooSmall = isBridge && !allowsIpv6(link) && addresses.some(({ ip }) => ip.family === 6);
     return isTooSmall ? bridgeTooSmall(link) : findOverlap(route, link, addresses);
   },
 };

@@ -1,9 +1,9 @@
 /**
- * The hop between a container and the gateway of its VLAN. Where bridged frames pass the filter of routed packets
- * (bridge-nf-call-iptables), a packet passes that filter twice: as a frame between two ports, and when it is routed behind
- * the gateway. A connection's NAT is decided with its first packet, which would be on the bridge, before it is known
- * where it leaves; and the answers, which have been translated back by then, would be taken for connections of their own. So
- * frames from and to a gateway are not tracked. Behind the gateway, which is a veth, they are as any others.
+ * The hop between a container and the gateway of its VLAN. With bridge-nf-call-iptables, a packet passes the filter of routed
+ * packets twice: as a frame between two ports, and when the node routes it behind the gateway. The kernel decides about a
+ * connection's NAT with the first packet; on the bridge it does not know the outgoing interface yet. It would also take the
+ * answers, whose addresses it has translated back by then, for connections of their own. So frames from and to a gateway are
+ * not tracked on the bridge; behind the gateway, which is a veth, their packets are.
  */
 
 import { formatMac } from '../../address/mac.ts';
@@ -28,7 +28,7 @@ import { readSysctl } from '../sysctl.ts';
 
 const CHAIN = 'untracked';
 const MAC_BYTES = 6;
-/** Where the destination's and the source's MAC stand in a frame. */
+/** Offsets of the destination's and the source's MAC in a frame. */
 const ENDS = [0, 6];
 const GATEWAYS: NftSet = { table: BRIDGE_TABLE, name: 'gateways', keyType: nft.TYPE_ETHERADDR, keyLength: MAC_BYTES };
 const THROUGH_FILTER = ['bridge/bridge-nf-call-iptables', 'bridge/bridge-nf-call-ip6tables'];
@@ -36,8 +36,8 @@ const THROUGH_FILTER = ['bridge/bridge-nf-call-iptables', 'bridge/bridge-nf-call
 type Gateway = Pick<Link, 'name' | 'mac'>;
 
 /**
- * Sees to it that frames from and to the gateway are not tracked. A kernel that cannot do it is not failed for: it is told of
- * where it matters. @throws Fault `io`
+ * Excludes frames from and to the gateway from connection tracking. Where the kernel refuses, it logs a warning if bridged
+ * frames pass the filter. @throws Fault `io`
  */
 export function ensureHopUntracked(node: NodeKernel, gateway: Gateway, log: Log): void {
   try {
@@ -54,7 +54,7 @@ export function mendHopUntracked(node: NodeKernel, gateway: Gateway): void {
   if (nft !== undefined) unlessRefused(NO_NFTABLES, () => mendRules(nft, hopBranch(gateway)));
 }
 
-/** @throws Fault `check` where frames of the gateway are tracked, and pass the filter of routed packets; KernelError */
+/** @throws Fault `check` where frames of the gateway pass the filter of routed packets and are tracked; KernelError */
 export function verifyHopUntracked(node: NodeKernel, gateway: Gateway): void {
   if (!passesFilter()) return;
   const finding = missingElement(node.nft(), gatewayElement(gateway)) ?? rulesFinding(node.nft(), hopBranch(gateway));
@@ -66,14 +66,14 @@ export function verifyHopUntracked(node: NodeKernel, gateway: Gateway): void {
   });
 }
 
-/** When the gateway goes; with the last one go set, chain and rules. @throws KernelError */
+/** Removes the gateway's MAC from the set, and with the last one the set, the chain and the rules. @throws KernelError */
 export function removeHopUntracked(node: NodeKernel, gateway: Gateway): void {
   const frame = { chain: CHAIN, sets: [GATEWAYS], bases: [PREROUTING] };
   const nft = nftIfThere(node);
   if (nft !== undefined) unlessRefused(NO_NFTABLES, () => removeOwned(nft, frame, [gatewayElement(gateway)]));
 }
 
-/** The gateway's element is the anchor: where it is missing, so may be the rules. */
+/** The gateway's element is the anchor: if it is missing, the rules may be missing too. */
 export function hopBranch(gateway: Gateway): Branch {
   return {
     chain: CHAIN,

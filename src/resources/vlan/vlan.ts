@@ -1,4 +1,4 @@
-/** VLANs: bridges that filter by them, and what ports are to them. */
+/** The VLANs of bridge ports, and whether the kernel's bridges filter by VLAN. */
 
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
@@ -13,12 +13,13 @@ import {
   type VlanRange,
 } from '../../netlink/route/vlan.ts';
 import { EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
+import { findLinks } from '../links.ts';
 import { off } from '../off.ts';
 
-/** What a port is to be in; with none, it stays as it is born, in the bridge's default VLAN. */
+/** The VLANs that a port joins. Without any, the port stays in the bridge's default VLAN. */
 export interface VlanMembership {
   readonly vlans: readonly VlanRange[];
-  /** The VLAN that each port is born in is kept beside them. */
+  /** The port also stays in the bridge's default VLAN. */
   readonly keepDefault: boolean;
 }
 
@@ -56,11 +57,10 @@ export function verifyPortVlans(connection: Connection, port: Link, expected: Vl
   throw off(`the VLANs of ${port.name} are ${formatVlans(present)}, expected ${formatVlans(expected.vlans)}`);
 }
 
-/** The ports, of whatever bridge, that are in a VLAN. @throws KernelError */
-export function findVlanMembers(connection: Connection, id: number): number[] {
-  const ports = (execute(connection, listPortVlans())[0] ?? []).map(({ payload }) => decodePortVlans(payload));
-  const isIn = ({ first, last }: VlanRange) => first <= id && id <= last;
-  return ports.filter(({ vlans }) => vlans.some(isIn)).map(({ index }) => index);
+/** The ports of a bridge that are in a VLAN, without the port of the VLAN's gateway. @throws KernelError */
+export function vlanUsers(connection: Connection, bridge: Link, gateway: Link, vlan: number): Link[] {
+  const members = new Set(findVlanMembers(connection, vlan));
+  return findLinks(connection, bridge.index).filter(({ index }) => index !== gateway.peer && members.has(index));
 }
 
 /** The one VLAN of a port whose frames have no tag. */
@@ -105,6 +105,13 @@ function formatVlan({ first, last, pvid, untagged }: VlanRange): string {
   const ids = first === last ? `${first}` : `${first}-${last}`;
   const notes = [...(pvid ? ['PVID'] : []), ...(untagged ? ['untagged'] : [])];
   return notes.length === 0 ? ids : `${ids} (${notes.join(', ')})`;
+}
+
+/** The indexes of all bridges' ports that are in a VLAN. */
+function findVlanMembers(connection: Connection, id: number): number[] {
+  const ports = (execute(connection, listPortVlans())[0] ?? []).map(({ payload }) => decodePortVlans(payload));
+  const isIn = ({ first, last }: VlanRange) => first <= id && id <= last;
+  return ports.filter(({ vlans }) => vlans.some(isIn)).map(({ index }) => index);
 }
 
 function byId(vlans: readonly VlanRange[]): Map<number, VlanRange> {

@@ -14,6 +14,19 @@ export const MEANT_OF_VLANS: readonly Meant[] = [
     lines: [node('sysctl \\| ipv6/conf/cni0\\.100/accept_ra: "1" -> "0"')],
   },
   {
+    because: 'the alias of a VLAN’s gateway says that Trestle made it',
+    cases: /with a gateway$/,
+    lines: [
+      node('link \\| cni0\\.100 \\| ifalias: nothing -> "trestle:gateway"'),
+      node('link \\| <port of cni0\\.100> \\| ifalias: nothing -> "trestle:gateway"'),
+    ],
+  },
+  {
+    because: 'a bridge of another program has an alternative name for each option that the last DEL turns off',
+    cases: /^vlan on a bridge that filters none$/,
+    lines: [/^after ADD \| node \| link \| cni0 \| altnames: nothing -> something$/],
+  },
+  {
     because: 'CHECK works without IPAM',
     lines: [/^CHECK \| 0: 1 -> 0$/],
   },

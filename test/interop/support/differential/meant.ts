@@ -43,8 +43,17 @@ const ALWAYS: readonly Meant[] = [
     ],
   },
   {
-    because: 'the host veth says whose it is',
-    lines: [node('link \\| <veth \\d> \\| ifalias: nothing -> "trestle:[\\w.-]+/<container \\d>/\\w+"')],
+    because: 'the alias of a host veth names its attachment, and the data directory where that is not the default',
+    lines: [
+      node(
+        'link \\| <veth \\d> \\| ifalias: nothing -> "trestle:[\\w.-]+@[0-9a-f]{8}/<container \\d>/\\w+ <directory>/\\S+"',
+      ),
+      node('link \\| <veth \\d> \\| ifalias: nothing -> "trestle:[\\w.-]+/<container \\d>/\\w+"'),
+    ],
+  },
+  {
+    because: 'the alias of a bridge says that Trestle made it',
+    lines: [node('link \\| \\S+ \\| ifalias: nothing -> "trestle:bridge"')],
   },
   {
     because: 'the host veth has the usual transmit queue, as the other end has on both sides',
@@ -184,6 +193,11 @@ const BETTER: readonly Meant[] = [
       node('address \\| cni0 \\| family:inet local:10\\.89\\.0\\.1 .*: nothing -> true'),
       node('route \\| .* dst:10\\.89\\.0\\.\\S+ dev:cni0 .*: nothing -> true'),
     ],
+  },
+  {
+    because: 'a bridge may have the gateway with another prefix length',
+    cases: /^the address with another length, without a port$/,
+    lines: [/^ADD \| 0 \| status: 1 -> 0$/],
   },
   {
     because: 'without mtu, it is that of the way out',

@@ -19,7 +19,7 @@ const TRACKED = 'frames of cni0.100 are tracked on the bridge: ';
 const filtering = () => bridge({ vlanFiltering: true });
 
 function vlanGateway(keepDefault = false) {
-  return resource(vlanGatewayKind, { bridge: 'cni0', vlan: 100, keepDefault });
+  return resource(vlanGatewayKind, { bridge: 'cni0', vlan: 100, keepDefault, mtu: 1400 });
 }
 
 const PAIR: readonly Break[] = [
@@ -33,6 +33,8 @@ const PAIR: readonly Break[] = [
     finding: `the VLANs of ${PORT} are none, expected 100 (PVID, untagged)`,
   },
   { by: `bridge vlan add dev ${PORT} vid 100`, finding: `the VLANs of ${PORT} are 100, expected 100 (PVID, untagged)` },
+  { by: 'ip link set cni0.100 mtu 1300', finding: 'the MTU of cni0.100 is 1300, expected at least 1400' },
+  { by: `ip link set ${PORT} mtu 1300`, finding: `the MTU of ${PORT} is 1300, expected at least 1400` },
   { by: `bridge vlan add dev ${PORT} vid 1 untagged`, finding: `the VLANs of ${PORT} are 1 (untagged), 100 (PVID` },
 ];
 
@@ -41,6 +43,7 @@ const LOST: readonly Break[] = [
   { by: 'ip link delete cni0', finding: 'the bridge cni0 is missing' },
   { by: 'ip link delete cni0.100', finding: 'the VLAN gateway cni0.100 is missing' },
   { by: `ip link delete ${PORT}`, finding: 'the VLAN gateway cni0.100 is missing' },
+  { by: `ip link set ${PORT} nomaster`, finding: 'the VLAN gateway cni0.100 does not lead to a port of cni0' },
 ];
 
 const ROWS: readonly Row[] = [
@@ -61,7 +64,7 @@ const ROWS: readonly Row[] = [
     given: filtered(0),
     plan: () => [filtering(), vlanGateway()],
     breaks: [...LOST, ...PAIR],
-    tolerated: ['nft flush ruleset', 'ip address add 192.0.2.1/24 dev cni0.100'],
+    tolerated: ['nft flush ruleset', 'ip address add 192.0.2.1/24 dev cni0.100', 'ip link set cni0.100 mtu 1500'],
   },
   {
     name: 'a VLAN’s gateway that keeps the default VLAN',

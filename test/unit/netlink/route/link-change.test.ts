@@ -20,6 +20,8 @@ describe('the bytes of', () => {
     ['arp_notify', change.setArpNotify(3)],
     ['delete by name', change.deleteLink('vhost')],
     ['promiscuous', change.setLinkPromiscuous(3, true)],
+    ['MTU', change.setLinkMtu(4, 9000)],
+    ['bridge of a port', change.setLinkMaster(4, 2)],
     ['hairpin, by bridge', change.setBridgePort(5, { hairpin: true, isolated: false })],
     ['isolated, by bridge', change.setBridgePort(5, { hairpin: false, isolated: true })],
     ['delete by index, by ip', change.deleteLink(4)],
@@ -29,10 +31,13 @@ describe('the bytes of', () => {
 });
 
 describe('the same as ip says is said by', () => {
-  test.each(['create bridge', 'create veth', 'set up by index', 'promiscuous'])('%s', (section) => {
-    expect(saidIn('link-change', section)).toEqual(saidIn('link-change', `${section}, by ip`));
-    expect(headerIn('link-change', section)).toBe(headerIn('link-change', `${section}, by ip`));
-  });
+  test.each(['create bridge', 'create veth', 'set up by index', 'promiscuous', 'MTU', 'bridge of a port'])(
+    '%s',
+    (section) => {
+      expect(saidIn('link-change', section)).toEqual(saidIn('link-change', `${section}, by ip`));
+      expect(headerIn('link-change', section)).toBe(headerIn('link-change', `${section}, by ip`));
+    },
+  );
 
   test.each(['alias', 'no link-local address'])('%s, but for the link being selected by name', (section) => {
     expect(saidIn('link-change', section, ['IFLA_IFNAME'])).toEqual(saidIn('link-change', `${section}, by ip`));

@@ -71,6 +71,11 @@ export const GATEWAYS: readonly Case[] = [
     node: 'link add cni0 type bridge\n address add fd00:99::1/64 dev cni0 nodad',
   },
   {
+    name: 'the address with another length, without a port',
+    config: four,
+    node: 'link add cni0 type bridge\n address add 10.89.0.1/16 dev cni0',
+  },
+  {
     name: 'a gateway outside of the subnet, without isGateway',
     config: { ipam: hostLocal([{ ...V4, gateway: '10.90.0.1' }]) },
   },

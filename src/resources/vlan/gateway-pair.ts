@@ -1,0 +1,138 @@
+/**
+ * The veth pair of a VLAN's gateway. One end, `<bridge>.<vlan>` as in the reference, has the addresses; the other is a port of
+ * the bridge in that VLAN. The bridge itself cannot have the addresses, since it is in another VLAN.
+ */
+
+import { formatMac } from '../../address/mac.ts';
+import { Fault } from '../../fault.ts';
+import { type Connection, execute } from '../../netlink/connection.ts';
+import { isKernelError } from '../../netlink/error.ts';
+import type { Link } from '../../netlink/route/link.ts';
+import {
+  createVeth,
+  setLinkAlias,
+  setLinkMaster,
+  setLinkUp,
+  withoutLinkLocal,
+} from '../../netlink/route/link-change.ts';
+import { addPortVlans, removePortVlan } from '../../netlink/route/vlan.ts';
+import { EAFNOSUPPORT, EEXIST, EXFULL } from '../../sys/errno.ts';
+import { isOwnBridge, prepareOwn } from '../bridge/bridge-link.ts';
+import { allowsIpv6 } from '../bridge/mtu.ts';
+import { bridgeFull } from '../bridge/port-limit.ts';
+import { findLink } from '../links.ts';
+import { bridgeMac, GATEWAY_ALIAS, vlanPortMac, vlanPortName } from '../names.ts';
+import type { Node } from '../node.ts';
+import { ensurePairMtu } from './gateway-mtu.ts';
+import { joinVlans, untagged } from './vlan.ts';
+
+export interface VlanGateway {
+  /** The VLAN's number. */
+  readonly vlan: number;
+  readonly keepDefault: boolean;
+}
+
+export interface PairSettings extends VlanGateway {
+  /** Of both ends, as of the container's port; the kernel's default where it is absent. */
+  readonly mtu?: number | undefined;
+}
+
+/** The VLAN that a port is in when it joins a bridge, unless the bridge's vlan_default_pvid is another. */
+const DEFAULT_VLAN = 1;
+
+export function vlanGatewayName(bridge: string, vlan: number): string {
+  return `${bridge}.${vlan}`;
+}
+
+/**
+ * Makes the pair, or mends the one that exists: up, its port on the bridge and in the VLAN, with the MTU. Another process may make
+ * it at the same time. @returns the end for the addresses. @throws Fault `conflict` when the name belongs to something else, KernelError
+ */
+export function ensureGatewayPair(node: Node, bridge: Link, settings: PairSettings): Link {
+  const { route } = node;
+  const name = vlanGatewayName(bridge.name, settings.vlan);
+  const gateway = findLink(route, name) ?? create(node, bridge, name, settings);
+  const port = otherEnd(route, gateway);
+  if (port?.master === bridge.index) keepInVlan(route, port, settings);
+  else if (isStranded(gateway, port)) putBack(route, bridge, port, settings);
+  else throw notAGateway(bridge, gateway);
+  for (const link of [port, gateway]) if (!link.up) execute(route, setLinkUp(link.index));
+  if (!ensurePairMtu(route, bridge, gateway, port, settings)) return gateway;
+  // With an MTU that IPv6 needs, the kernel makes the interface's IPv6 parameters anew.
+  if (!allowsIpv6(gateway) && isOwnBridge(gateway)) prepareOwn(name, node.log);
+  return findLink(route, gateway.index) ?? gateway;
+}
+
+/** The other end of a veth pair in the node's network namespace. */
+export function otherEnd(connection: Connection, { kind, peer, peerNetns }: Link): Link | undefined {
+  return kind === 'veth' && peer !== undefined && peerNetns === undefined ? findLink(connection, peer) : undefined;
+}
+
+/** Whether the pair is ours and its port is on no bridge, as after the bridge was deleted. */
+export function isStranded(gateway: Link, port: Link | undefined): port is Link {
+  if (port === undefined || port.master !== undefined) return false;
+  if (port.name !== vlanPortName(gateway.name) || !isOwnBridge(gateway)) return false;
+  return port.alias === GATEWAY_ALIAS || formatMac(port.mac) === formatMac(vlanPortMac(gateway.name));
+}
+
+function create(node: Node, bridge: Link, name: string, settings: PairSettings): Link {
+  const { vlan, keepDefault, mtu } = settings;
+  const port = { name: vlanPortName(name), mac: vlanPortMac(name), mtu, bridge: bridge.index };
+  const container = { name, mac: bridgeMac(name), mtu, netnsFd: node.netns.fd };
+  try {
+    execute(node.route, createVeth({ host: port, container }));
+  } catch (error) {
+    if (isKernelError(error, EXFULL)) throw bridgeFull(bridge, error);
+    if (!isKernelError(error, EEXIST)) throw error;
+  }
+  // As a bridge: it ignores router advertisements of containers, and skips duplicate address detection.
+  prepareOwn(name, node.log);
+  const made = findLink(node.route, port.name);
+  const gateway = findLink(node.route, name);
+  if (made === undefined || gateway === undefined) throw takenOrGone(node.route, port.name, name);
+  dropLinkLocal(node.route, port.name);
+  if (gateway.peer === made.index) {
+    execute(node.route, setLinkAlias(made.index, GATEWAY_ALIAS), setLinkAlias(gateway.index, GATEWAY_ALIAS));
+  }
+  joinVlans(node.route, made.index, { vlans: [untagged(vlan)], keepDefault });
+  return gateway;
+}
+
+/** Also repairs a port that a killed process left unfinished, or that was changed since. */
+function keepInVlan(connection: Connection, port: Link, { vlan, keepDefault }: VlanGateway): void {
+  const leave = keepDefault || vlan === DEFAULT_VLAN ? [] : [removePortVlan(port.index, DEFAULT_VLAN)];
+  execute(connection, ...leave, addPortVlans(port.index, [untagged(vlan)]));
+}
+
+/** Makes the port one of the bridge again; the other end keeps its addresses. The bridge puts a new port into its default VLAN. */
+function putBack(connection: Connection, bridge: Link, port: Link, { vlan, keepDefault }: VlanGateway): void {
+  try {
+    execute(connection, setLinkMaster(port.index, bridge.index));
+  } catch (error) {
+    throw isKernelError(error, EXFULL) ? bridgeFull(bridge, error) : error;
+  }
+  joinVlans(connection, port.index, { vlans: [untagged(vlan)], keepDefault });
+}
+
+function dropLinkLocal(connection: Connection, name: string): void {
+  try {
+    execute(connection, withoutLinkLocal(name));
+  } catch (error) {
+    if (!isKernelError(error, EAFNOSUPPORT)) throw error; // a kernel without IPv6
+  }
+}
+
+function notAGateway(bridge: Link, { name, kind }: Link): Fault {
+  const what = kind === 'veth' ? 'a veth that does not lead there' : `a ${kind ?? 'device'}`;
+  return new Fault('conflict', `cannot use ${name} as a gateway on ${bridge.name}: ${name} exists and is ${what}`, {
+    details: `Rename or remove ${name}, or set "bridge" or "vlan" to something else.`,
+  });
+}
+
+function takenOrGone(connection: Connection, port: string, name: string): Fault {
+  const taken = findLink(connection, port);
+  const reason = taken === undefined ? 'it was removed as soon as it was made' : `${port} exists already`;
+  return new Fault(taken === undefined ? 'busy' : 'conflict', `cannot create the VLAN gateway ${name}: ${reason}`, {
+    details: taken === undefined ? 'Try again.' : `Remove ${port}: another gateway left it behind.`,
+  });
+}

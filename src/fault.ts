@@ -21,7 +21,7 @@ export type FaultKind =
   | 'delegate' // another plugin that we run failed to answer as a plugin must
   | 'internal'; // a defect of ours
 
-export interface FaultOptions {
+interface FaultOptions {
   /** What the reader can do about it, one or two sentences. */
   readonly details?: string;
   readonly cause?: unknown;

@@ -3,9 +3,8 @@
 import { runCommandLine } from './cli/command-line.ts';
 import type { Variables } from './cni/environment.ts';
 import { outOfMemory } from './cni/error.ts';
-import { readInput } from './cni/input.ts';
-import { writeAll, writeIfPossible, writeToReader } from './cni/output.ts';
 import { type Plugin, runPlugin } from './cni/plugin.ts';
+import { readInput, writeAll, writeIfPossible, writeToReader } from './cni/stdio.ts';
 import { LATEST_VERSION } from './cni/versions.ts';
 import { isOutOfMemory } from './fault.ts';
 import { runBridgeCommand } from './plugins/bridge/bridge-plugin.ts';

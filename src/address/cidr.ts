@@ -1,6 +1,6 @@
 /** An address with a prefix length; the host part is kept, so it serves for `10.1.0.5/16` and `10.1.0.0/16` alike. */
 
-import { BITS, type Family, formatIp, type Ip, parseIp, sameIp } from './ip.ts';
+import { BITS, type Family, formatIp, type Ip, ipFromBytes, ipToBytes, parseIp, sameIp } from './ip.ts';
 
 export interface Cidr {
   readonly ip: Ip;
@@ -57,4 +57,31 @@ export function defaultNetwork(family: Family): Cidr {
 
 function hostBitsOf(cidr: Cidr): bigint {
   return BigInt(BITS[cidr.ip.family] - cidr.prefix);
+}
+
+/** The mask of a network, as long as its addresses are. */
+export function maskOf({ ip: { family }, prefix }: Cidr): Uint8Array {
+  const hostBits = BigInt(BITS[family] - prefix);
+  return ipToBytes({ family, value: ((1n << BigInt(BITS[family])) - 1n) & ~((1n << hostBits) - 1n) });
+}
+
+/** The network of address and mask, 4 or 16 bytes each; undefined where the mask is no prefix, or the address goes beyond it. */
+export function maskedNetwork(address: Uint8Array, mask: Uint8Array): Cidr | undefined {
+  const ip = ipFromBytes(address);
+  const { family, value } = ipFromBytes(mask);
+  const text = value.toString(2);
+  const ones = text.lastIndexOf('1') + 1;
+  const isPrefix = value === 0n || (text.length === BITS[family] && !text.slice(0, ones).includes('0'));
+  const cidr = { ip, prefix: ones };
+  return isPrefix && sameCidr(cidr, networkOf(cidr)) ? cidr : undefined;
+}
+
+/** What the kernel gives to each link, unique on it alone: fe80::/10 (RFC 4291) and 169.254.0.0/16 (RFC 3927). */
+const LINK_LOCAL: readonly Cidr[] = [
+  { ip: { family: 6, value: 0xfe80n << 112n }, prefix: 10 },
+  { ip: { family: 4, value: 0xa9fe_0000n }, prefix: 16 },
+];
+
+export function isLinkLocal(ip: Ip): boolean {
+  return LINK_LOCAL.some((network) => containsIp(network, ip));
 }

@@ -8,8 +8,8 @@ import { describe } from '../schema/explain.ts';
 import { isObject, parseJson } from '../schema/json.ts';
 import { findProgram, runProgram } from '../sys/process.ts';
 import type { Variables } from './environment.ts';
-import { writeIfPossible } from './output.ts';
 import { decodeResult, type Result } from './result.ts';
+import { writeIfPossible } from './stdio.ts';
 
 /** What a call needs to run another plugin. */
 export interface Delegation {

@@ -8,8 +8,7 @@ import { options, textOrNothing } from '../schema/net.ts';
 import { monotonicMs } from '../sys/clock.ts';
 import { appendLine, openLogFile } from '../sys/log-file.ts';
 import { processId } from '../sys/process.ts';
-import { podName } from './args.ts';
-import type { Environment } from './environment.ts';
+import { type Environment, podName } from './environment.ts';
 import type { CniError } from './error.ts';
 import { tidyKeys } from './keys.ts';
 

@@ -4,8 +4,8 @@ import { Fault, reasonOf } from '../fault.ts';
 import { createLog, type Journal, type Log } from '../log.ts';
 import { type Environment, readEnvironment, type Variables } from './environment.ts';
 import { type CniError, cniErrorOf } from './error.ts';
-import { type Input, parseInput } from './input.ts';
 import { type CallJournal, closedJournal, openJournal } from './journal.ts';
+import { type Input, parseInput } from './stdio.ts';
 import { LATEST_VERSION, VERSIONS } from './versions.ts';
 
 /** The commands of one role. @returns the JSON to print: the result of ADD, nothing for the others. @throws Fault and others */

@@ -11,11 +11,10 @@ import { ipRangesSchema, type RangeSection } from '../ipam/config.ts';
 import type { Log } from '../log.ts';
 import { type Parsed, parseWith } from '../schema/explain.ts';
 import { type Dns, dns, ips, list, mac, object, options } from '../schema/net.ts';
-import { type CniArgs, parseArgs } from './args.ts';
-import { type Environment, verifyIdentifier } from './environment.ts';
-import type { Input } from './input.ts';
+import { type CniArgs, type Environment, parseArgs, verifyIdentifier } from './environment.ts';
 import { logSchema } from './journal.ts';
 import { tidyKeys } from './keys.ts';
+import type { Input } from './stdio.ts';
 import { type CniVersion, parseVersion, verifyCommandVersion } from './versions.ts';
 
 const text = z.string();
@@ -27,7 +26,7 @@ const attachments = z.pipe(
 );
 
 /** The capabilities that all plugins understand. A plugin with further ones replaces the key `runtimeConfig`. */
-export const capabilityKeys = { ips, mac, ipRanges: ipRangesSchema };
+const capabilityKeys = { ips, mac, ipRanges: ipRangesSchema };
 
 /** `capabilities` is for the runtime; `prevResult` is decoded later, and only by the commands that need it. */
 export const commonKeys = {
@@ -46,7 +45,7 @@ export const commonKeys = {
 };
 
 const commonSchema = options(commonKeys);
-export type CommonConfig = Parsed<typeof commonSchema>;
+type CommonConfig = Parsed<typeof commonSchema>;
 
 export interface BaseRequest extends Attachment {
   readonly command: Environment['command'];

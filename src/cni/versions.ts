@@ -6,7 +6,7 @@ export const VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '
 export type CniVersion = (typeof VERSIONS)[number];
 
 /** What a configuration without `cniVersion` means (CNI spec, section 1). */
-export const IMPLIED_VERSION: CniVersion = '0.1.0';
+const IMPLIED_VERSION: CniVersion = '0.1.0';
 export const LATEST_VERSION: CniVersion = '1.1.0';
 
 /** The cniVersion of the configuration, or of `what`. @throws Fault `version` when it is none of ours */

@@ -176,7 +176,7 @@ export function doing<T>(operation: string, path: string, act: () => T): T {
 }
 
 /** What a failed file operation throws. */
-export function ioFault(operation: string, path: string, cause: unknown): Fault {
+function ioFault(operation: string, path: string, cause: unknown): Fault {
   if (cause instanceof Fault) return cause;
   const code = errorCode(cause) ?? '';
   const [reason, details] = REASONS[code] ?? [plainReason(cause), 'See whether the file system is in order.'];

@@ -24,7 +24,7 @@ import type { LockedStore } from './lock.ts';
 import { cursorPath, leasePath, type Store } from './store.ts';
 
 /** What a lease file says. Very old host-local versions left the interface out. */
-export interface LeaseHolder {
+interface LeaseHolder {
   readonly containerId: string;
   readonly ifName: string | undefined;
 }
@@ -53,7 +53,7 @@ export function holderText(text: string): string {
   return attachmentText({ network: '', containerId: holder.containerId, ifName: holder.ifName ?? '' });
 }
 
-export type LeaseState = 'free' | 'taken' | 'empty';
+type LeaseState = 'free' | 'taken' | 'empty';
 
 /** Looks at an address without opening anything. Whatever stands under its name takes it. @throws Fault `io` */
 export function leaseState(store: Store, ip: Ip): LeaseState {

@@ -173,7 +173,7 @@ export function withoutSpan(spans: readonly Span[], hole: Span): Span[] {
 }
 
 /** The part of `span` between two addresses, inclusive; undefined where there is none. */
-export function clipSpan(span: Span, first: bigint, last: bigint): Span | undefined {
+function clipSpan(span: Span, first: bigint, last: bigint): Span | undefined {
   const clipped = { first: first > span.first ? first : span.first, last: last < span.last ? last : span.last };
   return clipped.first <= clipped.last ? clipped : undefined;
 }

@@ -117,7 +117,7 @@ export function holderOf(store: Store, ip: Ip, host: Host): string {
 }
 
 /** Of leases: how many, why and what to do, as a sentence; empty where there are none. @throws Fault `io` */
-export function doubtsOf(store: Store, ips: readonly Ip[], host: Host): string {
+function doubtsOf(store: Store, ips: readonly Ip[], host: Host): string {
   const records = readRecords(store, { ...host, log: silentLog });
   const byAddress = new Map(
     records.flatMap((record) => recordedIps(record).map((ip) => [formatIp(ip), record] as const)),

@@ -50,3 +50,13 @@ function explanationOf({ flags, payload }: Message): string | undefined {
   const text = decodeAttributes(payload.subarray(ERRNO_AND_HEADER)).get(NLMSGERR_ATTR_MSG);
   return text === undefined ? undefined : readCString(text);
 }
+
+/** What `action` returns; undefined where the kernel refuses it with one of these errnos. @throws what else it throws */
+export function unlessRefused<T>(errnos: readonly number[], action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (isKernelError(error, ...errnos)) return undefined;
+    throw error;
+  }
+}

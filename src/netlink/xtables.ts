@@ -4,9 +4,8 @@
  * reading is done here; writing is left to the program, which holds the lock that others honour.
  */
 
-import type { Cidr } from '../address/cidr.ts';
+import { type Cidr, maskedNetwork } from '../address/cidr.ts';
 import { BITS, type Family } from '../address/ip.ts';
-import { maskedNetwork } from '../address/mask.ts';
 import { errorCode } from '../fault.ts';
 import { closeFile } from '../sys/file.ts';
 import { libc } from '../sys/libc.ts';
@@ -64,7 +63,7 @@ export interface LegacyEntry {
 }
 
 /** What an entry asks of a packet's header and its interfaces. */
-export interface HeaderConditions {
+interface HeaderConditions {
   /** Whole names; undefined where any interface will do. */
   readonly input: string | undefined;
   readonly output: string | undefined;
@@ -75,7 +74,7 @@ export interface HeaderConditions {
   readonly more: boolean;
 }
 
-export interface LegacyMatch {
+interface LegacyMatch {
   readonly name: string;
   readonly info: Uint8Array;
 }

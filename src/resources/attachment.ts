@@ -16,16 +16,20 @@ import { isObject } from '../schema/json.ts';
 import { type FileStatus, statPath } from '../sys/directory.ts';
 import { EACCES, EPERM } from '../sys/errno.ts';
 import { SystemError } from '../sys/libc.ts';
+import { addressingKind } from './addressing/addressing.ts';
+import { bridgeKind } from './bridge/bridge.ts';
 import { forwardAcceptKind } from './forward-accept/forward-accept.ts';
-import { guardKind } from './guard/guard-kind.ts';
-import { KINDS } from './kinds.ts';
+import { forwardingKind } from './forwarding/forwarding.ts';
+import { gatewayKind } from './gateway/gateway.ts';
+import { guardKind } from './guard/guard.ts';
 import { findLinks } from './links.ts';
-import { masqueradeKind } from './masquerade/backend.ts';
+import { masqueradeKind } from './masquerade/masquerade.ts';
 import { type AttachmentKey, hostVethName, ownerText } from './names.ts';
 import type { Neighbour, Node } from './node.ts';
 import { decodePlan, type Plan, type Resource, removePlan, resource, wantedOf } from './plan.ts';
 import { portKind } from './port/port.ts';
 import type { Kind } from './resource.ts';
+import { vlanGatewayKind } from './vlan/vlan-gateway.ts';
 
 /** The plan that a record keeps, or that 0.1.0's notes amount to; without a record there is the host veth, by its name. */
 export function recordedPlan(
@@ -140,3 +144,15 @@ function notedAddresses(record: AttachmentRecord): readonly Cidr[] {
   if (masquerade === true) return recordedAddresses(record);
   return Array.isArray(masquerade) ? masquerade.flatMap((text) => parseCidr(String(text)) ?? []) : [];
 }
+
+export const KINDS = [
+  bridgeKind,
+  vlanGatewayKind,
+  gatewayKind,
+  forwardAcceptKind,
+  guardKind,
+  portKind,
+  addressingKind,
+  masqueradeKind,
+  forwardingKind,
+] as readonly Kind<unknown>[];

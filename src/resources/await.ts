@@ -6,7 +6,7 @@ import type { Watch } from '../netlink/socket.ts';
 import { monotonicMs } from '../sys/clock.ts';
 import { ENOBUFS } from '../sys/errno.ts';
 
-export interface Awaited {
+interface Awaited {
   /** Looks whether it is so. @throws what says that it never will be */
   isSo(): boolean;
   /** Subscribes to notifications of what may make it so. */

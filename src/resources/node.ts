@@ -1,7 +1,7 @@
 /** The ways into the kernel that one call uses: the node, and the container's network namespace while the call is in one. */
 
 import type * as z from 'zod/mini';
-import { Fault } from '../fault.ts';
+import { Fault, reasonOf } from '../fault.ts';
 import type { Log } from '../log.ts';
 import { type Connection, closeConnection, connect } from '../netlink/connection.ts';
 import type { Link } from '../netlink/route/link.ts';
@@ -126,5 +126,16 @@ export function containerOf({ container }: Node): Container {
   throw new Fault('internal', 'cannot enter the container: this call has opened none');
 }
 
-export type NodeKernel = Node;
-export type ContainerKernel = Container;
+/**
+ * Runs `inverse`; an error of its own is logged and noted in `node.leftovers`, for the first error is what matters, and the
+ * lease of an attachment stays where something of it is left. `what` completes the sentence "cannot …".
+ */
+export function takeBack({ log, leftovers }: Node, what: string, inverse: () => unknown): void {
+  try {
+    inverse();
+  } catch (error) {
+    const leftover = `cannot ${what} after a failure: ${reasonOf(error)}`;
+    leftovers.push(leftover);
+    log('error', leftover);
+  }
+}

@@ -4,7 +4,7 @@
  */
 
 import type * as z from 'zod/mini';
-import type { Fault } from '../fault.ts';
+import { Fault } from '../fault.ts';
 import type { Attachment } from '../ipam/index.ts';
 import type { Node } from './node.ts';
 
@@ -74,4 +74,11 @@ function isCheck({ kind }: Fault): boolean {
 
 function isFault(error: unknown): error is Fault {
   return error instanceof Error && error.name === 'Fault';
+}
+
+const REMAKE = 'Something changed it after ADD. Restarting the container (DEL and ADD) makes it anew.';
+
+/** Something is not as ADD left it. `finding` says what was expected and what was found. */
+export function off(finding: string, details = REMAKE): Fault {
+  return new Fault('check', finding, { details });
 }

@@ -24,7 +24,7 @@ export function unlockFlock(fd: number): void {
   libc('flock', fd, LOCK_UN);
 }
 
-export interface LockHolder {
+interface LockHolder {
   readonly pid: number;
   /** The command's name; undefined when the process has ended or is hidden. */
   readonly command: string | undefined;

@@ -16,7 +16,7 @@ const HEADER = 4;
 /** NFTNL_UDATA_COMMENT_MAXLEN: nft reads back no longer comment, in bytes. */
 const COMMENT_MOST = 128;
 
-export interface NftRequest {
+interface NftRequest {
   readonly operation: string;
   /** NFT_MSG_*. */
   readonly message: number;

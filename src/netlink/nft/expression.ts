@@ -29,7 +29,7 @@ export interface Meta {
 }
 
 /** [ ct load KEY => reg REGISTER ]; `key` is NFT_CT_*. */
-export interface Ct extends Omit<Meta, 'name'> {
+interface Ct extends Omit<Meta, 'name'> {
   readonly name: 'ct';
 }
 

@@ -1,8 +1,7 @@
 /** What rules of ours say, in nft's words, as the expressions that it takes. All work on register 1. */
 
-import type { Cidr } from '../../address/cidr.ts';
+import { type Cidr, maskedNetwork, maskOf } from '../../address/cidr.ts';
 import { BITS, type Family, ipToBytes } from '../../address/ip.ts';
-import { maskedNetwork, maskOf } from '../../address/mask.ts';
 import { cString, readCString } from '../bytes.ts';
 import * as nft from './constants.ts';
 import type {

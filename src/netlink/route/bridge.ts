@@ -58,7 +58,7 @@ export type PortState = 'disabled' | 'listening' | 'learning' | 'forwarding' | '
 const STATES: readonly PortState[] = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'];
 
 /** What the kernel says of a link (RTM_NEWLINK) that may be a bridge port. */
-export interface PortLook {
+interface PortLook {
   readonly index: number;
   /** Undefined for a link that is no bridge port. */
   readonly state: PortState | undefined;

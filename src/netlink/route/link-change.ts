@@ -18,7 +18,7 @@ import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import * as rt from './constants.ts';
 import { type BridgePort, encodeLinkHeader, type Link, type LinkKey, selectLink } from './link.ts';
 
-export interface NewBridge {
+interface NewBridge {
   readonly name: string;
   readonly mac: Uint8Array;
   readonly mtu?: number | undefined;
@@ -47,7 +47,7 @@ export interface VethEnd {
   readonly mtu?: number | undefined;
 }
 
-export interface NewVeth {
+interface NewVeth {
   /** Born up, on the bridge. */
   readonly host: VethEnd & { readonly bridge: number };
   /** Born down, in the netns of the open file: veth refuses a peer that is born up (ENOTCONN). */

@@ -44,7 +44,7 @@ export type LinkKey = string | number;
 /** Bytes of struct ifinfomsg, behind which the attributes stand. */
 export const LINK_HEADER = 16;
 
-export interface LinkHeader {
+interface LinkHeader {
   readonly family?: number;
   readonly index?: number;
   readonly flags?: number;

@@ -27,8 +27,8 @@ export interface VlanRange {
   readonly untagged: boolean;
 }
 
-export const FIRST_VLAN = 1;
-export const LAST_VLAN = 4094;
+const FIRST_VLAN = 1;
+const LAST_VLAN = 4094;
 
 /** Adds the port to VLANs, or changes what they are to it; a new PVID takes the place of the old one. */
 export function addPortVlans(index: number, vlans: readonly VlanRange[]): Request {
@@ -77,7 +77,7 @@ export function listPortVlans(): Request {
   };
 }
 
-export interface PortVlans {
+interface PortVlans {
   readonly index: number;
   readonly vlans: readonly VlanRange[];
 }

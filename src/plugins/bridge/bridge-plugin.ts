@@ -1,8 +1,8 @@
 /** The main plugin's commands. */
 
 import type { Environment } from '../../cni/environment.ts';
-import type { Input } from '../../cni/input.ts';
 import { encodeResult, mergeResult } from '../../cni/result.ts';
+import type { Input } from '../../cni/stdio.ts';
 import type { Journal } from '../../log.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';

@@ -10,8 +10,8 @@ import { fittingMtu, type Mtu } from '../../resources/bridge/mtu.ts';
 import { forwardAcceptKind } from '../../resources/forward-accept/forward-accept.ts';
 import { forwardingKind } from '../../resources/forwarding/forwarding.ts';
 import { gatewayKind } from '../../resources/gateway/gateway.ts';
-import { guardKind } from '../../resources/guard/guard-kind.ts';
-import { masqueradeKind } from '../../resources/masquerade/backend.ts';
+import { guardKind } from '../../resources/guard/guard.ts';
+import { masqueradeKind } from '../../resources/masquerade/masquerade.ts';
 import { containerMac, hostVethName } from '../../resources/names.ts';
 import { type Plan, type Resource, resource } from '../../resources/plan.ts';
 import { portKind } from '../../resources/port/port.ts';
@@ -19,8 +19,7 @@ import { vlanGatewayKind } from '../../resources/vlan/vlan-gateway.ts';
 import type { Route } from '../../schema/net.ts';
 import type { Allocation } from '../allocation.ts';
 import type { MainRequest } from './request.ts';
-import type { Settings } from './settings.ts';
-import { gatewayVlan } from './vlan-settings.ts';
+import { gatewayVlan, type Settings } from './settings.ts';
 
 /** What a plan says of the port beside the settings. */
 export interface PortFacts {
@@ -141,7 +140,7 @@ export function familiesOf({ addresses }: Pick<Allocation, 'addresses'>): Set<Fa
 }
 
 /** Those that packet filters see: without addresses it may be either. */
-export function filteredFamilies(allocation: Pick<Allocation, 'addresses'>): ReadonlySet<Family> {
+function filteredFamilies(allocation: Pick<Allocation, 'addresses'>): ReadonlySet<Family> {
   return allocation.addresses.length === 0 ? new Set([4, 6]) : familiesOf(allocation);
 }
 

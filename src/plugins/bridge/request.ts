@@ -3,9 +3,9 @@
 import * as z from 'zod/mini';
 import type { Delegation } from '../../cni/delegate.ts';
 import type { Environment } from '../../cni/environment.ts';
-import type { Input } from '../../cni/input.ts';
 import { type BaseRequest, commonKeys, readBase, readConfig, requestedMac } from '../../cni/request.ts';
 import { type Result, readPreviousResult } from '../../cni/result.ts';
+import type { Input } from '../../cni/stdio.ts';
 import { dataDirOf, type IpamSection, optionalIpamSchema } from '../../ipam/config.ts';
 import type { Log } from '../../log.ts';
 import type { Parsed } from '../../schema/explain.ts';

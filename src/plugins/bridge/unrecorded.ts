@@ -6,8 +6,8 @@
 import type { Attachment } from '../../ipam/index.ts';
 import type { Step } from '../../log.ts';
 import { forwardAcceptKind } from '../../resources/forward-accept/forward-accept.ts';
-import { guardKind } from '../../resources/guard/guard-kind.ts';
-import { masqueradeKind } from '../../resources/masquerade/backend.ts';
+import { guardKind } from '../../resources/guard/guard.ts';
+import { masqueradeKind } from '../../resources/masquerade/masquerade.ts';
 import { hostVethName } from '../../resources/names.ts';
 import type { Node } from '../../resources/node.ts';
 import { isOwnedByAny, type Resource, removeOwned, removePlan, resource, surveyKinds } from '../../resources/plan.ts';

@@ -1,10 +1,10 @@
 /** The commands of the IPAM plugin, which any main plugin may run: the same store, and nothing of the kernel's links. */
 
 import type { Environment } from '../../cni/environment.ts';
-import type { Input } from '../../cni/input.ts';
 import type { Plugin } from '../../cni/plugin.ts';
 import { type BaseRequest, commonKeys, readBase, readConfig } from '../../cni/request.ts';
 import { decodeResult, encodeResult, ipsOf, type Result } from '../../cni/result.ts';
+import type { Input } from '../../cni/stdio.ts';
 import { limited, strictnessOf } from '../../cni/strictness.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import { dataDirOf, type IpamSection, ipamSchema } from '../../ipam/config.ts';
@@ -16,7 +16,7 @@ import { allocate, planFor } from '../allocation.ts';
 import { readOwnSection } from './section.ts';
 
 /** Runs `act` with what IPAM must know of the machine. `searchPath` is PATH, for the programs of iptables. */
-export type WithHost = <T>(searchPath: string, dataDir: string, log: Log, act: (host: ipam.Host) => T) => T;
+type WithHost = <T>(searchPath: string, dataDir: string, log: Log, act: (host: ipam.Host) => T) => T;
 
 /** The IPAM plugin. What main plugins have made on the node, only they can judge and remove: `withHost` provides that. */
 export function ipamPlugin(withHost: WithHost): Plugin {

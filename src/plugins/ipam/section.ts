@@ -16,10 +16,10 @@ export const OWN_IPAM: readonly string[] = ['trestle-ipam', 'host-local'];
 /** Another IPAM plugin reads the rest of its section itself. `dataDir` is where our record of the attachment lies. */
 export const foreignIpamSchema = options({ type: z.string(), dataDir: z.string() });
 
-export type MainIpamSection = Parsed<typeof optionalIpamSchema>;
+type MainIpamSection = Parsed<typeof optionalIpamSchema>;
 
 /** Where the addresses come from; both undefined: there are none (layer 2 only). */
-export interface AddressSource {
+interface AddressSource {
   readonly ipam: IpamSection | undefined;
   readonly delegation: Delegation | undefined;
 }

@@ -1,27 +1,26 @@
 /** The addresses and routes of a container's interface, which is up then, and reachable. */
 
 import * as z from 'zod/mini';
-import { type Cidr, formatCidr } from '../../address/cidr.ts';
-import type { Family, Ip } from '../../address/ip.ts';
+import { type Cidr, formatCidr, networkOf, sameCidr } from '../../address/cidr.ts';
+import { type Family, formatIp, type Ip, sameIp } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
-import { execute, type Request } from '../../netlink/connection.ts';
+import { type Connection, execute, type Request } from '../../netlink/connection.ts';
 import { isKernelError, type KernelError } from '../../netlink/error.ts';
 import { addAddress } from '../../netlink/route/address.ts';
+import { RT_TABLE_UNSPEC } from '../../netlink/route/constants.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { setArpNotify, setLinkMac, setLinkUp } from '../../netlink/route/link-change.ts';
-import { addRoute, type LinkRoute } from '../../netlink/route/route.ts';
+import { addRoute, decodeRoutes, type LinkRoute, listRoutes } from '../../netlink/route/route.ts';
 import { cidr, ip, list, object, type Route, route } from '../../schema/net.ts';
 import { distinctRoutes } from '../../schema/routes.ts';
 import { EHOSTUNREACH, ENETUNREACH } from '../../sys/errno.ts';
 import { type Proc, withPrivateProc } from '../../sys/proc.ts';
-import { findLink } from '../links.ts';
+import { findAddresses, findLink } from '../links.ts';
 import { type Container, containerOf, type Node } from '../node.ts';
-import { off } from '../off.ts';
 import { awaitForwarding } from '../port/await-forwarding.ts';
-import { findingOf, type Kind, nothingOwned } from '../resource.ts';
+import { findingOf, type Kind, nothingOwned, off } from '../resource.ts';
 import { ensureSysctl, preferSysctl, setSysctl } from '../sysctl.ts';
 import { awaitUsable } from './usable-addresses.ts';
-import { verifyAddress, verifyRoutes } from './verify-address.ts';
 
 export interface ContainerAddress {
   readonly address: Cidr;
@@ -131,14 +130,14 @@ function verifyAddressing(
   verifyRoutes(connection, routes);
 }
 
-export interface Ipv6Wanted {
+interface Ipv6Wanted {
   /** Whether the interface has an IPv6 address. */
   readonly isUsed: boolean;
   readonly detectDuplicates: boolean;
 }
 
 /** @throws Fault `io` */
-export function prepareInterface(container: Container, name: string, ipv6: Ipv6Wanted): void {
+function prepareInterface(container: Container, name: string, ipv6: Ipv6Wanted): void {
   inside(container, (proc) => {
     setNoAdvertisements(name, proc);
     if (!ipv6.isUsed) return;
@@ -162,4 +161,36 @@ function setNoAdvertisements(name: string, proc: Proc): void {
 
 function inside(container: Container, act: (proc: Proc) => void): void {
   container.within(() => withPrivateProc(act));
+}
+
+/** @throws Fault `check` unless the link has the address; others beside it are nobody's business */
+export function verifyAddress(connection: Connection, link: Pick<Link, 'index'>, address: Cidr, where: string): void {
+  const present = findAddresses(connection, link.index, address.ip.family);
+  const found = present.find((other) => sameCidr(other.address, address));
+  if (found?.duplicate)
+    throw off(`the address ${formatCidr(address)} of ${where} is in use by another host on the bridge`);
+  if (found !== undefined) return;
+  const list = present.map((other) => formatCidr(other.address)).join(', ') || 'none';
+  throw off(`the address ${formatCidr(address)} of ${where} is missing; it has ${list}`);
+}
+
+/** @throws Fault `check` unless each route is there, in whatever table (chained plugins move them) */
+export function verifyRoutes(connection: Connection, routes: readonly Route[]): void {
+  for (const family of [4, 6] as const) {
+    const wanted = routes.filter(({ dst }) => dst.ip.family === family);
+    if (wanted.length === 0) continue;
+    const replies = execute(connection, listRoutes(family, RT_TABLE_UNSPEC))[0] ?? [];
+    const present = replies.flatMap(({ payload }) => decodeRoutes(payload));
+    const missing = wanted.find((route) => !present.some((other) => isSameRoute(other, route)));
+    if (missing !== undefined) throw off(`the route ${routeText(missing)} is missing in the container`);
+  }
+}
+
+function isSameRoute(present: LinkRoute, { dst, gw }: Route): boolean {
+  const sameGateway = gw === undefined || (present.gateway !== undefined && sameIp(present.gateway, gw));
+  return sameCidr(networkOf(present.dst), networkOf(dst)) && sameGateway;
+}
+
+function routeText({ dst, gw }: Route): string {
+  return `${formatCidr(dst)}${gw === undefined ? '' : ` via ${formatIp(gw)}`}`;
 }

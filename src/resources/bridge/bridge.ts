@@ -1,19 +1,25 @@
 /** The bridge that containers are ports of. */
 
 import * as z from 'zod/mini';
+import { Fault } from '../../fault.ts';
+import type { Connection } from '../../netlink/connection.ts';
+import type { Link } from '../../netlink/route/link.ts';
 import { mtu, object } from '../../schema/net.ts';
 import { withBridgeLock } from '../bridge-lock.ts';
 import { findLink, findLinks } from '../links.ts';
 import { isOurAlias } from '../names.ts';
 import type { Node } from '../node.ts';
-import { off } from '../off.ts';
-import { findingOf, type Kind, nothingOwned } from '../resource.ts';
+import { findingOf, type Kind, nothingOwned, off } from '../resource.ts';
 import { verifyVlanFilterable } from '../vlan/vlan.ts';
-import { type BridgeSettings, ensureBridge, findBridge } from './bridge-link.ts';
+import {
+  type BridgeSettings,
+  closeGatewayToAdvertisements,
+  ensureBridge,
+  findBridge,
+  verifyAdvertisementsRefused,
+} from './bridge-link.ts';
 import { verifyKeepsIpv6 } from './mtu.ts';
 import { hasNotes, takeBackOptions, verifyOptions, wantsOptions } from './options.ts';
-import { portShortage } from './port-limit.ts';
-import { closeGatewayToAdvertisements, verifyAdvertisementsRefused } from './router-advertisements.ts';
 
 const flag = z.boolean();
 
@@ -69,4 +75,31 @@ function verifyBridge({ route, links }: Node, wanted: BridgeWanted): void {
   if (!bridge.up) throw off(`the bridge ${wanted.name} is down, expected up`);
   verifyAdvertisementsRefused(bridge);
   verifyOptions(bridge, wanted);
+}
+
+/** BR_MAX_PORTS in the kernel's net/bridge/br_private.h is 1024, and no port has the number 0. */
+const MOST = 1023;
+/** From here on STATUS warns. */
+const MANY = Math.ceil(MOST * 0.9);
+
+const DETAILS = 'Give the network another "bridge", or see to it that containers that are gone are deleted (DEL, GC).';
+
+/** What the kernel means when it refuses another port with EXFULL. */
+export function bridgeFull({ name }: Pick<Link, 'name'>, cause?: unknown): Fault {
+  return full('exhausted', name, cause);
+}
+
+/** Lists the ports. @returns a Fault `limited` for a bridge that is full, or will be soon. @throws KernelError */
+function portShortage(connection: Connection, { name, index }: Link): Fault | undefined {
+  const count = findLinks(connection, index).length;
+  if (count >= MOST) return full('limited', name);
+  if (count < MANY) return undefined;
+  return new Fault('limited', `the bridge ${name} has ${count} ports, and the kernel allows ${MOST}`, {
+    details: DETAILS,
+  });
+}
+
+function full(kind: 'exhausted' | 'limited', name: string, cause?: unknown): Fault {
+  const reason = `it has ${MOST} ports, the most that the kernel allows (BR_MAX_PORTS)`;
+  return new Fault(kind, `cannot use the bridge ${name}: ${reason}`, { cause, details: DETAILS });
 }

@@ -1,14 +1,12 @@
 /** The MTU of an attachment: configured, or inherited from the bridge or from the node's uplink; and what the kernel allows. */
 
-import { formatCidr } from '../../address/cidr.ts';
+import { formatCidr, isLinkLocal } from '../../address/cidr.ts';
 import type { Family } from '../../address/ip.ts';
-import { isLinkLocal } from '../../address/link-local.ts';
 import { Fault } from '../../fault.ts';
 import type { Connection } from '../../netlink/connection.ts';
 import type { Link } from '../../netlink/route/link.ts';
-import { findAddresses, findLinks } from '../links.ts';
+import { findAddresses, findLinks, findUplink } from '../links.ts';
 import { isOurAlias } from '../names.ts';
-import { findUplink } from '../uplink.ts';
 
 /** The kernel disables IPv6 on an interface with less (RFC 8200, section 5), and a veth takes no less than 68 (RFC 791). */
 const LEAST: Record<Family, number> = { 4: 68, 6: 1280 };

@@ -16,7 +16,7 @@ import {
   setLinkPromiscuous,
 } from '../../netlink/route/link-change.ts';
 import { EEXIST, EINVAL, EOPNOTSUPP } from '../../sys/errno.ts';
-import { off } from '../off.ts';
+import { off } from '../resource.ts';
 
 interface BridgeOption {
   /** As `ip link` has it. */

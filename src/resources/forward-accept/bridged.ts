@@ -7,8 +7,7 @@ import type { Family } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import type { Node } from '../node.ts';
 import { readSysctl } from '../sysctl.ts';
-import type { ForwardAcceptDriver } from './driver.ts';
-import { whatDrops } from './findings.ts';
+import { type ForwardAcceptDriver, whatDrops } from './driver.ts';
 import { type ForwardPath, mayPass, standingOf } from './path.ts';
 
 const SYSCTL: Record<Family, string> = {

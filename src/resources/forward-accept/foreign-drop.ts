@@ -6,6 +6,7 @@
 import type { Family } from '../../address/ip.ts';
 import { Fault, type FaultKind } from '../../fault.ts';
 import type { Connection, Request } from '../../netlink/connection.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { query, type Table } from '../../netlink/nft/batch.ts';
 import * as nft from '../../netlink/nft/constants.ts';
 import { decodeRule, listRules } from '../../netlink/nft/rule.ts';
@@ -20,8 +21,7 @@ import {
 } from '../../netlink/nft/table.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
-import type { NodeKernel } from '../node.ts';
-import { unlessRefused } from '../refused.ts';
+import type { Node } from '../node.ts';
 import { FORWARD } from './chain.ts';
 import { outcomeOf, type Packet, type Ruleset } from './rule-outcome.ts';
 
@@ -58,7 +58,7 @@ export type UplinkOf = (family: Family) => string | undefined;
  * uplink. Only reads. @throws KernelError
  */
 export function findForeignDrop(
-  node: NodeKernel,
+  node: Node,
   bridge: string,
   families: ReadonlySet<Family>,
   kind: FaultKind,

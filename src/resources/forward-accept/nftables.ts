@@ -6,7 +6,7 @@
 import type { Family } from '../../address/ip.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import type { Connection, Request } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
+import { isKernelError, unlessRefused } from '../../netlink/error.ts';
 import { commit, query, readGeneration, type Table } from '../../netlink/nft/batch.ts';
 import * as nft from '../../netlink/nft/constants.ts';
 import type { Expression } from '../../netlink/nft/expression.ts';
@@ -27,7 +27,6 @@ import { type Chain, createChain, decodeChain, deleteChain, getChain, listChains
 import { CONNTRACK_REVISION, encodeStateMatch, isStateMatch } from '../../netlink/xt-conntrack.ts';
 import { EBUSY, EEXIST, ENOENT, EOPNOTSUPP, ERESTART } from '../../sys/errno.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
-import { unlessRefused } from '../refused.ts';
 import { type Accept, acceptChain, acceptedLink, FORWARD, isAcceptChain, STATE_LISTS } from './chain.ts';
 import type { Change, Decide, ForwardAcceptDriver, ForwardView } from './driver.ts';
 import { type Action, actionOfTarget, type ChainRule, forwardPath, leadsTo } from './path.ts';

@@ -26,7 +26,7 @@ export interface ChainRule<Handle> {
 }
 
 /** A table `filter`. */
-export interface FilterTable<Handle> {
+interface FilterTable<Handle> {
   rulesOf(chain: string): readonly ChainRule<Handle>[];
   /** The policy of FORWARD is DROP. */
   readonly policyDrops: boolean;
@@ -57,7 +57,7 @@ export interface ForwardPath<Handle> {
 }
 
 /** How the accept of a bridge stands on that path. */
-export type Standing = 'in place' | 'too early' | 'too late' | 'missing' | 'not needed';
+type Standing = 'in place' | 'too early' | 'too late' | 'missing' | 'not needed';
 
 /** Targets of iptables behind which the packet goes on (iptables-extensions(8)). */
 const CONTINUING = new Set(

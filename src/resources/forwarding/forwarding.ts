@@ -8,14 +8,14 @@ import { isKernelError } from '../../netlink/error.ts';
 import { decodeForwarding, getNetconf } from '../../netlink/route/netns.ts';
 import { list, object } from '../../schema/net.ts';
 import { EOPNOTSUPP } from '../../sys/errno.ts';
-import { advertisedUplinks } from '../bridge/router-advertisements.ts';
+import { advertisedUplinks } from '../bridge/bridge-link.ts';
 import { findLink } from '../links.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { ACCEPT_RA, ensureSysctl, readSysctl } from '../sysctl.ts';
 
 const SYSCTL: Record<Family, string> = { 4: 'ipv4/ip_forward', 6: 'ipv6/conf/all/forwarding' };
 
-export interface ForwardingWanted {
+interface ForwardingWanted {
   readonly families: readonly Family[];
 }
 
@@ -40,7 +40,7 @@ export function ensureForwarding(connection: Connection, families: ReadonlySet<F
 }
 
 /** Whether the node forwards what is of the family; not where the kernel does not tell. @throws KernelError */
-export function isForwarding(connection: Connection, family: Family): boolean {
+function isForwarding(connection: Connection, family: Family): boolean {
   try {
     const [reply] = execute(connection, getNetconf(family))[0] ?? [];
     return reply !== undefined && decodeForwarding(reply.payload) === 1;
@@ -68,7 +68,7 @@ export function verifyForwarding(connection: Connection, families: ReadonlySet<F
  * routes that it got by them (Documentation/networking/ip-sysctl.rst, accept_ra). So it becomes 2, which is the same in
  * spite of forwarding, where such a route is. Called before forwarding is turned on. @throws Fault `io`, KernelError
  */
-export function keepAdvertisedRoutes(connection: Connection): void {
+function keepAdvertisedRoutes(connection: Connection): void {
   if (isForwarding(connection, 6)) return;
   for (const index of advertisedUplinks(connection)) {
     const name = findLink(connection, index)?.name;

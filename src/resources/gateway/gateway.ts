@@ -1,9 +1,8 @@
 /** The addresses of the node on a bridge, or on the gateway of a VLAN, which are the containers' gateways. */
 
 import * as z from 'zod/mini';
-import { type Cidr, containsIp, formatCidr, sameCidr } from '../../address/cidr.ts';
+import { type Cidr, containsIp, formatCidr, isLinkLocal, sameCidr } from '../../address/cidr.ts';
 import { sameIp } from '../../address/ip.ts';
-import { isLinkLocal } from '../../address/link-local.ts';
 import { isUnicastMac } from '../../address/mac.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
@@ -13,21 +12,20 @@ import type { Link } from '../../netlink/route/link.ts';
 import { setLinkMac } from '../../netlink/route/link-change.ts';
 import { cidr, list, object, unsigned } from '../../schema/net.ts';
 import { EADDRNOTAVAIL, EEXIST } from '../../sys/errno.ts';
+import { verifyAddress } from '../addressing/addressing.ts';
 import { awaitUsable } from '../addressing/usable-addresses.ts';
-import { verifyAddress } from '../addressing/verify-address.ts';
 import { isOwnBridge } from '../bridge/bridge-link.ts';
 import { allowsIpv6, bridgeTooSmall } from '../bridge/mtu.ts';
 import { findAddresses, findLink, findLinks, knownLink, linkNamed } from '../links.ts';
 import { bridgeMac } from '../names.ts';
 import type { Node } from '../node.ts';
-import { off } from '../off.ts';
-import { findingOf, type Kind, nothingOwned } from '../resource.ts';
+import { findingOf, type Kind, nothingOwned, off } from '../resource.ts';
 import { ensureSysctl } from '../sysctl.ts';
 import { vlanGatewayName } from '../vlan/gateway-pair.ts';
 import { vlanUsers } from '../vlan/vlan.ts';
 import { findOverlap } from './overlap.ts';
 
-export interface GatewayWanted {
+interface GatewayWanted {
   readonly bridge: string;
   /** The VLAN whose gateway has the addresses; absent where the bridge itself has them. */
   readonly vlan?: number | undefined;

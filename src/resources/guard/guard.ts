@@ -1,139 +1,119 @@
-/** The MAC guard (macspoofchk): frames come from a container with its own MAC, or they are dropped at its port. */
+/** The MAC guard of an attachment's port as a resource. */
 
-import { formatMac } from '../../address/mac.ts';
-import { Fault } from '../../fault.ts';
-import type { Connection } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
-import { commit } from '../../netlink/nft/batch.ts';
-import * as sets from '../../netlink/nft/set.ts';
-import { EEXIST, ENOENT } from '../../sys/errno.ts';
-import { isOfNetwork } from '../names.ts';
-import { createBranch, type OwnedElement } from '../nftables/branch.ts';
-import { mendRules, rulesFinding } from '../nftables/difference.ts';
+import * as z from 'zod/mini';
+import { Fault, reasonOf } from '../../fault.ts';
+import { object, parsed, parseMacAddress } from '../../schema/net.ts';
+import { findLink } from '../links.ts';
+import { type AttachmentKey, isSameOwner, ownerText } from '../names.ts';
+import { type Node, takeBack } from '../node.ts';
+import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
 import {
-  elementsOf,
-  isHeld,
-  missingElement,
-  missingOwners,
-  placeElements,
-  restoreElements,
-} from '../nftables/elements.ts';
-import { type FoundElement, foundElements, removeElement, removeOwned } from '../nftables/removal.ts';
-import { unlessRefused } from '../refused.ts';
-import type { Scope } from '../resource.ts';
-import { GUARD_FRAME, guardBranch, isOfPort, MACS, PORTS, pairKey, portKey } from './rule.ts';
+  ensureGuard,
+  type Guarded,
+  mendGuardRules,
+  missingGuards,
+  ownedGuards,
+  removeGuard,
+  restoreGuard,
+  verifyGuard,
+  verifyGuardable,
+} from './nftables.ts';
+import { removeForeignGuard } from './reference.ts';
 
-/** A host veth, and the only source MAC that its container may use. */
-export interface Guarded {
-  readonly network: string;
+interface GuardWanted extends AttachmentKey {
+  readonly bridge: string;
+  /** The host veth. */
   readonly port: string;
+  /** The only source MAC that its frames may have. */
   readonly mac: Uint8Array;
-  /** Whose it is, see `ownerText`. */
-  readonly owner: string;
 }
 
-const RESTORE =
-  'The nftables ruleset was changed or flushed. The next ADD on this network restores what all its containers need; ' +
-  'deleting and adding this one does, too.';
+const text = z.string();
 
-/**
- * Guards the port from now on, whether or not the interface is there yet. Where sets and rules were not whole, other ports may not be
- * guarded: `live` gives those of the network that are to be, and they are; without it, see `restoreGuard`.
- * @returns whether all was whole. @throws KernelError; the port is not guarded then
- */
-export function ensureGuard(connection: Connection, guarded: Guarded, live?: () => readonly Guarded[]): boolean {
-  // The port's name is this attachment's alone: what is left of it is of an earlier life.
-  const makeWay = () => forgetPort(connection, guarded.port);
-  return placeElements(
-    connection,
-    guardBranch(guarded.network),
-    elementsFor(guarded),
-    makeWay,
-    live && (() => live().flatMap(elementsFor)),
+/** It is made before the port and goes after it, so that no frame passes unguarded. */
+export const guardKind: Kind<GuardWanted> = {
+  name: 'guard',
+  schema: object(
+    { network: text, containerId: text, ifName: text, bridge: text, port: text, mac: parsed('a MAC', parseMacAddress) },
+    { dataDir: text },
+  ),
+  ensure(node, wanted) {
+    const guarded = guardedOf(wanted);
+    try {
+      const neighbours: { readonly guards: readonly Guarded[]; isRecorded(): boolean }[] = [];
+      ensureGuard(node.nft(), guarded, () => {
+        for (const one of node.neighbours?.() ?? []) {
+          neighbours.push({ guards: one.wanted(guardKind).map(guardedOf), isRecorded: one.isRecorded });
+        }
+        return neighbours.flatMap(({ guards }) => guards);
+      });
+      // Another process may have deleted a neighbour in the meantime: what was restored for it is removed again.
+      for (const { guards, isRecorded } of neighbours) {
+        if (guards.length > 0 && !isRecorded()) for (const one of guards) removeGuard(node.nft(), one);
+      }
+    } catch (error) {
+      takeBack(node, `remove the MAC guard of ${guarded.port}`, () => removeGuard(node.nft(), guarded));
+      throw error;
+    }
+  },
+  verify: (node, wanted) => findingOf(() => verifyGuard(node.nft(), guardedOf(wanted))),
+  remove(node, wanted) {
+    if (findLink(node.route, wanted.port) !== undefined) throw stillThere(wanted);
+    removeGuard(node.nft(), guardedOf(wanted));
+  },
+  survey,
+  mend(node, wanted) {
+    mendGuardRules(node.nft(), wanted.network);
+    const missing = new Set(missingGuards(node.nft(), node.owners?.() ?? []));
+    if (missing.size === 0) return;
+    const neighbours = (node.neighbours?.() ?? []).filter(({ owner }) => missing.has(owner));
+    restoreGuard(
+      node.nft(),
+      wanted.network,
+      neighbours.flatMap((one) => one.wanted(guardKind).map(guardedOf)),
+    );
+    for (const one of neighbours) {
+      if (!one.isRecorded())
+        for (const guarded of one.wanted(guardKind).map(guardedOf)) removeGuard(node.nft(), guarded);
+    }
+  },
+  able(node) {
+    try {
+      verifyGuardable(node.nft());
+      return undefined;
+    } catch (cause) {
+      const details =
+        'macspoofchk needs nf_tables for bridges in the kernel (CONFIG_NF_TABLES_BRIDGE; modprobe nf_tables).';
+      return new Fault('unavailable', reasonOf(cause), { cause, details });
+    }
+  },
+};
+
+function guardedOf(wanted: GuardWanted): Guarded {
+  const { network, port, mac } = wanted;
+  return { network, port, mac, owner: ownerText(wanted) };
+}
+
+function survey(node: Node, scope: Scope): Owned[] {
+  const { network, dataDir, containerId, ifName } = scope;
+  const owned = ownedGuards(node.nft(), scope).map(
+    ({ owner, remove }): Owned => ({
+      what: `the MAC guard of ${owner}`,
+      isOf: (attachment) => isSameOwner(owner, ownerText({ ...attachment, network, dataDir })),
+      remove,
+    }),
   );
+  if (containerId === undefined || ifName === undefined) return owned;
+  const reference: Owned = {
+    what: `the MAC guard that the reference plugin made for ${containerId}`,
+    isOf: (attachment) => attachment.containerId === containerId && attachment.ifName === ifName,
+    remove: () => removeForeignGuard(node.nft(), { containerId, ifName }),
+  };
+  return [...owned, reference];
 }
 
-/** Makes the rules what they were where somebody has changed them. @throws KernelError */
-export function mendGuardRules(connection: Connection, network: string): void {
-  mendRules(connection, guardBranch(network));
-}
-
-/** Makes what is missing of sets, rules and elements. @throws KernelError */
-export function restoreGuard(connection: Connection, network: string, guarded: readonly Guarded[]): void {
-  restoreElements(connection, guardBranch(network), guarded.flatMap(elementsFor));
-}
-
-/**
- * Guards the port no more, if it is still this owner's; with the network's last port go its anchors, with the last one of all sets,
- * chain and rules. @returns whether it was. @throws KernelError
- */
-export function removeGuard(connection: Connection, guarded: Guarded): boolean {
-  const removed = removeOwned(connection, GUARD_FRAME, elementsFor(guarded));
-  if (removed) removeUnusedAnchors(connection, guarded.network);
-  return removed;
-}
-
-/** @throws Fault `check` when the port is not guarded, or as someone else's, or a rule is gone */
-export function verifyGuard(connection: Connection, guarded: Guarded): void {
-  const [port, pair] = elementsFor(guarded);
-  const finding =
-    missingElement(connection, port) ??
-    missingElement(connection, pair) ??
-    rulesFinding(connection, guardBranch(guarded.network));
-  if (finding === undefined) return;
-  const message = `frames from ${guarded.port} are not held to the MAC ${formatMac(guarded.mac)}: ${finding}`;
-  throw new Fault('check', message, { details: RESTORE });
-}
-
-/** Those of the owners who lack an element in one of the sets: it was removed, or they are not guarded. @throws KernelError */
-export function missingGuards(connection: Connection, owners: readonly string[]): string[] {
-  return [...new Set([PORTS, MACS].flatMap((set) => missingOwners(connection, set, owners)))];
-}
-
-/**
- * The guards of a scope: for each port an element in either set. With the network's last port go its anchors.
- * @throws KernelError
- */
-export function ownedGuards(connection: Connection, scope: Scope): FoundElement[] {
-  return foundElements(connection, GUARD_FRAME, scope).map(({ owner, remove }) => ({
-    owner,
-    remove() {
-      remove();
-      removeUnusedAnchors(connection, scope.network);
-    },
-  }));
-}
-
-/**
- * Whether the kernel can filter on bridges: it is asked for all that is needed, together with something that it must
- * refuse, so that nothing is made. @throws KernelError where it refuses anything else
- */
-export function verifyGuardable(connection: Connection): void {
-  const refused = sets.deleteElement({ ...PORTS, name: 'never' }, portKey('never'));
-  try {
-    commit(connection, [...createBranch(guardBranch('')), refused]);
-  } catch (error) {
-    if (isKernelError(error, EEXIST)) return;
-    if (!isKernelError(error, ENOENT) || error.operation !== refused.operation) throw error;
-  }
-}
-
-function elementsFor({ port, mac, owner }: Guarded): readonly [OwnedElement, OwnedElement] {
-  return [
-    { set: PORTS, key: portKey(port), owner },
-    { set: MACS, key: pairKey(port, mac), owner },
-  ];
-}
-
-function forgetPort(connection: Connection, port: string): void {
-  const pairs = elementsOf(connection, MACS).filter(({ key }) => isOfPort(port, key));
-  for (const { key } of pairs) removeElement(connection, MACS, { bytes: key, text: port });
-  removeElement(connection, PORTS, portKey(port));
-}
-
-/** Where the network has no port any more. An ADD that comes in between finds no anchors, and puts them in. */
-function removeUnusedAnchors(connection: Connection, network: string): void {
-  if (isHeld(connection, PORTS, ({ comment }) => isOfNetwork(network, comment))) return;
-  const removals = guardBranch(network).anchors.map(({ set, key }) => sets.deleteElement(set, key));
-  unlessRefused([ENOENT], () => commit(connection, removals));
+function stillThere({ port }: GuardWanted): Fault {
+  return new Fault('busy', `cannot remove the MAC guard of ${port}: the port is still there`, {
+    details: 'It goes with the port; DEL may be run again at any time.',
+  });
 }

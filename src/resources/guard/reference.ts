@@ -1,12 +1,12 @@
 /** What the reference plugin makes for macspoofchk: three rules and two chains a container, known by the comment. */
 
 import type { Connection } from '../../netlink/connection.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { commit, query } from '../../netlink/nft/batch.ts';
 import * as nft from '../../netlink/nft/constants.ts';
 import { decodeRuleComment, decodeRuleHandle, deleteRule, listRules } from '../../netlink/nft/rule.ts';
 import { deleteChain } from '../../netlink/nft/table.ts';
 import { ENOENT } from '../../sys/errno.ts';
-import { unlessRefused } from '../refused.ts';
 
 /** Up to 1.5 `nat`, from 1.6 on a table of its own (pkg/link/spoofcheck.go). */
 const PLACES = [

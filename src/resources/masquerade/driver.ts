@@ -1,9 +1,17 @@
 /** What masquerades: nftables or iptables, with the same face. */
 
+import type { Cidr } from '../../address/cidr.ts';
 import type { Family } from '../../address/ip.ts';
 import type { Fault } from '../../fault.ts';
 import type { Node } from '../node.ts';
-import type { Masqueraded } from './masquerade.ts';
+
+/** An address that is masqueraded when it talks to anything outside its subnet. */
+export interface Masqueraded {
+  readonly network: string;
+  readonly address: Cidr;
+  /** Whose it is, see `ownerText`. */
+  readonly owner: string;
+}
 
 export interface MasqueradeDriver {
   /**

@@ -3,6 +3,7 @@
 import { type Cidr, formatCidr } from '../../address/cidr.ts';
 import { BITS, type Family } from '../../address/ip.ts';
 import { readCString } from '../../netlink/bytes.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { query, type Table } from '../../netlink/nft/batch.ts';
 import { NFPROTO_IPV4, NFPROTO_IPV6 } from '../../netlink/nft/constants.ts';
 import { decodeRule, type KernelRule, listRules } from '../../netlink/nft/rule.ts';
@@ -12,8 +13,7 @@ import { findLegacyTable, type LegacyRule, readLegacyChains } from '../iptables/
 import { isSameOwner } from '../names.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
-import { unlessRefused } from '../refused.ts';
-import type { Masqueraded } from './masquerade.ts';
+import type { Masqueraded } from './driver.ts';
 
 const POSTROUTING = 'POSTROUTING';
 

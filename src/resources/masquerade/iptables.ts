@@ -14,9 +14,8 @@ import { grouped } from '../grouped.ts';
 import { findPrograms, type Programs, quoted, type Refusal, restore, type TableChanges } from '../iptables/iptables.ts';
 import type { Node } from '../node.ts';
 import { findingOf } from '../resource.ts';
-import type { MasqueradeDriver } from './driver.ts';
+import type { MasqueradeDriver, Masqueraded } from './driver.ts';
 import { type FoundRules, findIptablesRules } from './iptables-rules.ts';
-import type { Masqueraded } from './masquerade.ts';
 
 export const iptablesDriver: MasqueradeDriver = {
   ensure(node, entry, live) {

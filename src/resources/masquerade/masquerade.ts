@@ -1,140 +1,169 @@
-/** Masquerading what leaves the subnet, through nftables: each address is one element of a set, with its owner as comment. */
+/** Masquerading through nftables or iptables, as the configuration says, or as the kernel has it. */
 
+import * as z from 'zod/mini';
 import type { Cidr } from '../../address/cidr.ts';
-import { formatIp } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
-import { type Connection, executeUnlessRefused } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
-import { commit } from '../../netlink/nft/batch.ts';
-import * as sets from '../../netlink/nft/set.ts';
-import { decodeChain, getChain } from '../../netlink/nft/table.ts';
-import { EAFNOSUPPORT, EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
-import { grouped } from '../grouped.ts';
-import { createBranch, type OwnedElement } from '../nftables/branch.ts';
-import { mendRules, rulesFinding } from '../nftables/difference.ts';
-import { missingElement, missingOwners, placeElements, restoreElements, setNames } from '../nftables/elements.ts';
-import { type FoundElement, foundElements, removeElement, removeOwned } from '../nftables/removal.ts';
-import { POSTROUTING, ROUTED_TABLE } from '../nftables/tables.ts';
-import type { Scope } from '../resource.ts';
-import { addressKey, masqueradeBranch, masqueradeFrame, masqueradeSet, mayBelongTo } from './rule.ts';
+import { DEFAULT_DATA_DIR } from '../../ipam/index.ts';
+import { KernelError } from '../../netlink/error.ts';
+import { cidr, list, object } from '../../schema/net.ts';
+import { type AttachmentKey, ownerText } from '../names.ts';
+import { mayLackNftables } from '../nftables/nftables.ts';
+import { type Node, takeBack } from '../node.ts';
+import { removeOwned } from '../plan.ts';
+import { findingOf, type Kind } from '../resource.ts';
+import type { MasqueradeDriver, Masqueraded } from './driver.ts';
+import { iptablesDriver } from './iptables.ts';
+import {
+  masqueradesByNftables,
+  mendMasqueradeRules,
+  missingMasquerade,
+  nftDriver,
+  restoreMasquerade,
+  withoutNftables,
+} from './nftables.ts';
+import { findStrays } from './strays.ts';
 
-/**
- * What a kernel answers that cannot masquerade through nf_tables: it has no nfnetlink, no nf_tables, not this family, or (ENOENT)
- * no such type of chain or expression. It may mean something else, too.
- */
-export const CANNOT_MASQUERADE: readonly number[] = [EPROTONOSUPPORT, EINVAL, EOPNOTSUPP, EAFNOSUPPORT, ENOENT];
+/** `auto`: nftables where the kernel can masquerade through it, otherwise iptables. */
+export type Backend = 'nftables' | 'iptables' | 'auto';
 
-/** An address that is masqueraded when it talks to anything outside its subnet. */
-export interface Masqueraded {
-  readonly network: string;
-  readonly address: Cidr;
-  /** Whose it is, see `ownerText`. */
-  readonly owner: string;
+interface MasqueradeWanted extends AttachmentKey {
+  readonly addresses: readonly Cidr[];
+  readonly backend: Backend;
 }
 
-const RESTORE =
-  'The nftables ruleset was changed or flushed. The next ADD on this network restores what all its containers need; ' +
-  'deleting and adding this one does, too.';
+const text = z.string();
+const BACKENDS = ['nftables', 'iptables', 'auto'] as const;
 
-/**
- * Adds the address to its set; creates what is missing around it. Where that was not whole, other addresses may lack what they
- * need: `live` gives those of the network that are to be there, and they are added; without it, see `restoreMasquerade`.
- * @returns whether all was whole. @throws KernelError; the address is not added then
- */
-export function ensureMasquerade(
-  connection: Connection,
-  entry: Masqueraded,
-  live?: () => readonly Masqueraded[],
-): boolean {
-  const element = elementOf(entry);
-  // The lease on the address is exclusive, so whoever's element is in the way is no longer alive.
-  const makeWay = () => removeElement(connection, element.set, element.key);
-  let others: readonly Masqueraded[] = [];
-  const liveHere = () => {
-    const all = live?.() ?? [];
-    others = all.filter((one) => elementOf(one).set.name !== element.set.name);
-    return all.filter((one) => !others.includes(one)).map(elementOf);
-  };
-  const branch = masqueradeBranch(entry.network, entry.address);
-  const wasWhole = placeElements(connection, branch, [element], makeWay, live && liveHere);
-  restoreMasquerade(connection, others);
-  return wasWhole;
+/** What leaves the subnet from the attachment's addresses is masqueraded. */
+export const masqueradeKind: Kind<MasqueradeWanted> = {
+  name: 'masquerade',
+  schema: object(
+    { network: text, containerId: text, ifName: text, addresses: list(cidr), backend: z.literal(BACKENDS) },
+    { dataDir: text },
+  ),
+  ensure(node, wanted) {
+    const { backend } = wanted;
+    const made: Masqueraded[] = [];
+    try {
+      for (const entry of entriesOf(wanted)) {
+        made.push(entry);
+        const neighbours: RestoredNeighbour[] = [];
+        choose(node, backend, (driver) =>
+          driver.ensure(node, entry, () => liveEntries(node, backend, driver, neighbours)),
+        );
+        removeDeleted(node, backend, neighbours);
+      }
+    } catch (error) {
+      // What the kernel refused is not there, unless an answer was lost; what a program of iptables failed at may be.
+      const isRefused = error instanceof KernelError && node.nft().lost === 0;
+      if (isRefused || (error instanceof Fault && error.kind === 'unsupported')) made.pop();
+      for (const entry of made) {
+        takeBack(node, `remove the masquerading of ${entry.owner}`, () => removeEntry(node, backend, entry));
+      }
+      throw error;
+    }
+  },
+  verify(node, { backend, ...wanted }) {
+    for (const entry of entriesOf(wanted)) {
+      const finding = findMissing(node, backend, entry);
+      if (finding !== undefined) return finding;
+    }
+    return undefined;
+  },
+  remove(node, wanted) {
+    const removed = entriesOf(wanted).map((entry) => removeEntry(node, wanted.backend, entry));
+    // What is not found there was made by the other backend, or by the other flavour of iptables, or is gone.
+    if (removed.includes(false)) removeStrays(node, wanted);
+  },
+  survey: findStrays,
+  mend(node, wanted) {
+    if (wanted.backend === 'iptables') return;
+    const owners = [ownerText(wanted), ...(node.owners?.() ?? [])];
+    const entries = entriesOf(wanted);
+    const missing = new Set(entries.flatMap((entry) => missingMasquerade(node.nft(), entry, owners)));
+    // The attachment's own elements have just been made: where they are missing, iptables masquerades.
+    if (missing.has(ownerText(wanted))) return;
+    for (const entry of entries) mendMasqueradeRules(node.nft(), entry);
+    if (missing.size === 0) return;
+    const restored: RestoredNeighbour[] = [];
+    const live = liveEntries(node, wanted.backend, nftDriver, restored).filter(({ owner }) => missing.has(owner));
+    restoreMasquerade(node.nft(), live);
+    removeDeleted(node, wanted.backend, restored);
+  },
+  able(node, { backend, addresses }) {
+    const families = [...new Set(addresses.map(({ ip }) => ip.family))];
+    const lack = backend === 'iptables' ? undefined : nftDriver.able(node, families);
+    if (backend !== 'iptables' && lack === undefined) return undefined;
+    return backend === 'nftables' ? lack : iptablesDriver.able(node, families);
+  },
+};
+
+function entriesOf(wanted: Omit<MasqueradeWanted, 'backend'>): Masqueraded[] {
+  const owner = ownerText(wanted);
+  return wanted.addresses.map((address) => ({ network: wanted.network, address, owner }));
 }
 
-/** Makes the rules of this address's subnet what they were where somebody has changed them. @throws KernelError */
-export function mendMasqueradeRules(connection: Connection, { network, address }: Masqueraded): void {
-  mendRules(connection, masqueradeBranch(network, address));
+function removeStrays(node: Node, wanted: MasqueradeWanted): void {
+  const { network, containerId, ifName, dataDir = DEFAULT_DATA_DIR } = wanted;
+  const strays = findStrays(node, { network, dataDir, containerId, ifName });
+  const [failure] = removeOwned(strays, (one) => one.isOf(wanted));
+  if (failure !== undefined) throw failure;
 }
 
-/** Makes what is missing of sets, rules and elements. @throws KernelError */
-export function restoreMasquerade(connection: Connection, entries: readonly Masqueraded[]): void {
-  for (const group of grouped(entries, ({ network, address }) => masqueradeSet(network, address).name).values()) {
-    const [{ network, address }] = group;
-    restoreElements(connection, masqueradeBranch(network, address), group.map(elementOf));
+interface RestoredNeighbour {
+  readonly entries: readonly Masqueraded[];
+  isRecorded(): boolean;
+}
+
+/** What the neighbours need after a flush of the ruleset; notes in `restored` whose it is. */
+function liveEntries(
+  node: Node,
+  backend: Backend,
+  driver: MasqueradeDriver,
+  restored: RestoredNeighbour[],
+): Masqueraded[] {
+  const isAsked = backend === 'iptables';
+  for (const { wanted, isRecorded, isBeingMade } of node.neighbours?.() ?? []) {
+    // A rule of iptables would be there twice: the process that makes the attachment adds it, too.
+    if (driver === iptablesDriver && isBeingMade()) continue;
+    const same = wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
+    restored.push({ entries: same.flatMap(entriesOf), isRecorded });
+  }
+  return restored.flatMap(({ entries }) => entries);
+}
+
+/** Another process may have deleted a neighbour in the meantime: what was restored for it is removed again. */
+function removeDeleted(node: Node, backend: Backend, restored: readonly RestoredNeighbour[]): void {
+  for (const { entries, isRecorded } of restored) {
+    if (entries.length > 0 && !isRecorded()) for (const one of entries) removeEntry(node, backend, one);
   }
 }
 
-/**
- * Removes the address from its set if it is still this owner's; with the last address set, chain and rules. @returns whether it
- * was. @throws KernelError
- */
-export function removeMasquerade(connection: Connection, entry: Masqueraded): boolean {
-  const element = elementOf(entry);
-  return removeOwned(connection, masqueradeFrame(element.set.name), [element]);
-}
-
-/** @throws Fault `check` when the address is not masqueraded, or as someone else's, or a rule is gone or changed */
-export function verifyMasquerade(connection: Connection, entry: Masqueraded): void {
-  const { network, address } = entry;
-  const finding =
-    missingElement(connection, elementOf(entry)) ?? rulesFinding(connection, masqueradeBranch(network, address));
-  if (finding === undefined) return;
-  throw new Fault('check', `${formatIp(address.ip)} is not masqueraded: ${finding}`, { details: RESTORE });
-}
-
-/** Those of the owners who have no address in the set of this one: it was removed, or they have none. @throws KernelError */
-export function missingMasquerade(
-  connection: Connection,
-  { network, address }: Pick<Masqueraded, 'network' | 'address'>,
-  owners: readonly string[],
-): string[] {
-  return missingOwners(connection, masqueradeSet(network, address), owners);
-}
-
-/** The masqueraded addresses of a scope, in all the sets of its network. @throws KernelError */
-export function ownedElements(connection: Connection, scope: Scope): FoundElement[] {
-  return framesOf(connection, scope.network).flatMap((frame) => foundElements(connection, frame, scope));
-}
-
-/**
- * Whether the kernel can masquerade through nf_tables, which it shows where it does. Else it is asked for all that is needed (a table of both families, a chain that
- * translates, a set, the rule), together with something that it must refuse, so that nothing is made. Asked of a kernel
- * before 5.2, which has no NAT for both families in one table, or without nft_masq, it refuses something else.
- * @throws KernelError for a reason that says nothing of the kernel, such as EPERM
- */
-export function canMasquerade(connection: Connection): boolean {
-  const [chain] = executeUnlessRefused(connection, CANNOT_MASQUERADE, getChain(ROUTED_TABLE, POSTROUTING.name));
-  if (chain?.[0] !== undefined && decodeChain(chain[0]).uses > 0) return true;
-  const never = { table: ROUTED_TABLE, name: 'never' };
-  const refused = sets.deleteElement(never, { bytes: new Uint8Array(4), text: 'nothing' });
+/** `auto`: made by either is made. */
+function findMissing(node: Node, backend: Backend, entry: Masqueraded): Fault | undefined {
+  const findIn = (driver: MasqueradeDriver) => findingOf(() => driver.verify(node, entry));
+  if (backend === 'iptables') return findIn(iptablesDriver);
   try {
-    commit(connection, [...createBranch(PROBE), refused]);
-    return true;
+    const finding = findIn(nftDriver);
+    return backend === 'auto' && finding !== undefined && findIn(iptablesDriver) === undefined ? undefined : finding;
   } catch (error) {
-    if (isKernelError(error, ENOENT) && error.operation === refused.operation) return true;
-    if (isKernelError(error, ...CANNOT_MASQUERADE)) return false;
-    throw error;
+    if (backend === 'nftables' || !mayLackNftables(error)) throw error;
+    return findIn(iptablesDriver);
   }
 }
 
-/** No network has this name. */
-const PROBE = masqueradeBranch('', { ip: { family: 4, value: 0n }, prefix: 32 });
-
-function framesOf(connection: Connection, network: string) {
-  const names = setNames(connection, ROUTED_TABLE).filter((name) => mayBelongTo(network, name));
-  return names.map(masqueradeFrame);
+/** A kernel that has lost nf_tables by now has nothing in it. @returns whether it was there */
+function removeEntry(node: Node, backend: Backend, entry: Masqueraded): boolean {
+  return choose(node, backend === 'nftables' ? 'auto' : backend, (driver) => driver.remove(node, entry));
 }
 
-function elementOf({ network, address, owner }: Masqueraded): OwnedElement {
-  return { set: masqueradeSet(network, address), key: addressKey(address.ip), owner };
+function choose<T>(node: Node, backend: Backend, act: (driver: MasqueradeDriver) => T): T {
+  if (backend === 'iptables') return act(iptablesDriver);
+  try {
+    return act(nftDriver);
+  } catch (error) {
+    if (!mayLackNftables(error) || masqueradesByNftables(node)) throw error;
+    if (backend === 'nftables') throw withoutNftables(error);
+    return act(iptablesDriver);
+  }
 }

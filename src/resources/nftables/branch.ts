@@ -6,6 +6,7 @@
 import { hashHex } from '../../address/hash.ts';
 import type { Request } from '../../netlink/connection.ts';
 import type { Table } from '../../netlink/nft/batch.ts';
+import * as nft from '../../netlink/nft/constants.ts';
 import type { Expression } from '../../netlink/nft/expression.ts';
 import { appendRule, insertRule, type Rule } from '../../netlink/nft/rule.ts';
 import * as sets from '../../netlink/nft/set.ts';
@@ -23,7 +24,7 @@ export interface Branch {
 }
 
 /** A rule that leads to the chain. */
-export interface Entrance {
+interface Entrance {
   readonly base: BaseChain;
   expressions(): readonly Expression[];
 }
@@ -92,3 +93,27 @@ export function tableOf({ entrances }: Branch): Table {
 function entranceRule({ chain }: Branch, { base, expressions }: Entrance): Rule {
   return { table: base.table, chain: base.name, expressions: expressions(), comment: labelOf(chain) };
 }
+
+const NAME = 'trestle';
+
+/** What is routed, of both families. */
+export const ROUTED_TABLE: Table = { family: nft.NFPROTO_INET, name: NAME };
+/** What passes a bridge. */
+export const BRIDGE_TABLE: Table = { family: nft.NFPROTO_BRIDGE, name: NAME };
+
+/** Packets that are about to leave the node: where their source may be translated. */
+export const POSTROUTING: BaseChain = {
+  table: ROUTED_TABLE,
+  name: 'postrouting',
+  type: 'nat',
+  hook: nft.NF_INET_POST_ROUTING,
+  priority: nft.NF_IP_PRI_NAT_SRC,
+};
+
+/** Before everything else that has a name. */
+const FIRST = { table: BRIDGE_TABLE, type: 'filter', priority: nft.NF_BR_PRI_NAT_DST_BRIDGED } as const;
+
+/** Frames that come in at a port. */
+export const PREROUTING: BaseChain = { ...FIRST, name: 'prerouting', hook: nft.NF_BR_PRE_ROUTING };
+/** Frames for the node, among them those to the link-local group addresses (01:80:c2:00:00:0x), which `prerouting` does not see. */
+export const INPUT: BaseChain = { ...FIRST, name: 'input', hook: nft.NF_BR_LOCAL_IN };

@@ -7,13 +7,13 @@
  */
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { commit, getGeneration, type Table } from '../../netlink/nft/batch.ts';
 import { sameExpressions } from '../../netlink/nft/equality.ts';
 import { appendRule, decodeRule, deleteRule, type KernelRule, listRules, type Rule } from '../../netlink/nft/rule.ts';
 import { getElement } from '../../netlink/nft/set.ts';
 import { decodeChain, getChain } from '../../netlink/nft/table.ts';
 import { ENOENT, ERESTART } from '../../sys/errno.ts';
-import { unlessRefused } from '../refused.ts';
 import {
   type Branch,
   basesOf,
@@ -32,7 +32,7 @@ import { noteGeneration } from './generation.ts';
 const ATTEMPTS = 20;
 
 /** What one small exchange says of a branch. */
-export interface Glance {
+interface Glance {
   /** Of the ruleset, before anything else was looked at. */
   readonly generation: number;
   /** `missing`: the kernel has no such chain; `damaged`: a rule or an anchor was removed or flushed, or there is a rule too many. */

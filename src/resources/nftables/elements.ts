@@ -1,12 +1,11 @@
 /** Set elements that carry their owner as comment, see `ownerText`: adding, finding and looking for them. */
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
+import { isKernelError, unlessRefused } from '../../netlink/error.ts';
 import { commit, getGeneration, query, type Table } from '../../netlink/nft/batch.ts';
 import * as sets from '../../netlink/nft/set.ts';
 import { EEXIST, ENOENT } from '../../sys/errno.ts';
 import { ANCHOR, currentOwner, isSameOwner } from '../names.ts';
-import { unlessRefused } from '../refused.ts';
 import { type Branch, createBranch, type OwnedElement } from './branch.ts';
 import { commitFor, glanceAt, mend, mendRules } from './difference.ts';
 import { noteGeneration } from './generation.ts';

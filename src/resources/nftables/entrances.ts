@@ -1,6 +1,7 @@
 /** The rules of our base chains that lead to a branch's chain, and rules of others that may keep packets from them. */
 
 import type { Connection } from '../../netlink/connection.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { query } from '../../netlink/nft/batch.ts';
 import { NFT_JUMP, NFT_REG_VERDICT } from '../../netlink/nft/constants.ts';
 import type { Expression } from '../../netlink/nft/expression.ts';
@@ -8,11 +9,10 @@ import { decodeRule, type KernelRule, listRules } from '../../netlink/nft/rule.t
 import { verdictOf } from '../../netlink/nft/steps.ts';
 import type { BaseChain } from '../../netlink/nft/table.ts';
 import { ENOENT } from '../../sys/errno.ts';
-import { unlessRefused } from '../refused.ts';
 import { labelOf } from './branch.ts';
 
 /** The rules of a base chain that bear our label for a chain. */
-export interface Entrances {
+interface Entrances {
   readonly reached: readonly KernelRule[];
   /** Behind a rule of others that may end the way of a packet. */
   readonly overruled: readonly KernelRule[];

@@ -2,13 +2,18 @@
 
 import type { Connection } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
-import { EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
+import { EAFNOSUPPORT, EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
 import { SystemError } from '../../sys/libc.ts';
-import { CANNOT_MASQUERADE } from '../masquerade/masquerade.ts';
-import type { NodeKernel } from '../node.ts';
+import type { Node } from '../node.ts';
 
 /** No nfnetlink (socket), or no nf_tables behind it: nfnetlink_rcv_msg and nfnetlink_rcv_batch say it differently. */
 export const NO_NFTABLES: readonly number[] = [EPROTONOSUPPORT, EINVAL, EOPNOTSUPP];
+
+/**
+ * What a kernel answers that cannot masquerade through nf_tables: it has no nfnetlink, no nf_tables, not this family, or (ENOENT)
+ * no such type of chain or expression. It may mean something else, too.
+ */
+export const CANNOT_MASQUERADE: readonly number[] = [EPROTONOSUPPORT, EINVAL, EOPNOTSUPP, EAFNOSUPPORT, ENOENT];
 
 /** Whether an error may come of a kernel that cannot do it: then it is worth asking. */
 export function mayLackNftables(error: unknown): boolean {
@@ -18,7 +23,7 @@ export function mayLackNftables(error: unknown): boolean {
 }
 
 /** The nf_tables socket; undefined where the kernel has none. @throws SystemError */
-export function nftIfThere(node: NodeKernel): Connection | undefined {
+export function nftIfThere(node: Node): Connection | undefined {
   try {
     return node.nft();
   } catch (error) {

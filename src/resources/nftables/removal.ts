@@ -2,6 +2,7 @@
 
 import { sameBytes } from '../../netlink/bytes.ts';
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { commit, getGeneration } from '../../netlink/nft/batch.ts';
 import { deleteRule, flushChain } from '../../netlink/nft/rule.ts';
 import * as sets from '../../netlink/nft/set.ts';
@@ -16,7 +17,6 @@ import {
 } from '../../netlink/nft/table.ts';
 import { EBUSY, ENOENT, ERESTART } from '../../sys/errno.ts';
 import { isInScope, isSameOwner } from '../names.ts';
-import { unlessRefused } from '../refused.ts';
 import type { Scope } from '../resource.ts';
 import type { OwnedElement } from './branch.ts';
 import { elementsOf, isHeld, ownersOf, setNames } from './elements.ts';

@@ -7,10 +7,8 @@ import type { Link } from '../../netlink/route/link.ts';
 import { list, mac, mtu, object, unsigned } from '../../schema/net.ts';
 import { findLink, findLinks, knownLink, linkNamed } from '../links.ts';
 import { type AttachmentKey, aliasOwner, containerMac, isInScope, isSameOwner, ownerText } from '../names.ts';
-import { containerOf, type Node } from '../node.ts';
-import { off } from '../off.ts';
-import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
-import { takeBack } from '../take-back.ts';
+import { containerOf, type Node, takeBack } from '../node.ts';
+import { findingOf, type Kind, type Owned, off, type Scope } from '../resource.ts';
 import { joinVlans, type VlanMembership, verifyPortVlans } from '../vlan/vlan.ts';
 import { createVethPair, removeHostVeth } from './veth.ts';
 
@@ -99,7 +97,7 @@ function verifyPort(node: Node, wanted: PortWanted): void {
   container.links.set(ifName, verifyContainerInterface(container.route, host, expected));
 }
 
-export interface ExpectedPort {
+interface ExpectedPort {
   readonly name: string;
   readonly hairpin: boolean;
   readonly isolated: boolean;
@@ -107,7 +105,7 @@ export interface ExpectedPort {
 }
 
 /** @throws Fault `check` unless the host veth is there, up, and a port of the bridge as it was set up */
-export function verifyHostVeth(connection: Connection, bridge: Link, expected: ExpectedPort): Link {
+function verifyHostVeth(connection: Connection, bridge: Link, expected: ExpectedPort): Link {
   const link = findLink(connection, expected.name);
   if (link === undefined) throw off(`the host veth ${expected.name} is missing`);
   if (link.kind !== 'veth') throw off(`${link.name} is no veth but ${link.kind ?? 'a device'}`);
@@ -122,14 +120,14 @@ export function verifyHostVeth(connection: Connection, bridge: Link, expected: E
   return link;
 }
 
-export interface ExpectedInterface {
+interface ExpectedInterface {
   readonly name: string;
   readonly up: boolean;
   readonly mac: string | undefined;
 }
 
 /** @throws Fault `check` unless the container's interface is there, up, the other end of `host`, and has its MAC */
-export function verifyContainerInterface(connection: Connection, host: Link, expected: ExpectedInterface): Link {
+function verifyContainerInterface(connection: Connection, host: Link, expected: ExpectedInterface): Link {
   const link = findLink(connection, expected.name);
   if (link === undefined) throw off(`the interface ${expected.name} is missing in the container`);
   if (link.up !== expected.up) {

@@ -16,11 +16,10 @@ import {
 } from '../../netlink/route/link-change.ts';
 import { getNetns } from '../../netlink/route/netns.ts';
 import { EAFNOSUPPORT, EEXIST, EINVAL, ENODEV, ENOENT, EXFULL } from '../../sys/errno.ts';
-import { bridgeFull } from '../bridge/port-limit.ts';
+import { bridgeFull } from '../bridge/bridge.ts';
 import { findLink } from '../links.ts';
 import { type AttachmentKey, hostVethAlias, hostVethMac } from '../names.ts';
-import type { Container, Node } from '../node.ts';
-import { takeBack } from '../take-back.ts';
+import { type Container, type Node, takeBack } from '../node.ts';
 
 export interface VethSettings {
   readonly attachment: AttachmentKey;

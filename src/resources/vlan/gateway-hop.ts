@@ -10,20 +10,18 @@ import { formatMac } from '../../address/mac.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import type { Log } from '../../log.ts';
 import type { Connection } from '../../netlink/connection.ts';
-import { KernelError } from '../../netlink/error.ts';
+import { KernelError, unlessRefused } from '../../netlink/error.ts';
 import * as nft from '../../netlink/nft/constants.ts';
 import type { NftSet } from '../../netlink/nft/set.ts';
 import * as steps from '../../netlink/nft/steps.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { SystemError } from '../../sys/libc.ts';
-import type { Branch, OwnedElement } from '../nftables/branch.ts';
+import { BRIDGE_TABLE, type Branch, type OwnedElement, PREROUTING } from '../nftables/branch.ts';
 import { glanceAt, mendRules, rulesFinding } from '../nftables/difference.ts';
 import { missingElement, restoreElements } from '../nftables/elements.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import { removeOwned } from '../nftables/removal.ts';
-import { BRIDGE_TABLE, PREROUTING } from '../nftables/tables.ts';
-import type { NodeKernel } from '../node.ts';
-import { unlessRefused } from '../refused.ts';
+import type { Node } from '../node.ts';
 import { readSysctl } from '../sysctl.ts';
 
 const CHAIN = 'untracked';
@@ -39,7 +37,7 @@ type Gateway = Pick<Link, 'name' | 'mac'>;
  * Excludes frames from and to the gateway from connection tracking. Where the kernel refuses, it logs a warning if bridged
  * frames pass the filter. @throws Fault `io`
  */
-export function ensureHopUntracked(node: NodeKernel, gateway: Gateway, log: Log): void {
+export function ensureHopUntracked(node: Node, gateway: Gateway, log: Log): void {
   try {
     ensureBranch(node.nft(), hopBranch(gateway));
   } catch (error) {
@@ -49,13 +47,13 @@ export function ensureHopUntracked(node: NodeKernel, gateway: Gateway, log: Log)
 }
 
 /** Makes the rules what they were where somebody has changed them. @throws KernelError */
-export function mendHopUntracked(node: NodeKernel, gateway: Gateway): void {
+export function mendHopUntracked(node: Node, gateway: Gateway): void {
   const nft = nftIfThere(node);
   if (nft !== undefined) unlessRefused(NO_NFTABLES, () => mendRules(nft, hopBranch(gateway)));
 }
 
 /** @throws Fault `check` where frames of the gateway pass the filter of routed packets and are tracked; KernelError */
-export function verifyHopUntracked(node: NodeKernel, gateway: Gateway): void {
+export function verifyHopUntracked(node: Node, gateway: Gateway): void {
   if (!passesFilter()) return;
   const finding = missingElement(node.nft(), gatewayElement(gateway)) ?? rulesFinding(node.nft(), hopBranch(gateway));
   if (finding === undefined) return;
@@ -67,7 +65,7 @@ export function verifyHopUntracked(node: NodeKernel, gateway: Gateway): void {
 }
 
 /** Removes the gateway's MAC from the set, and with the last one the set, the chain and the rules. @throws KernelError */
-export function removeHopUntracked(node: NodeKernel, gateway: Gateway): void {
+export function removeHopUntracked(node: Node, gateway: Gateway): void {
   const frame = { chain: CHAIN, sets: [GATEWAYS], bases: [PREROUTING] };
   const nft = nftIfThere(node);
   if (nft !== undefined) unlessRefused(NO_NFTABLES, () => removeOwned(nft, frame, [gatewayElement(gateway)]));

@@ -12,19 +12,20 @@ import {
   createVeth,
   setLinkAlias,
   setLinkMaster,
+  setLinkMtu,
   setLinkUp,
   withoutLinkLocal,
 } from '../../netlink/route/link-change.ts';
 import { addPortVlans, removePortVlan } from '../../netlink/route/vlan.ts';
 import { EAFNOSUPPORT, EEXIST, EXFULL } from '../../sys/errno.ts';
+import { bridgeFull } from '../bridge/bridge.ts';
 import { isOwnBridge, prepareOwn } from '../bridge/bridge-link.ts';
-import { allowsIpv6 } from '../bridge/mtu.ts';
-import { bridgeFull } from '../bridge/port-limit.ts';
+import { allowsIpv6, DEFAULT_MTU, verifyKeepsIpv6 } from '../bridge/mtu.ts';
 import { findLink } from '../links.ts';
 import { bridgeMac, GATEWAY_ALIAS, vlanPortMac, vlanPortName } from '../names.ts';
 import type { Node } from '../node.ts';
-import { ensurePairMtu } from './gateway-mtu.ts';
-import { joinVlans, untagged } from './vlan.ts';
+import { off } from '../resource.ts';
+import { joinVlans, untagged, vlanUsers } from './vlan.ts';
 
 export interface VlanGateway {
   /** The VLAN's number. */
@@ -135,4 +136,37 @@ function takenOrGone(connection: Connection, port: string, name: string): Fault 
   return new Fault(taken === undefined ? 'busy' : 'conflict', `cannot create the VLAN gateway ${name}: ${reason}`, {
     details: taken === undefined ? 'Try again.' : `Remove ${port}: another gateway left it behind.`,
   });
+}
+
+interface Wanted {
+  readonly vlan: number;
+  /** Of the containers' ports; the kernel's default where it is absent. */
+  readonly mtu?: number | undefined;
+}
+
+/**
+ * Gives both ends the MTU. A larger MTU stays while another port of the VLAN has one: with TCP, the smaller side announces its
+ * segment size, but the larger side gets no error for what a smaller gateway drops.
+ * @returns whether anything was changed. @throws Fault `conflict` where the gateway would lose IPv6 addresses, KernelError
+ */
+function ensurePairMtu(
+  connection: Connection,
+  bridge: Link,
+  gateway: Link,
+  port: Link,
+  { vlan, mtu = DEFAULT_MTU }: Wanted,
+): boolean {
+  const ends = [port, gateway];
+  const isLarger = (link: Link) => link.mtu > mtu;
+  const mayBeLarger = ends.some(isLarger) && vlanUsers(connection, bridge, gateway, vlan).some(isLarger);
+  const wrong = ends.filter((end) => (mayBeLarger ? end.mtu < mtu : end.mtu !== mtu));
+  if (wrong.some(isLarger)) verifyKeepsIpv6(connection, gateway, mtu);
+  for (const { index } of wrong) execute(connection, setLinkMtu(index, mtu));
+  return wrong.length > 0;
+}
+
+/** @throws Fault `check` where an end takes less than the containers send. More may be for other containers. */
+export function verifyPairMtu(gateway: Link, port: Link, { mtu }: Pick<Wanted, 'mtu'>): void {
+  const tooSmall = mtu === undefined ? undefined : [gateway, port].find((end) => end.mtu < mtu);
+  if (tooSmall !== undefined) throw off(`the MTU of ${tooSmall.name} is ${tooSmall.mtu}, expected at least ${mtu}`);
 }

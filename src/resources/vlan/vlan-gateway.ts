@@ -11,14 +11,19 @@ import { withBridgeLock } from '../bridge-lock.ts';
 import { findLink, linkNamed } from '../links.ts';
 import { GATEWAY_ALIAS } from '../names.ts';
 import type { Node } from '../node.ts';
-import { off } from '../off.ts';
-import { findingOf, type Kind, nothingOwned } from '../resource.ts';
+import { findingOf, type Kind, nothingOwned, off } from '../resource.ts';
 import { ensureHopUntracked, mendHopUntracked, removeHopUntracked, verifyHopUntracked } from './gateway-hop.ts';
-import { verifyPairMtu } from './gateway-mtu.ts';
-import { ensureGatewayPair, isStranded, otherEnd, type PairSettings, vlanGatewayName } from './gateway-pair.ts';
+import {
+  ensureGatewayPair,
+  isStranded,
+  otherEnd,
+  type PairSettings,
+  verifyPairMtu,
+  vlanGatewayName,
+} from './gateway-pair.ts';
 import { untagged, verifyPortVlans, vlanUsers } from './vlan.ts';
 
-export interface VlanGatewayWanted extends PairSettings {
+interface VlanGatewayWanted extends PairSettings {
   readonly bridge: string;
 }
 

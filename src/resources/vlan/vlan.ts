@@ -14,7 +14,7 @@ import {
 } from '../../netlink/route/vlan.ts';
 import { EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } from '../../sys/errno.ts';
 import { findLinks } from '../links.ts';
-import { off } from '../off.ts';
+import { off } from '../resource.ts';
 
 /** The VLANs that a port joins. Without any, the port stays in the bridge's default VLAN. */
 export interface VlanMembership {

@@ -3,7 +3,7 @@
 import { expect, test } from 'bun:test';
 import { silentLog } from '../../../src/log.ts';
 import { KernelError } from '../../../src/netlink/error.ts';
-import { ensureGuard, removeGuard } from '../../../src/resources/guard/guard.ts';
+import { ensureGuard, removeGuard } from '../../../src/resources/guard/nftables.ts';
 import { type Node, openNode } from '../../../src/resources/node.ts';
 import {
   ensureHopUntracked,

@@ -1,13 +1,13 @@
 /** A single element of a living attachment that somebody removed: noticed by the ruleset's generation, and put back. */
 
 import { expect, test } from 'bun:test';
-import { ensureGuard, missingGuards, restoreGuard } from '../../../src/resources/guard/guard.ts';
+import { ensureGuard, missingGuards, restoreGuard } from '../../../src/resources/guard/nftables.ts';
 import {
   ensureMasquerade,
   missingMasquerade,
   removeMasquerade,
   restoreMasquerade,
-} from '../../../src/resources/masquerade/masquerade.ts';
+} from '../../../src/resources/masquerade/nftables.ts';
 import { ownerText } from '../../../src/resources/names.ts';
 import { generationToRemember, isChangedByOthers } from '../../../src/resources/nftables/generation.ts';
 import { createNetns, exec, type Netns } from '../../support/netns.ts';

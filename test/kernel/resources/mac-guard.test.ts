@@ -2,7 +2,7 @@
 
 import { expect, test } from 'bun:test';
 import type { Connection } from '../../../src/netlink/connection.ts';
-import * as guard from '../../../src/resources/guard/guard.ts';
+import * as guard from '../../../src/resources/guard/nftables.ts';
 import { ownerText } from '../../../src/resources/names.ts';
 import { faultOf } from '../../support/fault.ts';
 import { createNetns, exec, type Netns } from '../../support/netns.ts';

@@ -5,7 +5,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { forwardAcceptKind } from '../../../src/resources/forward-accept/forward-accept.ts';
 import { isBroken } from '../../../src/resources/iptables/iptables.ts';
-import { masqueradeKind } from '../../../src/resources/masquerade/backend.ts';
+import { masqueradeKind } from '../../../src/resources/masquerade/masquerade.ts';
 import { type Node, withNode } from '../../../src/resources/node.ts';
 import { removeOwned } from '../../../src/resources/plan.ts';
 import { faultOf } from '../../support/fault.ts';

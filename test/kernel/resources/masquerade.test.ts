@@ -7,8 +7,9 @@ import type { Connection, Request } from '../../../src/netlink/connection.ts';
 import { commit } from '../../../src/netlink/nft/batch.ts';
 import * as nft from '../../../src/netlink/nft/constants.ts';
 import { addElement } from '../../../src/netlink/nft/set.ts';
-import * as masquerade from '../../../src/resources/masquerade/masquerade.ts';
-import { addressKey, masqueradeSet } from '../../../src/resources/masquerade/rule.ts';
+import type { Masqueraded } from '../../../src/resources/masquerade/driver.ts';
+import * as masquerade from '../../../src/resources/masquerade/nftables.ts';
+import { addressKey, masqueradeSet } from '../../../src/resources/masquerade/nftables.ts';
 import { type AttachmentKey, ownerText } from '../../../src/resources/names.ts';
 import { faultOf } from '../../support/fault.ts';
 import { createNetns, exec, type Netns } from '../../support/netns.ts';
@@ -20,12 +21,12 @@ import { cidr } from '../support/values.ts';
 const SET = 'masq-pods-10.1.0.0/24';
 const SET6 = 'masq-pods-fd00_1__/64';
 
-function entry(address: string, changes: Partial<AttachmentKey> = {}): masquerade.Masqueraded {
+function entry(address: string, changes: Partial<AttachmentKey> = {}): Masqueraded {
   const key = { network: 'pods', containerId: 'abc', ifName: 'eth0', ...changes };
   return { network: key.network, address: cidr(address), owner: ownerText(key) };
 }
 
-function ensure(ns: Netns, ...entries: readonly masquerade.Masqueraded[]): void {
+function ensure(ns: Netns, ...entries: readonly Masqueraded[]): void {
   withNft(ns, (connection) => {
     for (const one of entries) masquerade.ensureMasquerade(connection, one);
   });
@@ -134,7 +135,7 @@ describeOnKernel('further addresses', () => {
 });
 
 describeOnKernel('removing', () => {
-  const remove = (ns: Netns, one: masquerade.Masqueraded) =>
+  const remove = (ns: Netns, one: Masqueraded) =>
     withNft(ns, (connection) => masquerade.removeMasquerade(connection, one));
 
   test('takes the element, once', () => {
@@ -162,9 +163,9 @@ describeOnKernel('removing', () => {
 
 describeOnKernel('the last address', () => {
   const [B, OTHER] = [entry('10.1.0.3/24', { containerId: 'b' }), entry('10.2.0.2/24', { network: 'other' })];
-  const remove = (ns: Netns, ...entries: masquerade.Masqueraded[]) =>
+  const remove = (ns: Netns, ...entries: Masqueraded[]) =>
     withNft(ns, (connection) => entries.map((one) => masquerade.removeMasquerade(connection, one)));
-  const restore = (ns: Netns, ...entries: masquerade.Masqueraded[]) =>
+  const restore = (ns: Netns, ...entries: Masqueraded[]) =>
     withNft(ns, (connection) => masquerade.restoreMasquerade(connection, entries));
   const named = (ns: Netns) => nftSnapshot(ns).map(({ kind, name }) => `${kind} ${name}`);
 

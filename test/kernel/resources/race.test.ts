@@ -2,7 +2,7 @@
 
 import { expect, test } from 'bun:test';
 import { join } from 'node:path';
-import { removeMasquerade, verifyMasquerade } from '../../../src/resources/masquerade/masquerade.ts';
+import { removeMasquerade, verifyMasquerade } from '../../../src/resources/masquerade/nftables.ts';
 import { cidrs, links } from '../../support/kernel.ts';
 import { createNetns, type Netns, spawnIn } from '../../support/netns.ts';
 import { nftElements, nftRules, nftSnapshot } from '../../support/nft.ts';

@@ -3,12 +3,12 @@
 import { describe, expect, test } from 'bun:test';
 import { silentLog } from '../../../src/log.ts';
 import { restore, savedRules } from '../../../src/resources/iptables/iptables.ts';
+import type { Masqueraded } from '../../../src/resources/masquerade/driver.ts';
 import {
   addIptablesMasquerade,
   removeIptablesMasquerade,
   restoreIptablesMasquerade,
 } from '../../../src/resources/masquerade/iptables.ts';
-import type { Masqueraded } from '../../../src/resources/masquerade/masquerade.ts';
 import { findStrays } from '../../../src/resources/masquerade/strays.ts';
 import { ownerText } from '../../../src/resources/names.ts';
 import { type Node, openNode } from '../../../src/resources/node.ts';

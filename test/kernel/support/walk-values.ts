@@ -7,8 +7,8 @@ import { type BridgeWanted, bridgeKind } from '../../../src/resources/bridge/bri
 import { forwardAcceptKind } from '../../../src/resources/forward-accept/forward-accept.ts';
 import { forwardingKind } from '../../../src/resources/forwarding/forwarding.ts';
 import { gatewayKind } from '../../../src/resources/gateway/gateway.ts';
-import { guardKind } from '../../../src/resources/guard/guard-kind.ts';
-import { type Backend, masqueradeKind } from '../../../src/resources/masquerade/backend.ts';
+import { guardKind } from '../../../src/resources/guard/guard.ts';
+import { type Backend, masqueradeKind } from '../../../src/resources/masquerade/masquerade.ts';
 import { containerMac, hostVethName } from '../../../src/resources/names.ts';
 import { type Resource, resource } from '../../../src/resources/plan.ts';
 import { type PortWanted, portKind } from '../../../src/resources/port/port.ts';

@@ -7,7 +7,7 @@
 import { silentLog } from '../../../src/log.ts';
 import { ensureBridge, findBridge } from '../../../src/resources/bridge/bridge-link.ts';
 import { ensureGateways } from '../../../src/resources/gateway/gateway.ts';
-import { ensureMasquerade, removeMasquerade } from '../../../src/resources/masquerade/masquerade.ts';
+import { ensureMasquerade, removeMasquerade } from '../../../src/resources/masquerade/nftables.ts';
 import { openNode } from '../../../src/resources/node.ts';
 import { cidr } from './values.ts';
 

@@ -1,7 +1,6 @@
 import { expect, test } from 'bun:test';
-import { type Cidr, formatCidr, parseCidr } from '../../../src/address/cidr.ts';
+import { type Cidr, formatCidr, maskedNetwork, maskOf, parseCidr } from '../../../src/address/cidr.ts';
 import { ipToBytes, parseIp } from '../../../src/address/ip.ts';
-import { maskedNetwork, maskOf } from '../../../src/address/mask.ts';
 
 const bytes = (text: string) => ipToBytes(parseIp(text) as NonNullable<ReturnType<typeof parseIp>>);
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { formatIp } from '../../../src/address/ip.ts';
 import { formatMac } from '../../../src/address/mac.ts';
-import { parseArgs } from '../../../src/cni/args.ts';
+import { parseArgs } from '../../../src/cni/environment.ts';
 import { faultOf } from '../../support/fault.ts';
 
 const NOTHING = { ip: undefined, mac: undefined, pod: undefined };

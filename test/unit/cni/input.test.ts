@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test';
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseInput, readInput } from '../../../src/cni/input.ts';
+import { parseInput, readInput } from '../../../src/cni/stdio.ts';
 import { faultOf } from '../../support/fault.ts';
 import { run } from '../../support/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';

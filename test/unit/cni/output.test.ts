@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAll, writeIfPossible, writeToReader } from '../../../src/cni/output.ts';
+import { writeAll, writeIfPossible, writeToReader } from '../../../src/cni/stdio.ts';
 import { run } from '../../support/process.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 

@@ -3,7 +3,7 @@
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { KNOWN_ARGS } from '../../../src/cni/args.ts';
+import { KNOWN_ARGS } from '../../../src/cni/environment.ts';
 import { logSchema } from '../../../src/cni/journal.ts';
 import { structureOf } from '../../../src/cni/keys.ts';
 import { ipamSchema } from '../../../src/ipam/config.ts';

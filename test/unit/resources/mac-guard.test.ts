@@ -4,8 +4,15 @@ import { describe, expect, test } from 'bun:test';
 import { connect } from '../../../src/netlink/connection.ts';
 import type { Message } from '../../../src/netlink/message.ts';
 import { addElement } from '../../../src/netlink/nft/set.ts';
-import { verifyGuardable } from '../../../src/resources/guard/guard.ts';
-import { guardBranch, isOfPort, MACS, PORTS, pairKey, portKey } from '../../../src/resources/guard/rule.ts';
+import {
+  guardBranch,
+  isOfPort,
+  MACS,
+  PORTS,
+  pairKey,
+  portKey,
+  verifyGuardable,
+} from '../../../src/resources/guard/nftables.ts';
 import { createBranch } from '../../../src/resources/nftables/branch.ts';
 import { EAFNOSUPPORT, EEXIST, ENOENT, EOPNOTSUPP } from '../../../src/sys/errno.ts';
 import { thrownBy } from '../../support/fault.ts';

@@ -9,7 +9,7 @@ import { attrU32be } from '../../../src/netlink/attribute.ts';
 import { connect } from '../../../src/netlink/connection.ts';
 import { type Message, NLM_F_DUMP, type OutgoingMessage } from '../../../src/netlink/message.ts';
 import * as nft from '../../../src/netlink/nft/constants.ts';
-import { type Backend, masqueradeKind } from '../../../src/resources/masquerade/backend.ts';
+import { type Backend, masqueradeKind } from '../../../src/resources/masquerade/masquerade.ts';
 import type { Node } from '../../../src/resources/node.ts';
 import { EAFNOSUPPORT, EINVAL, ENOENT, EOPNOTSUPP, EPERM, EPROTONOSUPPORT } from '../../../src/sys/errno.ts';
 import { SystemError } from '../../../src/sys/libc.ts';

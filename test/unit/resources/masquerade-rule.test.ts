@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { type Cidr, parseCidr } from '../../../src/address/cidr.ts';
-import { masqueradeBranch, masqueradeSet, mayBelongTo } from '../../../src/resources/masquerade/rule.ts';
-import { createBranch } from '../../../src/resources/nftables/branch.ts';
-import { ROUTED_TABLE as TABLE } from '../../../src/resources/nftables/tables.ts';
+import { masqueradeBranch, masqueradeSet, mayBelongTo } from '../../../src/resources/masquerade/nftables.ts';
+import { createBranch, ROUTED_TABLE as TABLE } from '../../../src/resources/nftables/branch.ts';
 import { bytesOf, headerIn, saidIn, sentFor } from '../netlink/fixture.ts';
 
 const cidr = (text: string) => parseCidr(text) as Cidr;

@@ -7,7 +7,7 @@ import { connect } from '../../../src/netlink/connection.ts';
 import { KernelError } from '../../../src/netlink/error.ts';
 import { type Message, NLM_F_DUMP, type OutgoingMessage } from '../../../src/netlink/message.ts';
 import * as nft from '../../../src/netlink/nft/constants.ts';
-import { canMasquerade, ensureMasquerade, removeMasquerade } from '../../../src/resources/masquerade/masquerade.ts';
+import { canMasquerade, ensureMasquerade, removeMasquerade } from '../../../src/resources/masquerade/nftables.ts';
 import { EAFNOSUPPORT, EEXIST, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ERESTART } from '../../../src/sys/errno.ts';
 import { thrownBy } from '../../support/fault.ts';
 import { acknowledgeAll, done, type FakeKernel, fakeKernel, verdict } from '../netlink/fake-kernel.ts';

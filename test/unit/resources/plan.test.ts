@@ -9,13 +9,13 @@ import { Fault } from '../../../src/fault.ts';
 import type { Json } from '../../../src/ipam/index.ts';
 import { silentLog } from '../../../src/log.ts';
 import { addressingKind } from '../../../src/resources/addressing/addressing.ts';
+import { KINDS } from '../../../src/resources/attachment.ts';
 import { bridgeKind } from '../../../src/resources/bridge/bridge.ts';
 import { forwardAcceptKind } from '../../../src/resources/forward-accept/forward-accept.ts';
 import { forwardingKind } from '../../../src/resources/forwarding/forwarding.ts';
 import { gatewayKind } from '../../../src/resources/gateway/gateway.ts';
-import { guardKind } from '../../../src/resources/guard/guard-kind.ts';
-import { KINDS } from '../../../src/resources/kinds.ts';
-import { masqueradeKind } from '../../../src/resources/masquerade/backend.ts';
+import { guardKind } from '../../../src/resources/guard/guard.ts';
+import { masqueradeKind } from '../../../src/resources/masquerade/masquerade.ts';
 import type { Node } from '../../../src/resources/node.ts';
 import {
   ablePlan,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { commentOwner, isReferenceOwner, referenceOwner } from '../../../src/resources/masquerade/reference-owner.ts';
+import { commentOwner, isReferenceOwner, referenceOwner } from '../../../src/resources/masquerade/strays.ts';
 
 const ID = 'f'.repeat(64);
 const HASH = '0123456789abcdef-0123456789abcdef';

@@ -1,7 +1,7 @@
 /** Masquerading through nftables, from made to removed, both families. */
 
 import type { Family } from '../../../../src/address/ip.ts';
-import type { Backend } from '../../../../src/resources/masquerade/backend.ts';
+import type { Backend } from '../../../../src/resources/masquerade/masquerade.ts';
 import { describeOnKernel } from '../../../support/privilege.ts';
 import { type Break, type Row, survey, walk } from '../../support/walk.ts';
 import { addressText, FAMILIES, type Families, familyText, masquerade, subnetText } from '../../support/walk-values.ts';

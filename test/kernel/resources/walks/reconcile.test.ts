@@ -6,8 +6,8 @@
 import { describe, expect, test } from 'bun:test';
 import type { Json } from '../../../../src/ipam/index.ts';
 import { silentLog } from '../../../../src/log.ts';
-import { KINDS } from '../../../../src/resources/kinds.ts';
-import type { Backend } from '../../../../src/resources/masquerade/backend.ts';
+import { KINDS } from '../../../../src/resources/attachment.ts';
+import type { Backend } from '../../../../src/resources/masquerade/masquerade.ts';
 import { hostVethName } from '../../../../src/resources/names.ts';
 import { decodePlan, encodePlan, ensurePlan, type Plan } from '../../../../src/resources/plan.ts';
 import type { Flavour } from '../../../support/iptables.ts';

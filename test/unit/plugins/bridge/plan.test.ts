@@ -8,7 +8,7 @@ import type { Json } from '../../../../src/ipam/index.ts';
 import { silentLog } from '../../../../src/log.ts';
 import { attachmentPlan, macOf, newPort, withGateways } from '../../../../src/plugins/bridge/plan.ts';
 import { readSettings } from '../../../../src/plugins/bridge/settings.ts';
-import { KINDS } from '../../../../src/resources/kinds.ts';
+import { KINDS } from '../../../../src/resources/attachment.ts';
 import { containerMac, hostVethName } from '../../../../src/resources/names.ts';
 import { decodePlan, encodePlan, type Plan } from '../../../../src/resources/plan.ts';
 import { requestOf } from './requests.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { formatCidr } from '../../../../src/address/cidr.ts';
 import { formatIp } from '../../../../src/address/ip.ts';
 import { formatMac } from '../../../../src/address/mac.ts';
-import { parseInput } from '../../../../src/cni/input.ts';
+import { parseInput } from '../../../../src/cni/stdio.ts';
 import { faultOf } from '../../../support/fault.ts';
 import { requestOf, testLog } from './requests.ts';
 

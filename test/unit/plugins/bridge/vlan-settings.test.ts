@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { readSettings } from '../../../../src/plugins/bridge/settings.ts';
-import { gatewayVlan, type VlanSettings } from '../../../../src/plugins/bridge/vlan-settings.ts';
+import { gatewayVlan, readSettings, type VlanSettings } from '../../../../src/plugins/bridge/settings.ts';
 import { formatVlans } from '../../../../src/resources/vlan/vlan.ts';
 import { faultOf } from '../../../support/fault.ts';
 import { requestOf } from './requests.ts';

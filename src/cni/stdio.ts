@@ -5,9 +5,9 @@ import { describe } from '../schema/explain.ts';
 import { isObject, parseJson } from '../schema/json.ts';
 import { describeJsonFlaw } from '../schema/json-flaw.ts';
 import { sleepMs } from '../sys/clock.ts';
-import { readInto } from '../sys/file.ts';
+import { readInto, writeSome } from '../sys/file.ts';
 import { scratch } from '../sys/libc.ts';
-import { decodePieces } from '../sys/text.ts';
+import { decodePieces, encodeUtf8 } from '../sys/text.ts';
 
 /** The content of stdin: the text, and the object in it. */
 export interface Input {
@@ -68,4 +68,34 @@ function readChunk(fd: number, buffer: Uint8Array): number {
 /** The engine's reason for JSON that it cannot hold (nested too deep); some engines quote the whole text. */
 function shortened(reason: string): string {
   return reason.length > 200 ? `${reason.slice(0, 199)}…` : reason;
+}
+
+/** Writes all of the text; waits where a non-blocking pipe is full. @throws SystemError, EPIPE where the reader has closed it */
+export function writeAll(fd: number, text: string): void {
+  for (let rest = encodeUtf8(text); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSome(fd, rest));
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN') throw error;
+      sleepMs(1);
+    }
+  }
+}
+
+/** The same for a person at a terminal, whose pager may have ended: EPIPE is no error there. */
+export function writeToReader(fd: number, text: string): void {
+  try {
+    writeAll(fd, text);
+  } catch (error) {
+    if (errorCode(error) !== 'EPIPE') throw error;
+  }
+}
+
+/** The same for messages that are not worth failing for. */
+export function writeIfPossible(fd: number, text: string): void {
+  try {
+    writeAll(fd, text);
+  } catch {
+    // A message that cannot be written cannot be reported either.
+  }
 }

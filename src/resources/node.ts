@@ -29,6 +29,8 @@ export interface Node {
   openNft(): Connection | undefined;
   /** The container; undefined for DEL, GC and STATUS, which need none. */
   readonly container?: Container;
+  /** The generation of the nftables ruleset in which the rules of the network were compared last; undefined where they are to be. */
+  readonly comparedAt?: number | undefined;
   /** The other recorded attachments of the network that live; undefined where the call knows of none. */
   neighbours?(): readonly Neighbour[];
   /** The owner texts of all recorded attachments of the network, without a look at their records. */

@@ -10,6 +10,7 @@ import { hostVethName } from '../../resources/names.ts';
 import { type Node, withContainer, withNode } from '../../resources/node.ts';
 import { type Plan, verifyPlan } from '../../resources/plan.ts';
 import { mainHost } from './host.ts';
+import { comparedAt } from './mending.ts';
 import { attachmentPlan, configuredMtu, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -20,7 +21,13 @@ export function check(request: MainRequest, journal: Journal): void {
   const previous = previousResult(request);
   withNode(request.searchPath, journal.log, (node) =>
     withContainer(node, request.netns, (container) =>
-      verifyAttachment(request, settings, previous, { ...node, container }, journal),
+      verifyAttachment(
+        request,
+        settings,
+        previous,
+        { ...node, container, comparedAt: comparedAt(node, request) },
+        journal,
+      ),
     ),
   );
 }

@@ -27,6 +27,12 @@ export function mendAfterOthers(node: Node, plan: Plan, { network, dataDir }: Ma
   remember(node, dataDir, nft, hint, pending);
 }
 
+/** The generation in which an ADD has compared the network's rules last, if nobody has changed the ruleset before its end. */
+export function comparedAt(node: Node, { network, dataDir }: MainRequest): number | undefined {
+  const hint = readGenerationHint(dataDir, node.netns);
+  return hint?.pending.includes(network) ? undefined : hint?.generation;
+}
+
 /** For the end of a DEL, which changes the ruleset too. */
 export function rememberGeneration(node: Node, { dataDir }: MainRequest): void {
   const nft = node.openNft();

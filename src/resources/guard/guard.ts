@@ -56,7 +56,7 @@ export const guardKind: Kind<GuardWanted> = {
       throw error;
     }
   },
-  verify: (node, wanted) => findingOf(() => verifyGuard(node.nft(), guardedOf(wanted))),
+  verify: (node, wanted) => findingOf(() => verifyGuard(node.nft(), guardedOf(wanted), node.comparedAt)),
   remove(node, wanted) {
     if (findLink(node.route, wanted.port) !== undefined) throw stillThere(wanted);
     removeGuard(node.nft(), guardedOf(wanted));

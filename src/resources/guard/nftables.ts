@@ -155,12 +155,12 @@ export function removeGuard(connection: Connection, guarded: Guarded): boolean {
 }
 
 /** @throws Fault `check` when the port is not guarded, or as someone else's, or a rule is gone */
-export function verifyGuard(connection: Connection, guarded: Guarded): void {
+export function verifyGuard(connection: Connection, guarded: Guarded, comparedAt?: number): void {
   const [port, pair] = elementsFor(guarded);
   const finding =
     missingElement(connection, port) ??
     missingElement(connection, pair) ??
-    rulesFinding(connection, guardBranch(guarded.network));
+    rulesFinding(connection, guardBranch(guarded.network), comparedAt);
   if (finding === undefined) return;
   const message = `frames from ${guarded.port} are not held to the MAC ${formatMac(guarded.mac)}: ${finding}`;
   throw new Fault('check', message, { details: RESTORE });

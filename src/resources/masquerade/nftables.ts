@@ -155,10 +155,11 @@ export function removeMasquerade(connection: Connection, entry: Masqueraded): bo
 }
 
 /** @throws Fault `check` when the address is not masqueraded, or as someone else's, or a rule is gone or changed */
-export function verifyMasquerade(connection: Connection, entry: Masqueraded): void {
+export function verifyMasquerade(connection: Connection, entry: Masqueraded, comparedAt?: number): void {
   const { network, address } = entry;
   const finding =
-    missingElement(connection, elementOf(entry)) ?? rulesFinding(connection, masqueradeBranch(network, address));
+    missingElement(connection, elementOf(entry)) ??
+    rulesFinding(connection, masqueradeBranch(network, address), comparedAt);
   if (finding === undefined) return;
   throw new Fault('check', `${formatIp(address.ip)} is not masqueraded: ${finding}`, { details: RESTORE });
 }
@@ -212,7 +213,7 @@ function elementOf({ network, address, owner }: Masqueraded): OwnedElement {
 
 export const nftDriver: MasqueradeDriver = {
   ensure: (node, entry, live) => void ensureMasquerade(node.nft(), entry, live),
-  verify: (node, entry) => verifyMasquerade(node.nft(), entry),
+  verify: (node, entry) => verifyMasquerade(node.nft(), entry, node.comparedAt),
   remove: (node, entry) => removeMasquerade(node.nft(), entry),
   able: (node) => (masqueradesByNftables(node) ? undefined : withoutNftables()),
 };

@@ -26,7 +26,7 @@ import {
   tableOf,
 } from './branch.ts';
 import { findEntrances } from './entrances.ts';
-import { noteGeneration } from './generation.ts';
+import { isAsCompared, noteGeneration } from './generation.ts';
 
 /** Attempts to change what other processes change at the same time. */
 const ATTEMPTS = 20;
@@ -76,8 +76,12 @@ export function commitFor(connection: Connection, changes: readonly Request[], g
   return done === true;
 }
 
-/** What is off about the branch's rules, to stand behind a colon; undefined where all are as declared. @throws KernelError */
-export function rulesFinding(connection: Connection, branch: Branch): string | undefined {
+/**
+ * What is off about the branch's rules, to stand behind a colon; undefined where all are as declared. `comparedAt` is the generation
+ * in which they were compared last, if that is known: in the same one they are not read again. @throws KernelError
+ */
+export function rulesFinding(connection: Connection, branch: Branch, comparedAt?: number): string | undefined {
+  if (isAsCompared(connection, comparedAt)) return undefined;
   const { chain } = branch;
   const { uses, inside } = look(connection, branch);
   if (uses === undefined) return `the nftables chain ${chain} is missing`;

@@ -15,6 +15,11 @@ export function noteGeneration(connection: Connection, replies: readonly Message
   return generation;
 }
 
+/** Whether the ruleset is still the one in which our rules were compared last; not where the call has not read the generation. */
+export function isAsCompared({ generation, transactions }: Connection, comparedAt: number | undefined): boolean {
+  return generation !== undefined && generation + transactions === comparedAt;
+}
+
 /** Whether the ruleset was another one, when this call came, than the one that our last call left behind. */
 export function isChangedByOthers({ generation }: Connection, remembered: number | undefined): boolean {
   return generation !== undefined && generation !== remembered;

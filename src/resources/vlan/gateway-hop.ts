@@ -55,7 +55,9 @@ export function mendHopUntracked(node: Node, gateway: Gateway): void {
 /** @throws Fault `check` where frames of the gateway pass the filter of routed packets and are tracked; KernelError */
 export function verifyHopUntracked(node: Node, gateway: Gateway): void {
   if (!passesFilter()) return;
-  const finding = missingElement(node.nft(), gatewayElement(gateway)) ?? rulesFinding(node.nft(), hopBranch(gateway));
+  const finding =
+    missingElement(node.nft(), gatewayElement(gateway)) ??
+    rulesFinding(node.nft(), hopBranch(gateway), node.comparedAt);
   if (finding === undefined) return;
   throw new Fault('check', `frames of ${gateway.name} are tracked on the bridge: ${finding}`, {
     details:

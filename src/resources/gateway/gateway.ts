@@ -76,8 +76,9 @@ function verifyGateways(node: Node, { bridge, vlan, addresses }: GatewayWanted):
   const link = knownLink(node, name);
   if (link === undefined) throw off(`${what} is missing`);
   for (const address of addresses) {
-    const present = findAddresses(route, link.index, address.ip.family).map((one) => one.address);
-    if (!present.some((one) => isEnough(one, address))) verifyAddress(route, link, address, what);
+    const { family } = address.ip;
+    const isThere = family === 6 && findAddresses(route, link.index, 6).some((one) => isEnough(one.address, address));
+    if (!isThere) verifyAddress(route, link, address, what);
   }
 }
 

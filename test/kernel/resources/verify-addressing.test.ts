@@ -20,11 +20,9 @@ const ADD_AS_DUPLICATE = [
 function findingAfter(change: (container: Netns, node: Netns) => void): Fault | undefined {
   using node = createNetns();
   using container = createNetns();
-  return withKernels(node, container, (kernels) => {
-    ensureAttachment(kernels);
-    change(container, node);
-    return addressingKind.verify(kernels.node, ADDRESSING);
-  });
+  withKernels(node, container, ensureAttachment);
+  change(container, node);
+  return withKernels(node, container, (kernels) => addressingKind.verify(kernels.node, ADDRESSING));
 }
 
 const sh = (ns: Netns, command: string) => exec(ns, ['sh', '-c', command]);

@@ -3,6 +3,7 @@
 //! What a call needs beyond that is mapped in steps. The allocator's own state lies in the segment too.
 
 use crate::c;
+use crate::pages::{self, Pages};
 use core::ffi::c_void;
 use core::ptr;
 use dlmalloc::{Allocator, Dlmalloc};
@@ -19,7 +20,9 @@ pub const MORE_BYTES: usize = 256 << 20;
 const FIRST_STEP: usize = 1 << 20;
 const LARGEST_STEP: usize = 16 << 20;
 /// The largest page of any arm64 kernel.
-const PAGE: usize = 64 << 10;
+const PAGE: usize = pages::SLAB;
+
+const SLABS: usize = (HEAP_BYTES + MORE_BYTES) / pages::SLAB;
 
 core::arch::global_asm!(".pushsection .heap, \"awR\", %progbits", ".balign 65536", ".zero 0x1000000", ".popsection",);
 
@@ -33,6 +36,7 @@ pub struct Heap {
     /// The function that a start calls.
     pub entry: q::JSValue,
     allocator: Dlmalloc<Steps>,
+    pages: Pages<SLABS>,
     bounds: Bounds,
 }
 
@@ -65,6 +69,7 @@ pub fn prepare() {
         context: ptr::null_mut(),
         entry: q::JS_UNDEFINED,
         allocator: Dlmalloc::new_with_allocator(Steps),
+        pages: Pages::EMPTY,
         bounds: Bounds { used: size_of::<Heap>().next_multiple_of(PAGE), more: 0, step: FIRST_STEP },
     };
     // SAFETY: the segment is writable and larger than a `Heap`, and nothing is in it yet.
@@ -171,7 +176,11 @@ pub unsafe fn free_block(block: *mut u8) {
 }
 
 unsafe extern "C" fn allocate(_: *mut c_void, size: u64) -> *mut c_void {
-    (*heap()).allocator.c_malloc(size as usize).cast()
+    if !Pages::<SLABS>::serves(size as usize) {
+        return (*heap()).allocator.c_malloc(size as usize).cast();
+    }
+    let slab = || (*heap()).allocator.c_memalign(pages::SLAB, pages::SLAB);
+    (*heap()).pages.take(slab, slab_number).cast()
 }
 
 unsafe extern "C" fn allocate_zeroed(_: *mut c_void, count: u64, size: u64) -> *mut c_void {
@@ -182,17 +191,47 @@ unsafe extern "C" fn allocate_zeroed(_: *mut c_void, count: u64, size: u64) -> *
 }
 
 unsafe extern "C" fn release(_: *mut c_void, block: *mut c_void) {
-    (*heap()).allocator.c_free(block.cast());
+    if is_page(block) {
+        (*heap()).pages.give_back(block.cast());
+    } else {
+        (*heap()).allocator.c_free(block.cast());
+    }
 }
 
-unsafe extern "C" fn resize(_: *mut c_void, block: *mut c_void, size: u64) -> *mut c_void {
+unsafe extern "C" fn resize(opaque: *mut c_void, block: *mut c_void, size: u64) -> *mut c_void {
+    if is_page(block) && size as usize > pages::PAGE {
+        let moved = (*heap()).allocator.c_malloc(size as usize);
+        if !moved.is_null() {
+            ptr::copy_nonoverlapping(block.cast(), moved, pages::PAGE);
+            release(opaque, block);
+        }
+        return moved.cast();
+    }
+    if is_page(block) {
+        return block;
+    }
     (*heap()).allocator.c_realloc(block.cast(), size as usize).cast()
+}
+
+/// Whether it is one of `Heap::pages`. Null is none.
+unsafe fn is_page(block: *const c_void) -> bool {
+    !block.is_null() && (*heap()).pages.has(slab_number(block.cast()))
+}
+
+/// Blocks lie in the segment, or in what is mapped beyond it.
+fn slab_number(block: *const u8) -> usize {
+    let at = block as usize;
+    let offset = if at < MORE { at - HEAP } else { HEAP_BYTES + at - MORE };
+    offset / pages::SLAB
 }
 
 /// The word before a block is its chunk's length with three flags, and counts towards it (dlmalloc's INUSE chunks).
 unsafe extern "C" fn usable(block: *const c_void) -> u64 {
     if block.is_null() {
         return 0;
+    }
+    if is_page(block) {
+        return pages::PAGE as u64;
     }
     let head = *block.cast::<usize>().sub(1);
     ((head & !7) - size_of::<usize>()) as u64

@@ -16,6 +16,7 @@ mod functions;
 mod host;
 mod js;
 mod making;
+mod pages;
 mod pipe;
 mod process;
 mod program;

@@ -1,6 +1,6 @@
 /**
  * The generation of the nftables ruleset that our last call on a node left behind, and the networks that have not been compared since
- * others changed it, in `<dataDir>/.trestle/generation`. It is a hint: where it is lost or of another network namespace, the next ADD
+ * others changed it, in `<dataDir>/.trestle/.generation`, which is no name of a network. It is a hint: where it is lost or of another network namespace, the next ADD
  * compares what it need not.
  */
 
@@ -36,5 +36,5 @@ export function writeGenerationHint(dataDir: string, { inode }: NetnsKey, hint: 
 }
 
 function pathIn(dataDir: string): string {
-  return `${ownRoot(dataDir)}/generation`;
+  return `${ownRoot(dataDir)}/.generation`;
 }

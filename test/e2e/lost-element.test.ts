@@ -54,6 +54,20 @@ e2e('a lost element', (artifact) => {
     succeeded(a.check(first));
   });
 
+  test.each(['generation', 'boot', 'lock', 'last_reserved_ip.0'])(
+    'of a network called %s, as files of ours are, is put back',
+    (name) => {
+      using node = createNode();
+      const pods = runtime(node, artifact, network(node, { name, ipam: ipam(node, ['10.91.0.0/24']) }));
+      const first = node.container();
+      succeeded(pods.add(first));
+      exec(node.ns, ['nft', `delete element inet trestle masq-${name}-10.91.0.0/24 { 10.91.0.2 }`]);
+      succeeded(pods.add(node.container()));
+      succeeded(pods.check(first));
+      succeeded(pods.status());
+    },
+  );
+
   test('of a container that is gone stays away', () => {
     using node = createNode();
     const pods = runtime(node, artifact, network(node));

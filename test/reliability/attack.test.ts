@@ -70,7 +70,14 @@ e2e('what a pod may say of itself', (artifact) => {
     const files = readdirSync(node.dataDir, { recursive: true }).map(String).sort();
     const id = node.containers[0]?.id;
     const names = ['10.89.0.2', 'fd00:89::2', 'last_reserved_ip.0', 'last_reserved_ip.1', 'lock'];
-    const expected = ['.trestle', '.trestle/pods', '.trestle/pods/boot', `.trestle/pods/${id}:eth0`, 'pods'];
+    const expected = [
+      '.trestle',
+      '.trestle/.generation',
+      '.trestle/pods',
+      '.trestle/pods/boot',
+      `.trestle/pods/${id}:eth0`,
+      'pods',
+    ];
     expect(files).toEqual([...expected, ...names.map((name) => `pods/${name}`)].sort());
   });
 });

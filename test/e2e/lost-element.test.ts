@@ -58,7 +58,9 @@ e2e('a lost element', (artifact) => {
     'of a network called %s, as files of ours are, is put back',
     (name) => {
       using node = createNode();
-      const pods = runtime(node, artifact, network(node, { name, ipam: ipam(node, ['10.91.0.0/24']) }));
+      succeeded(runtime(node, artifact, network(node)).add(node.container()));
+      const config = network(node, { name, bridge: 'cni2', ipam: ipam(node, ['10.91.0.0/24']) });
+      const pods = runtime(node, artifact, config);
       const first = node.container();
       succeeded(pods.add(first));
       exec(node.ns, ['nft', `delete element inet trestle masq-${name}-10.91.0.0/24 { 10.91.0.2 }`]);

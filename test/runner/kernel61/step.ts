@@ -22,6 +22,7 @@ export interface Selection {
   readonly extent: string;
 }
 
+const WALKS = 'test/kernel/resources/walks/';
 /**
  * Not in a run of everything: tests of the tests' own tools, one about files that strikes hundreds of processes under strace, at
  * each system call in turn, and the tables of resources that are the same on every kernel.
@@ -29,7 +30,7 @@ export interface Selection {
 const LEFT_OUT = [
   'test/kernel/harness/',
   'test/kernel/ipam/kill.test.ts',
-  ...['bridge', 'forward', 'guard', 'masquerade', 'port'].map((kind) => `test/kernel/resources/walks/${kind}`),
+  ...['bridge', 'forward', 'guard', 'masquerade', 'port', 'reconcile'].map((kind) => `${WALKS}${kind}`),
 ];
 /** Tests with peers that need this kernel, and nothing else than Go programs that were built outside. */
 const OF_INTEROP = ['test/interop/differential-vlan.test.ts'];
@@ -41,7 +42,9 @@ const BRIEF_E2E = ['add', 'engine/overcommit', 'vlan'];
 export function select(words: readonly string[], whole: boolean): Selection {
   // What takes longest comes first, so that the machines end together.
   const needing = filesOf({ name: 'interop' }, words).filter((file) => OF_INTEROP.includes(file));
-  const all = [...needing, ...filesOf({ name: 'e2e' }, words), ...filesOf({ name: 'kernel' }, words)];
+  const kernel = filesOf({ name: 'kernel' }, words);
+  const walks = kernel.filter((file) => file.startsWith(WALKS));
+  const all = [...needing, ...filesOf({ name: 'e2e' }, words), ...new Set([...walks, ...kernel])];
   if (whole)
     return {
       files: all,
@@ -53,7 +56,7 @@ export function select(words: readonly string[], whole: boolean): Selection {
   return {
     files: all.filter(isBrief),
     artifacts: 'dist/trestle',
-    deadlineMs: 8 * 60_000,
+    deadlineMs: 10 * 60_000,
     testTimeoutMs: 120_000,
     extent:
       `kernel without ${LEFT_OUT.join(', ')}, of e2e ${BRIEF_E2E.join(' and ')} on dist/trestle, ${OF_INTEROP}; ` +

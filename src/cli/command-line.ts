@@ -21,7 +21,7 @@ To try it on a network namespace of yours:
     CNI_COMMAND=ADD CNI_CONTAINERID=demo CNI_NETNS=/run/netns/demo CNI_IFNAME=eth0 trestle
 `;
 
-/** @returns the exit status: 0, or 2 for a command line that is not understood */
+/** Carries out a command line. @returns the exit status: 0, or 2 for a command line that is not understood */
 export function runCommandLine(
   args: readonly string[],
   write: (text: string) => void,

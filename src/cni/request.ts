@@ -19,16 +19,16 @@ import { type CniVersion, parseVersion, verifyCommandVersion } from './versions.
 
 const text = z.string();
 
-/** Written by the runtime, in thousands for GC. */
+/** The attachments that the runtime names for GC, which may be thousands. */
 const attachments = z.pipe(
   list(object({ containerID: text, ifname: text })),
   z.transform((all) => all.map(({ containerID, ifname }) => ({ containerId: containerID, ifName: ifname }))),
 );
 
-/** The capabilities that all plugins understand. A plugin with further ones replaces the key `runtimeConfig`. */
+/** The capabilities that all plugins understand. A plugin that has further ones replaces the key `runtimeConfig`. */
 const capabilityKeys = { ips, mac, ipRanges: ipRangesSchema };
 
-/** `capabilities` is for the runtime; `prevResult` is decoded later, and only by the commands that need it. */
+/** The keys of every plugin. `capabilities` is for the runtime; `prevResult` is decoded later, by the commands that need it. */
 export const commonKeys = {
   cniVersion: text,
   name: text,

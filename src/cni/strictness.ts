@@ -25,7 +25,7 @@ export function strictnessOf({ status }: { readonly status?: string | undefined 
 
 /**
  * Runs `verify`; a Fault of the kind `limit` is logged as a warning, or with "strict" thrown as one of the kind `strictly`.
- * @throws whatever else it throws
+ * @throws every other error of `verify`
  */
 export function limited(
   verify: () => unknown,

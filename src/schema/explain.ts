@@ -12,8 +12,20 @@ type DeepReadonly<T> = T extends Uint8Array
     ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
     : T;
 
-/** At most so many keys are named. */
+/** The most keys that a message names. */
 const SHOWN = 5;
+
+const EXPECTED: Record<string, string> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+};
+
+const REPORT_INPUT = { reportInput: true };
 
 /** Parses `input`. `what` is its name in the message: "the configuration". @throws Fault of `kind` that names the keys that are wrong */
 export function parseWith<T>(schema: z.ZodMiniType<T>, input: unknown, what: string, kind: FaultKind): T {
@@ -25,9 +37,7 @@ export function parseWith<T>(schema: z.ZodMiniType<T>, input: unknown, what: str
   throw new Fault(kind, `cannot use ${what}: ${shown.join('; ')}${more}`);
 }
 
-const REPORT_INPUT = { reportInput: true };
-
-/** The key's path, the expected value, the value found. Messages of our own transforms are sentences already. */
+/** The key's path, the expected value, the value found. Messages of our own transforms are whole clauses already. */
 function complaint(issue: z.core.$ZodIssue): string {
   const where = pathText(issue.path);
   if (issue.input === undefined && where !== '') return `${where} is missing`;
@@ -49,16 +59,6 @@ function expectation(issue: z.core.$ZodIssue): string {
       return issue.message;
   }
 }
-
-const EXPECTED: Record<string, string> = {
-  string: 'a string',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  array: 'a list',
-  object: 'an object',
-  record: 'an object',
-};
 
 function pathText(path: readonly PropertyKey[]): string {
   return path.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${String(key)}`)).join('');

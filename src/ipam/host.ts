@@ -9,9 +9,9 @@ import { isRunning, startOf } from '../sys/process.ts';
 import type { Attachment, AttachmentRecord, Netns, Owner } from './attachment.ts';
 import { judgeLife, judgeNetns, type Life, mayBeInPlace, type Probes } from './life.ts';
 
-/** An attachment that the node itself shows to be alive, for example by its host veth. No record is needed to see that. */
+/** An attachment that the node itself, without a record, shows to be alive: by its host veth, for example. */
 export interface Survivor extends Owner {
-  /** Those that the store leased, with the subnet's prefix length. */
+  /** The addresses that the store leased, with the subnet's prefix length. */
   readonly addresses: readonly Cidr[];
 }
 
@@ -26,8 +26,8 @@ export interface Host {
   /** When a process began. A later process with the same ID has another start. */
   startOf?(pid: number): number | undefined;
   /**
-   * Removes all that an attachment has on the node beside its leases. It is called while the lock is held and the leases
-   * are still there, so that nothing of it can be taken for a newcomer's; what it throws keeps the leases where they are.
+   * Removes all that an attachment has on the node beside its leases. The caller holds the lock, and the leases are still
+   * there, so that nothing of the attachment can be taken for another one's. The leases stay if this throws.
    */
   detach?(attachment: Attachment, record: AttachmentRecord | undefined): void;
   /**
@@ -75,7 +75,7 @@ export function readHost(log: Log, { hostVeth }: Pick<Probes, 'hostVeth'> = {}):
   };
 }
 
-/** Whether the path may still lead to this netns; so it may where that cannot be known. */
+/** Whether the path may still lead to this netns. True where that cannot be known. */
 export function isInPlace(netns: Netns | undefined): boolean {
   return mayBeInPlace(netns, { fileAt: statPath });
 }

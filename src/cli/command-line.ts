@@ -3,7 +3,7 @@
 declare const TRESTLE_VERSION: string | undefined;
 
 /** The version of this build. */
-export const VERSION = typeof TRESTLE_VERSION === 'undefined' ? 'unbuilt' : TRESTLE_VERSION;
+const VERSION = typeof TRESTLE_VERSION === 'undefined' ? 'unbuilt' : TRESTLE_VERSION;
 
 const USAGE = `trestle ${VERSION}: a CNI plugin that puts containers on a Linux bridge
 

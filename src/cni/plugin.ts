@@ -12,7 +12,7 @@ import { LATEST_VERSION, VERSIONS } from './versions.ts';
 export type Plugin = (environment: Environment, input: Input, journal: Journal) => object | undefined;
 
 /** The input and output of a call, apart from kernel and data directory. */
-export interface Call {
+interface Call {
   readonly plugin: Plugin;
   readonly variables: Variables;
   readInput(): string;

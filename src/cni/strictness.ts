@@ -44,6 +44,6 @@ export function limited(
 }
 
 /** Logs message and advice of a Fault as a warning. */
-export function warnOf({ message, details }: Fault, log: Log): void {
+function warnOf({ message, details }: Fault, log: Log): void {
   log('warn', details === undefined ? message : `${message}. ${details}`);
 }

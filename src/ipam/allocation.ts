@@ -27,7 +27,7 @@ export interface Lease {
 }
 
 /** The plan of the attachment that gets these leases, for its record. */
-export type PlanFor = (leases: readonly Lease[]) => Owner['plan'];
+type PlanFor = (leases: readonly Lease[]) => Owner['plan'];
 
 type Outcome = { readonly leases: readonly Lease[]; readonly missing?: undefined } | { readonly missing: RangeSet };
 

@@ -15,7 +15,7 @@ import { leasePath, type Store, storeOf } from './store.ts';
 import { leasesBefore, maintain } from './upkeep.ts';
 
 /** An attachment that is to be removed. Its interface name is empty where a very old lease does not say it. */
-export interface Doomed {
+interface Doomed {
   readonly attachment: Attachment;
   /** Undefined for an attachment that host-local made. */
   readonly record: AttachmentRecord | undefined;
@@ -23,7 +23,7 @@ export interface Doomed {
   readonly reason: 'not valid' | 'dead';
 }
 
-export interface Garbage {
+interface Garbage {
   readonly released: readonly Doomed[];
   readonly failures: readonly Fault[];
 }

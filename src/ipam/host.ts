@@ -6,8 +6,8 @@ import { bootedAtMs, bootId } from '../sys/clock.ts';
 import { statPath } from '../sys/directory.ts';
 import { findNetnsInUse, type NetnsUse } from '../sys/netns.ts';
 import { isRunning, startOf } from '../sys/process.ts';
-import type { Attachment, AttachmentRecord, Netns, Owner } from './attachment.ts';
-import { judgeLife, judgeNetns, type Life, mayBeInPlace, type Probes } from './life.ts';
+import type { Attachment, AttachmentRecord, Owner } from './attachment.ts';
+import { judgeLife, type Life, type Probes } from './life.ts';
 
 /** An attachment that the node itself, without a record, shows to be alive: by its host veth, for example. */
 export interface Survivor extends Owner {
@@ -40,16 +40,11 @@ export interface Host {
   readonly lockDeadlineMs?: number | undefined;
 }
 
-/** A machine that can also judge a network namespace without a record. */
-export interface Machine extends Host {
-  judgeNetns(netns: Netns | undefined): Life;
-}
-
 /**
  * The machine as it is. A caller that can look at network interfaces gives the probe `hostVeth`.
  * @throws Error where /proc is not mounted
  */
-export function readHost(log: Log, { hostVeth }: Pick<Probes, 'hostVeth'> = {}): Machine {
+export function readHost(log: Log, { hostVeth }: Pick<Probes, 'hostVeth'> = {}): Host {
   let inUse: NetnsUse | undefined;
   const netnsInUse = () => {
     inUse ??= findNetnsInUse();
@@ -69,13 +64,7 @@ export function readHost(log: Log, { hostVeth }: Pick<Probes, 'hostVeth'> = {}):
     bootedAtMs,
     nowMs: () => Date.now(),
     judge: (record, adding) => judgeLife(record, probes, adding),
-    judgeNetns: (netns) => judgeNetns(netns, probes),
     startOf,
     log,
   };
-}
-
-/** Whether the path may still lead to this netns. True where that cannot be known. */
-export function isInPlace(netns: Netns | undefined): boolean {
-  return mayBeInPlace(netns, { fileAt: statPath });
 }

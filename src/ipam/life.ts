@@ -70,19 +70,6 @@ export function judgeLife(record: AttachmentRecord, probes: Probes, adding?: Own
   }
 }
 
-/** Judges a network namespace that was recorded in this boot. Unknown where none is recorded. */
-export function judgeNetns(netns: Netns | undefined, probes: Pick<Probes, 'fileAt' | 'netnsInUse'>): Life {
-  if (netns === undefined) return unknown('no record tells of its network namespace');
-  const place = placeOf(netns, probes);
-  if (place === 'another file') return unknown(`${netns.path} is there, but no network namespace is seen at it`);
-  if (place !== 'gone') return place;
-  const inUse = probes.netnsInUse();
-  if (inUse.inodes.has(netns.inode)) return alive('a process lives in its network namespace');
-  const what = `its network namespace is no longer at ${netns.path}`;
-  if (inUse.gap === undefined) return dead(`${what}, and no process lives in it`);
-  return unknown(`${what}, and what lives in it cannot be known: ${inUse.gap}`);
-}
-
 /** Whether the path may still lead to this netns. True where that cannot be known. */
 export function mayBeInPlace(netns: Netns | undefined, probes: Pick<Probes, 'fileAt'>): boolean {
   return netns === undefined || placeOf(netns, probes) !== 'gone';
@@ -136,6 +123,19 @@ function judgeByNetns(record: AttachmentRecord, probes: Probes): Life {
   const place = placeOf(netns, probes);
   const isGone = place === 'gone' || place === 'another file';
   return isGone ? dead(`${OF_EARLIER_BOOT}, and its network namespace is not at ${netns.path}`) : place;
+}
+
+/** Judges a network namespace that was recorded in this boot. Unknown where none is recorded. */
+function judgeNetns(netns: Netns | undefined, probes: Pick<Probes, 'fileAt' | 'netnsInUse'>): Life {
+  if (netns === undefined) return unknown('no record tells of its network namespace');
+  const place = placeOf(netns, probes);
+  if (place === 'another file') return unknown(`${netns.path} is there, but no network namespace is seen at it`);
+  if (place !== 'gone') return place;
+  const inUse = probes.netnsInUse();
+  if (inUse.inodes.has(netns.inode)) return alive('a process lives in its network namespace');
+  const what = `its network namespace is no longer at ${netns.path}`;
+  if (inUse.gap === undefined) return dead(`${what}, and no process lives in it`);
+  return unknown(`${what}, and what lives in it cannot be known: ${inUse.gap}`);
 }
 
 function isOfEarlierBoot({ bootId, createdAt }: AttachmentRecord, probes: Probes): boolean {

@@ -17,7 +17,7 @@ import {
   withoutSpan,
 } from './ranges.ts';
 
-export interface IpamInputs {
+interface IpamInputs {
   readonly network: string;
   readonly cniVersion: string;
   readonly section: IpamSection;

@@ -16,7 +16,7 @@ import { readRecord, readRecords, recordedIps } from './record.ts';
 import { type Store, storeOf } from './store.ts';
 import { maintain } from './upkeep.ts';
 
-export interface RangeSetStatus {
+interface RangeSetStatus {
   readonly rangeSet: number;
   readonly free: bigint;
   /** How many addresses may ever be leased: without gateways, network and broadcast addresses, `exclude`. */

@@ -57,7 +57,7 @@ export function leasesBefore(store: Store, bootedAtMs: number, records: readonly
  * records (`hasNoRecords`), it first makes records for the survivors that the host lists. Reads all records and their leases.
  * @throws Fault `io`, and what `host.survivors` throws
  */
-export function putBack(store: LockedStore, host: Host, hasNoRecords: boolean): void {
+function putBack(store: LockedStore, host: Host, hasNoRecords: boolean): void {
   const recorded = readRecords(store, host);
   const lost = hasNoRecords ? recordsOfSurvivors(store, recorded, host) : [];
   for (const record of lost) replaceRecord(store, record);

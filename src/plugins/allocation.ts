@@ -61,7 +61,7 @@ export function allocate(
 }
 
 /** The configuration's DNS, if it says anything, overrides what IPAM brought. A list says something, even an empty one. */
-export function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
+function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
   const { domain = '', ...lists } = dns;
   return domain !== '' || Object.values(lists).some((list) => list !== undefined) ? dns : given;
 }

@@ -101,7 +101,7 @@ export interface Plain {
   readonly name: 'counter' | 'notrack' | 'reject' | 'log' | 'queue';
 }
 
-export interface Unknown {
+interface Unknown {
   readonly name: 'unknown';
   /** Its name in the kernel: `fib`, `objref`, `dynset`, … */
   readonly kind: string;

@@ -122,7 +122,7 @@ function compare(operator: number, value: Uint8Array): Cmp {
 
 /** Where the addresses stand in the header (RFC 791, RFC 8200). */
 const OFFSET = { source: { 4: 12, 6: 8 }, destination: { 4: 16, 6: 24 } } as const;
-export type End = keyof typeof OFFSET;
+type End = keyof typeof OFFSET;
 
 /** The network's host bits are clear. */
 export function matchNetwork(end: End, network: Cidr): Expression[] {

@@ -1,6 +1,6 @@
 /** The machine as IPAM must know it, with what only rtnetlink tells: host veths, and what attachments have on the node. */
 
-import { type Host, type HostVeth, type Machine, type Owner, readHost } from '../../ipam/index.ts';
+import { type Host, type HostVeth, type Owner, readHost } from '../../ipam/index.ts';
 import type { Log } from '../../log.ts';
 import { detach } from '../../resources/attachment.ts';
 import { findLink } from '../../resources/links.ts';
@@ -9,7 +9,7 @@ import { survivorsOf } from '../../resources/port/unrecorded.ts';
 import { hasDyingPeer } from '../../resources/port/veth.ts';
 
 /** The machine for a call of the main plugin. */
-export function mainHost(node: Node, dataDir: string): Machine {
+export function mainHost(node: Node, dataDir: string): Host {
   return {
     ...readHost(node.log, { hostVeth: (name) => stateOf(node, name) }),
     detach: (attachment, record) => detach(node, attachment, record, dataDir),

@@ -175,7 +175,7 @@ export function verifyAddress(connection: Connection, link: Pick<Link, 'index'>,
 }
 
 /** @throws Fault `check` unless each route is there, in whatever table (chained plugins move them) */
-export function verifyRoutes(connection: Connection, routes: readonly Route[]): void {
+function verifyRoutes(connection: Connection, routes: readonly Route[]): void {
   for (const family of [4, 6] as const) {
     const wanted = routes.filter(({ dst }) => dst.ip.family === family);
     if (wanted.length === 0) continue;

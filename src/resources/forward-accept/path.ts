@@ -9,7 +9,7 @@ import { acceptChain, FORWARD, isAcceptChain } from './chain.ts';
 export type Action = 'accept' | 'drop' | 'return' | 'continue' | 'queue' | 'unknown' | Branch;
 
 /** To another chain; `goto` where the packet does not come back to the rule behind. */
-export interface Branch {
+interface Branch {
   readonly chain: string;
   readonly goto: boolean;
 }

@@ -9,7 +9,7 @@ import type { Expression } from '../../netlink/nft/expression.ts';
 import type { KernelRule } from '../../netlink/nft/rule.ts';
 import { verdictOf } from '../../netlink/nft/steps.ts';
 
-export type Outcome = 'may pass' | 'dropped' | 'returns';
+type Outcome = 'may pass' | 'dropped' | 'returns';
 
 /** What is known of a packet in a chain, by the chain's hook. */
 export interface Packet {

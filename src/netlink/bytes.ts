@@ -5,6 +5,7 @@
 
 import { decodeUtf8, encodeUtf8 } from '../sys/text.ts';
 
+/** Bytes that end before what they are to hold. */
 export class Truncated extends Error {
   override readonly name = 'Truncated';
 }

@@ -1,7 +1,7 @@
 /**
  * The expressions that rules are made of (linux/netfilter/nf_tables.h), as values: what a rule of ours declares and what the
  * kernel has are compared as such. Each kind encodes and decodes itself; the disassembly of `nft --debug=netlink` stands
- * beside it. A kind that is not known here keeps its name alone.
+ * beside it. Of an unknown kind, the name alone is kept.
  */
 
 import {
@@ -76,7 +76,7 @@ export interface Immediate {
   readonly verdict: Verdict | undefined;
 }
 
-/** What a rule comes to: NF_* or NFT_*, and `chain` where it is a jump or a goto. */
+/** The verdict of a rule: NF_* or NFT_*, and `chain` where it is a jump or a goto. */
 export interface Verdict {
   readonly code: number;
   readonly chain: string | undefined;
@@ -96,7 +96,10 @@ export interface Masq {
   readonly flags: number | undefined;
 }
 
-/** What says all by its name; what a counter has counted and how a packet is rejected, logged or queued makes no difference here. */
+/**
+ * An expression that is compared by its name alone: what a counter has counted, and how a packet is rejected, logged or
+ * queued, makes no difference here.
+ */
 export interface Plain {
   readonly name: 'counter' | 'notrack' | 'reject' | 'log' | 'queue';
 }
@@ -107,7 +110,7 @@ interface Unknown {
   readonly kind: string;
 }
 
-/** @throws Error for an expression that is not known here: what it says is lost, so it cannot be sent */
+/** @throws Error for an expression of an unknown kind, of which only the name is left */
 export function encodeExpression(expression: Expression): Attribute {
   if (expression.name === 'unknown') throw new Error(`the expression ${expression.kind} cannot be encoded`);
   return attrNest(
@@ -122,7 +125,7 @@ export function decodeExpressions(list: Uint8Array): Expression[] {
   return listAttributes(list).map(({ payload }) => decodeExpression(payload));
 }
 
-/** One of them, from the payload of its NFTA_LIST_ELEM. @throws Truncated */
+/** One expression of a rule, from the payload of its NFTA_LIST_ELEM. @throws Truncated */
 export function decodeExpression(payload: Uint8Array): Expression {
   const attributes = decodeAttributes(payload);
   const kind = textAt(attributes, nft.NFTA_EXPR_NAME) ?? '';
@@ -138,7 +141,7 @@ interface Codec<E> {
   decode(data: Attributes): E;
 }
 
-/** The attribute that it is sent as, and how. */
+/** The attribute that a field is sent as, and how its value is encoded. */
 type Field<T> = readonly [type: number, kind: FieldKind<T>];
 
 interface FieldKind<T> {

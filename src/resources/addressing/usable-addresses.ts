@@ -28,8 +28,8 @@ export function awaitUsable(
   deadlineMs = DEADLINE_MS,
 ): void {
   if (addresses.length === 0) return;
-  const isSo = () => areLocal(where, addresses) || (detectDuplicates && refuseDuplicates(where, link));
-  const usable = { isSo, watch: where.watchAddresses, matters: () => true };
+  const isReached = () => areLocal(where, addresses) || (detectDuplicates && refuseDuplicates(where, link));
+  const usable = { isReached, watch: where.watchAddresses, matters: () => true };
   if (!awaitNotified(usable, deadlineMs)) throw undecided(link.name, addresses, deadlineMs);
 }
 

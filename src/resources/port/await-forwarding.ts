@@ -26,7 +26,7 @@ export function awaitForwarding(node: Node, name: string, deadlineMs = DEADLINE_
     return port.state !== 'disabled';
   };
   const isOurs = (message: Parameters<typeof isAboutLink>[0]) => isAboutLink(message, port?.index ?? 0);
-  const forwards = { isSo: isDecided, watch: node.watchLinks, matters: isOurs };
+  const forwards = { isReached: isDecided, watch: node.watchLinks, matters: isOurs };
   if (!awaitNotified(forwards, deadlineMs)) throw stillDisabled(name, deadlineMs);
   if (port !== undefined && port.state !== 'forwarding') warnOfSpanningTree(node, name, port.state);
 }

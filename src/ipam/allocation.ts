@@ -107,8 +107,8 @@ function tryLease(plan: IpamPlan, there: Store, owner: Owner, host: Host, planFo
 }
 
 /**
- * Removes the record of the same attachment from before, where it is dead, or where a killed ADD has not finished it. @throws
- * Fault `conflict` for one that may be alive
+ * Removes the record of the same attachment from before, where it is dead, or where a killed ADD has not finished it.
+ * @throws Fault `conflict` for one that may be alive
  */
 function removeFormer(store: LockedStore, owner: Owner, host: Host): void {
   const record = readRecord(store, owner, host);
@@ -125,8 +125,8 @@ function removeFormer(store: LockedStore, owner: Owner, host: Host): void {
 }
 
 /**
- * A broken record may have been that of a living attachment, so all leases are read; without any record, they are not. @throws
- * Fault `conflict`
+ * A broken record may have been that of a living attachment, so all leases are read; without any record, they are not.
+ * @throws Fault `conflict`
  */
 function verifyNoLease(store: Store, owner: Owner): void {
   const [held] = isThere(recordPath(store, owner)) ? leasesHeldBy(store, owner) : [];

@@ -144,8 +144,8 @@ function doomRecord(record: AttachmentRecord, leased: readonly Ip[], reason: Doo
 }
 
 /**
- * Removes what a doomed attachment has on the node, then its leases. One that was made anew since the plan stays. @returns
- * whether anything was removed. @throws Fault, and then the leases stay
+ * Removes what a doomed attachment has on the node, then its leases. One that was made anew since the plan stays.
+ * @returns whether anything was removed. @throws Fault, and then the leases stay
  */
 function release(store: LockedStore, { attachment, record, addresses, reason }: Doomed, host: Host): boolean {
   const now = attachment.ifName === '' ? undefined : readRecord(store, attachment, host);

@@ -33,8 +33,8 @@ export function removeDead(store: LockedStore, record: AttachmentRecord, host: H
 }
 
 /**
- * Removes what an attachment has on the node. Its leases are still there, so no other attachment has its addresses. @throws
- * Fault that names the attachment
+ * Removes what an attachment has on the node. Its leases are still there, so no other attachment has its addresses.
+ * @throws Fault that names the attachment
  */
 export function detach(attachment: Attachment, record: AttachmentRecord | undefined, host: Host): void {
   try {

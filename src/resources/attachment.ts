@@ -86,8 +86,8 @@ export function removablePlan(
 }
 
 /**
- * The other recorded attachments of the network whose host veths are there: a veth dies with its network namespace. @throws
- * Fault `io`, KernelError
+ * The other recorded attachments of the network whose host veths are there: a veth dies with its network namespace.
+ * @throws Fault `io`, KernelError
  */
 export function neighboursOf(node: Node, own: Attachment, dataDir: string, host: Host): Neighbour[] {
   const links = new Set(findLinks(node.route).map(({ name }) => name));

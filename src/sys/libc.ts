@@ -17,7 +17,7 @@ export class SystemError extends Error {
   }
 }
 
-/** Calls a C function. @throws SystemError when it returns a negative value. */
+/** Calls a C function. @throws SystemError when it returns a negative value */
 export function libc(
   name: SymbolName,
   a?: CArgument,

@@ -15,7 +15,7 @@ const MODE = 0o640;
  * @throws Error with the reason
  */
 export function openLogFile(path: string): number {
-  // Verified before opening, since opening a device may have an effect; and again after it, since the file may have been exchanged.
+  // Verified before opening, since opening a device may have an effect; and after it, since the file may have been exchanged.
   verifyFile(statLink(path));
   const fd = openFile(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, MODE);
   try {

@@ -27,7 +27,10 @@ const FSCONFIG_CMD_CREATE = 6;
 const FSMOUNT_CLOEXEC = 1;
 const NOSUID_NODEV_NOEXEC = 0x2 | 0x4 | 0x8;
 
-/** Runs `act` with a private proc; with the mounted one where the kernel is older than 5.2 or a security module refuses the mount. */
+/**
+ * Runs `act` with a private proc mount; with the shared one where the kernel is older than 5.2, or a security module refuses
+ * the mount.
+ */
 export function withPrivateProc<T>(act: (proc: Proc) => T): T {
   const directory = mountIfPossible();
   if (directory === undefined) return act(SHARED_PROC);

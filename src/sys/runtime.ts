@@ -77,8 +77,7 @@ export interface CSignature {
 }
 
 /**
- * The C functions that Trestle calls, for runtimes that must know their types. The engine has the same functions
- * (engine/src/functions.rs).
+ * The C functions that Trestle calls, for runtimes that must know their types. engine/src/functions.rs has the same functions.
  */
 export const SYMBOLS = {
   socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },

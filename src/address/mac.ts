@@ -3,7 +3,10 @@
 const PAIRS = /^[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$/i;
 const FOURS = /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/i;
 
-/** Parses `aa:bb:cc:dd:ee:ff`, `aa-bb-cc-dd-ee-ff` and `aabb.ccdd.eeff`; in either case. @returns undefined where the text is no MAC */
+/**
+ * Parses `aa:bb:cc:dd:ee:ff`, `aa-bb-cc-dd-ee-ff` and `aabb.ccdd.eeff`; in either case. @returns undefined where the text is
+ * no MAC
+ */
 export function parseMac(text: string): Uint8Array | undefined {
   if (!PAIRS.test(text) && !FOURS.test(text)) return undefined;
   const digits = text.replace(/[:.-]/g, '');

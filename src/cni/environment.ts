@@ -78,7 +78,9 @@ export function readEnvironment(variables: Variables): Environment {
   return { command, containerId, netns, ifName, args: variables.CNI_ARGS ?? '', allowOwnNetns, path, variables };
 }
 
-/** Network names and container IDs become file names, so they must match the specification's pattern. @throws Fault of `kind` */
+/**
+ * Network names and container IDs become file names, so they must match the specification's pattern. @throws Fault of `kind`
+ */
 export function verifyIdentifier(what: string, value: string, kind: 'environment' | 'config'): void {
   if (value.length > IDENTIFIER_MOST) {
     throw new Fault(kind, `${what} is ${value.length} characters long: ${describe(value)}`, {

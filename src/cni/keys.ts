@@ -14,7 +14,10 @@ const SHORT = 4;
 
 type Keys = z.core.$ZodShape;
 
-/** A copy of `value` with the schema's spelling of keys that differ from it in case only; logs a warning for each nearly right key. */
+/**
+ * A copy of `value` with the schema's spelling of keys that differ from it in case only; logs a warning for each nearly right
+ * key.
+ */
 export function tidyKeys(schema: z.core.$ZodType, value: unknown, log: Log, path = ''): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const { keys, element } = structureOf(schema);

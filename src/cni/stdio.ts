@@ -51,7 +51,9 @@ export function parseInput(text: string): Record<string, unknown> {
   );
 }
 
-/** Writes all of the text; waits where a non-blocking pipe is full. @throws SystemError, EPIPE where the reader has closed it */
+/**
+ * Writes all of the text; waits where a non-blocking pipe is full. @throws SystemError, EPIPE where the reader has closed it
+ */
 export function writeAll(fd: number, text: string): void {
   for (let rest = encodeUtf8(text); rest.length > 0; ) {
     try {

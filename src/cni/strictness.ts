@@ -1,7 +1,8 @@
 /**
- * The answer of STATUS to a limit: an ADD may succeed all the same, or will succeed later without the node's owner (a range without a
- * free address, a packet filter that drops). Runtimes take any error of STATUS for a node that is not ready (containerd 2 and kubelet
- * then taint the node, and its running pods are evicted), so a limit is a warning unless the key `status` says "strict".
+ * The answer of STATUS to a limit: an ADD may succeed all the same, or will succeed later without the node's owner (a range
+ * without a free address, a packet filter that drops). Runtimes take any error of STATUS for a node that is not ready
+ * (containerd 2 and kubelet then taint the node, and its running pods are evicted), so a limit is a warning unless the key
+ * `status` says "strict".
  */
 
 import { Fault, type FaultKind } from '../fault.ts';

@@ -28,7 +28,7 @@ const ipamOptions = {
 /** The whole `ipam` section, as host-local has it, and `exclude`. */
 export const ipamSchema = object({ type: text }, ipamOptions);
 
-/** The same in the main plugin's configuration, where {} means "no IPAM" to users of the reference. */
+/** The same section in the configuration of the main plugin, where {} means "no IPAM" to users of the reference. */
 export const optionalIpamSchema = options({ type: text, ...ipamOptions });
 
 export type RangeSection = Parsed<typeof range>;

@@ -1,4 +1,6 @@
-/** Attachments that are removed without a DEL: those that GC finds invalid or dead, and dead ones where a range is exhausted. */
+/**
+ * Attachments that are removed without a DEL: those that GC finds invalid or dead, and dead ones where a range is exhausted.
+ */
 
 import { formatIp, type Ip } from '../address/ip.ts';
 import { asFault, collecting, tolerating } from '../attempt.ts';

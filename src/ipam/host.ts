@@ -31,8 +31,9 @@ export interface Host {
    */
   detach?(attachment: Attachment, record: AttachmentRecord | undefined): void;
   /**
-   * Lists the attachments of a network, with leases in this data directory, that the node itself shows to be alive. The store asks
-   * where it has no records: on a new network, and where its files were removed while containers run. An error fails the ADD.
+   * Lists the attachments of a network, with leases in this data directory, that the node itself shows to be alive. The store
+   * asks where it has no records: on a new network, and where its files were removed while containers run. An error fails the
+   * ADD.
    */
   survivors?(network: string, dataDir: string): Iterable<Survivor>;
   readonly log: Log;

@@ -39,7 +39,10 @@ export interface Probes {
   fileAt(path: string): { readonly device: number; readonly inode: number } | undefined;
   /** The network namespaces that processes live in. */
   netnsInUse(): NetnsUse;
-  /** Whether a process runs. `start` is the recorded time at which it started, as `startOf` gives it, if any: process IDs are reused. */
+  /**
+   * Whether a process runs. `start` is the recorded time at which it started, as `startOf` gives it, if any: process IDs are
+   * reused.
+   */
   isRunning(pid: number, start: number | undefined): boolean;
 }
 

@@ -158,7 +158,7 @@ function loadRecord(store: Store, path: string): Loaded | undefined {
   }
 }
 
-/** A directory cannot be removed as a file can, and no version of this program makes one, so it stays. */
+/** A directory cannot be removed as a file can. No version of this program makes one, so a directory stays. */
 function isDirectory(error: unknown): boolean {
   return error instanceof Fault && hasErrno(error.cause, [EISDIR]);
 }

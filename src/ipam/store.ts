@@ -1,6 +1,6 @@
 /**
- * The paths of all files on disk. The layout of the leases is host-local's. Host-local reads every file in their directory, so our
- * own files are in another one.
+ * The paths of all files on disk. The layout of the leases is host-local's. Host-local reads every file in their directory,
+ * so our own files are in another one.
  */
 
 import { hashHex } from '../address/hash.ts';
@@ -19,8 +19,8 @@ export interface Store {
   /** Says in which boot, and under which lock file, `maintain` last saw to the store. */
   readonly boot: string;
   /**
-   * A file that is being written and does not have its name yet. There is one writer at a time, which holds the lock, so one name
-   * serves for all files, and a killed process leaves one file at most.
+   * A file that is being written and does not have its name yet. There is one writer at a time, which holds the lock, so one
+   * name serves for all files, and a killed process leaves one file at most.
    */
   readonly temporary: string;
 }

@@ -1,4 +1,7 @@
-/** Keeping the store in order after a boot, and after files were removed from the data directory: leases are swept or put back. */
+/**
+ * Keeping the store in order after a boot, and after files were removed from the data directory: leases are swept or put
+ * back.
+ */
 
 import { formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';

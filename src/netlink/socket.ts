@@ -70,7 +70,8 @@ export function openWatch(...groups: readonly (keyof typeof GROUPS)[]): Watch {
     const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, PROTOCOLS.route);
     try {
       for (const group of groups) subscribe(fd, GROUPS[group]);
-      // A socket without an address is notified of nothing (do_one_broadcast); it gets one with the first message that it sends.
+      // A socket without an address is notified of nothing (do_one_broadcast); it gets one with the first message that it
+      // sends.
       libc('send', fd, NOOP, NOOP.length, 0);
     } catch (error) {
       closeFile(fd);

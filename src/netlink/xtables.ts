@@ -37,7 +37,9 @@ const AT_UNDERFLOW = 56;
 const AT_SIZE = 80;
 /** struct ipt_get_entries: name, size, and what aligns the entries to eight. */
 const ENTRIES_HEADER = 40;
-/** struct xt_entry_match and xt_entry_target: size, name, revision. A verdict, or the name of a chain, stands behind a target. */
+/**
+ * struct xt_entry_match and xt_entry_target: size, name, revision. A verdict, or the name of a chain, stands behind a target.
+ */
 const EXTENSION_HEADER = 32;
 
 export interface LegacyTable {

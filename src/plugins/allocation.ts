@@ -33,7 +33,10 @@ export function planFor(request: BaseRequest & { readonly ipam: IpamSection }): 
   return planIpam({ network, cniVersion, section, ipRanges, requested });
 }
 
-/** The same where there may be no IPAM. @returns undefined for layer 2 only. @throws Fault `config`, `address` */
+/**
+ * Like `planFor`, for a request that may have no IPAM here. @returns undefined for layer 2 only. @throws Fault `config`,
+ * `address`
+ */
 export function planOf(request: BaseRequest & { readonly ipam: IpamSection | undefined }): IpamPlan | undefined {
   return request.ipam && planFor({ ...request, ipam: request.ipam });
 }

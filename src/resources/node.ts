@@ -23,7 +23,10 @@ export interface Node {
   nft(): Connection;
   /** Opens a socket for notifications of changes to the node's links; the caller closes it. @throws KernelError */
   watchLinks(): Watch;
-  /** Opens a socket for notifications of changes to the node's IPv6 addresses and routes; the caller closes it. @throws KernelError */
+  /**
+   * Opens a socket for notifications of changes to the node's IPv6 addresses and routes; the caller closes it.
+   * @throws KernelError
+   */
   watchAddresses(): Watch;
   /** The nf_tables socket if it is open. */
   openNft(): Connection | undefined;

@@ -1,6 +1,6 @@
 /**
- * The face that every kind of resource has. An attachment has a plan (`plan.ts`), an ordered list of resources, and the CNI verbs
- * are walks over the plan. So undo, DEL and GC cannot disagree, and CHECK sees what ADD makes.
+ * The face that every kind of resource has. An attachment has a plan (`plan.ts`), an ordered list of resources, and the CNI
+ * verbs are walks over the plan. So undo, DEL and GC cannot disagree, and CHECK sees what ADD makes.
  */
 
 import type * as z from 'zod/mini';
@@ -16,25 +16,29 @@ export interface Kind<Wanted> {
   readonly name: string;
   /** Reads `Wanted` from the JSON of a record. */
   readonly schema: z.ZodMiniType<Wanted>;
-  /** Makes what is wanted; idempotent. On failure nothing is left of what this call made. @throws Fault, KernelError, SystemError */
+  /**
+   * Makes what is wanted; idempotent. On failure nothing is left of what this call made. @throws Fault, KernelError,
+   * SystemError
+   */
   ensure(node: Node, wanted: Wanted): void;
   /** Only reads. @returns the first thing that is off, a Fault `check` with what to do; undefined where all is as wanted */
   verify(node: Node, wanted: Wanted): Fault | undefined;
   /**
-   * Removes what the attachment alone owns, and with the last attachment what attachments share; absence is no error. Needs neither
-   * the container nor the configuration. Absent for kinds that stay, or go with another kind. @throws Fault, KernelError, SystemError
+   * Removes what the attachment alone owns, and with the last attachment what attachments share; absence is no error. Needs
+   * neither the container nor the configuration. Absent for kinds that stay, or go with another kind. @throws Fault,
+   * KernelError, SystemError
    */
   remove?(node: Node, wanted: Wanted): void;
   /** All of this kind that attachments of the scope have on the node, recorded or not. */
   survey(node: Node, scope: Scope): readonly Owned[];
   /**
-   * Puts back what neighbours have lost of this kind, after another program has changed the packet filter. Absent where `ensure`
-   * sees all that is missing. @throws Fault, KernelError
+   * Puts back what neighbours have lost of this kind, after another program has changed the packet filter. Absent where
+   * `ensure` sees all that is missing. @throws Fault, KernelError
    */
   mend?(node: Node, wanted: Wanted): void;
   /**
-   * Whether `ensure` could succeed now. @returns undefined: yes; a Fault `limited`: yes, with the limit that the Fault names; any
-   * other Fault: no, for the reason that the Fault names
+   * Whether `ensure` could succeed now. @returns undefined: yes; a Fault `limited`: yes, with the limit that the Fault names;
+   * any other Fault: no, for the reason that the Fault names
    */
   able(node: Node, wanted: Wanted): Fault | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * Kernel parameters under /proc/sys/net, of the netns that the thread is in, looked up in the proc file system `proc`. Where /proc/sys is
- * mounted read-only, as it is in containers, they are written through a proc mount of our own.
+ * Kernel parameters under /proc/sys/net, of the netns that the thread is in, looked up in the proc file system `proc`. Where
+ * /proc/sys is mounted read-only, as it is in containers, they are written through a proc mount of our own.
  */
 
 import { errorCode, Fault, reasonOf } from '../fault.ts';

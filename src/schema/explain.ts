@@ -27,7 +27,10 @@ const EXPECTED: Record<string, string> = {
 
 const REPORT_INPUT = { reportInput: true };
 
-/** Parses `input`. `what` is its name in the message: "the configuration". @throws Fault of `kind` that names the keys that are wrong */
+/**
+ * Parses `input`. `what` is its name in the message: "the configuration". @throws Fault of `kind` that names the keys that
+ * are wrong
+ */
 export function parseWith<T>(schema: z.ZodMiniType<T>, input: unknown, what: string, kind: FaultKind): T {
   const result = z.safeParse(schema, input, REPORT_INPUT);
   if (result.success) return result.data;
@@ -35,6 +38,24 @@ export function parseWith<T>(schema: z.ZodMiniType<T>, input: unknown, what: str
   const shown = issues.slice(0, SHOWN).map(complaint);
   const more = issues.length > SHOWN ? ` (and ${issues.length - SHOWN} more)` : '';
   throw new Fault(kind, `cannot use ${what}: ${shown.join('; ')}${more}`);
+}
+
+/** A short name for a JSON value: its type, and the value itself where that is short. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'an object';
+  return typeof value === 'string' ? `the string ${quoted(value)}` : shortened(JSON.stringify(value) ?? String(value));
+}
+
+/** A text in quotation marks; a long one is cut. */
+export function quoted(text: string): string {
+  return shortened(JSON.stringify(text.length > 100 ? text.slice(0, 100) : text));
+}
+
+/** A long text is cut. */
+export function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
 /** The key's path, the expected value, the value found. Messages of our own transforms are whole clauses already. */
@@ -62,22 +83,4 @@ function expectation(issue: z.core.$ZodIssue): string {
 
 function pathText(path: readonly PropertyKey[]): string {
   return path.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${String(key)}`)).join('');
-}
-
-/** A short name for a JSON value: its type, and the value itself where that is short. */
-export function describe(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'an object';
-  return typeof value === 'string' ? `the string ${quoted(value)}` : shortened(JSON.stringify(value) ?? String(value));
-}
-
-/** A text in quotation marks; a long one is cut. */
-export function quoted(text: string): string {
-  return shortened(JSON.stringify(text.length > 100 ? text.slice(0, 100) : text));
-}
-
-/** A long text is cut. */
-export function shortened(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

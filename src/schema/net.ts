@@ -68,15 +68,6 @@ export function textOrNothing<T>(what: string, parse: (text: string) => T | unde
   return z.pipe(z.string(), transform);
 }
 
-function reader<T>(what: string, parse: (text: string) => T | undefined) {
-  return (text: string, context: z.core.ParsePayload): T => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    context.issues.push({ code: 'custom', message: `${quoted(text)} is not ${what}`, input: text });
-    return z.NEVER;
-  };
-}
-
 export const ip = textOrNothing('an IP address', parseIp);
 
 /** `address/length`, host bits kept. */
@@ -109,3 +100,12 @@ export type Route = Parsed<typeof route>;
 const texts = list(z.string());
 export const dns = options({ nameservers: texts, domain: z.string(), search: texts, options: texts });
 export type Dns = Parsed<typeof dns>;
+
+function reader<T>(what: string, parse: (text: string) => T | undefined) {
+  return (text: string, context: z.core.ParsePayload): T => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.issues.push({ code: 'custom', message: `${quoted(text)} is not ${what}`, input: text });
+    return z.NEVER;
+  };
+}

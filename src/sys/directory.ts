@@ -74,7 +74,9 @@ export function statPath(path: string): FileStatus | undefined {
   return unlessMissing(() => statx(AT_FDCWD, path, 0));
 }
 
-/** The status of the symbolic link itself, where the path is one. @returns undefined where there is none. @throws SystemError */
+/**
+ * The status of the symbolic link itself, where the path is one. @returns undefined where there is none. @throws SystemError
+ */
 export function statLink(path: string): FileStatus | undefined {
   return unlessMissing(() => statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW));
 }
@@ -84,7 +86,10 @@ export function statFile(fd: number): FileStatus {
   return statx(fd, '', AT_EMPTY_PATH);
 }
 
-/** Whether the open file is on a file system of that type (f_type of statfs(2); linux/magic.h has the numbers). @throws SystemError */
+/**
+ * Whether the open file is on a file system of that type (f_type of statfs(2); linux/magic.h has the numbers).
+ * @throws SystemError
+ */
 export function isOnFileSystem(fd: number, magic: number): boolean {
   const status = new Uint8Array(256); // struct statfs has 120 bytes, f_type first
   libc('fstatfs', fd, status);

@@ -1,4 +1,7 @@
-/** The adapter of the engine in dist/trestle. The host object of the engine (engine/src/host.rs) is nearly a `Runtime` already. */
+/**
+ * The adapter of the engine in dist/trestle. The host object of the engine (engine/src/host.rs) is nearly a `Runtime`
+ * already.
+ */
 
 import { EINVAL, errnoName, signalName } from './errno.ts';
 import type { Ended, ProgramCall, Runtime } from './runtime.ts';

@@ -10,8 +10,8 @@ import { encodeUtf8 } from './text.ts';
 const MODE = 0o640;
 
 /**
- * Opens the file at `path` for appending, and creates it if it is missing. Other users may be able to write to its directory, so only a
- * regular file with one name is opened, and opening does not block.
+ * Opens the file at `path` for appending, and creates it if it is missing. Other users may be able to write to its directory,
+ * so only a regular file with one name is opened, and opening does not block.
  * @throws Error with the reason
  */
 export function openLogFile(path: string): number {

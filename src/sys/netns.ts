@@ -165,8 +165,9 @@ function tryRead<T>({ unread }: Threads, thread: string, act: () => T): T | unde
 }
 
 /**
- * The first thread that shares its namespace with none of `examples`, and the reason why its own cannot be read. All threads of a
- * namespace see the same files in their directory `net`, with the same inodes, and every user may stat those (fs/proc/proc_net.c).
+ * The first thread that shares its namespace with none of `examples`, and the reason why its own cannot be read. All threads
+ * of a namespace see the same files in their directory `net`, with the same inodes, and every user may stat those
+ * (fs/proc/proc_net.c).
  */
 function firstElsewhere(unread: readonly Unread[], examples: readonly string[]): string | undefined {
   const places = new Set(examples.map(placeOf));

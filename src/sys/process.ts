@@ -35,14 +35,14 @@ export function commandLine(): { readonly name: string; readonly args: readonly 
   return { name: runtime.programName(), args: runtime.args() };
 }
 
-/** Registers `main`, which runs at each start of the program and returns the exit status. Before that, the functions above fail. */
+/** Registers `main`, which runs at each start of the program and returns the exit status. Nothing above can be asked before. */
 export function startWith(main: () => number): void {
   runtime.start(main);
 }
 
 /**
- * Runs a program to its end, with a deadline. It inherits nothing that the call does not name, and its output is captured: a process
- * that it leaves behind does not keep our stdout and stderr open.
+ * Runs a program to its end, with a deadline. It inherits nothing that the call does not name, and its output is captured: a
+ * process that it leaves behind does not keep our stdout and stderr open.
  */
 export function runProgram(call: ProgramCall): Ended {
   return runtime.run(call, MOST_BYTES);

@@ -110,29 +110,6 @@ interface Unknown {
   readonly kind: string;
 }
 
-/** @throws Error for an expression of an unknown kind, of which only the name is left */
-export function encodeExpression(expression: Expression): Attribute {
-  if (expression.name === 'unknown') throw new Error(`the expression ${expression.kind} cannot be encoded`);
-  return attrNest(
-    nft.NFTA_LIST_ELEM,
-    attrText(nft.NFTA_EXPR_NAME, expression.name),
-    attrNest(nft.NFTA_EXPR_DATA, ...(CODECS[expression.name] as Codec<Expression>).encode(expression)),
-  );
-}
-
-/** The expressions of a rule, from the payload of NFTA_RULE_EXPRESSIONS. @throws Truncated */
-export function decodeExpressions(list: Uint8Array): Expression[] {
-  return listAttributes(list).map(({ payload }) => decodeExpression(payload));
-}
-
-/** One expression of a rule, from the payload of its NFTA_LIST_ELEM. @throws Truncated */
-export function decodeExpression(payload: Uint8Array): Expression {
-  const attributes = decodeAttributes(payload);
-  const kind = textAt(attributes, nft.NFTA_EXPR_NAME) ?? '';
-  const isKnown = Object.hasOwn(CODECS, kind);
-  return isKnown ? CODECS[kind as Known].decode(nested(attributes, nft.NFTA_EXPR_DATA)) : { name: 'unknown', kind };
-}
-
 type Known = Exclude<Expression['name'], 'unknown'>;
 type Named<Name extends Known> = Expression & { readonly name: Name };
 
@@ -178,6 +155,8 @@ const VERDICT: FieldKind<Verdict | undefined> = {
   },
 };
 
+type Fields<Name extends Known> = { readonly [Key in Exclude<keyof Named<Name>, 'name'>]: Field<Named<Name>[Key]> };
+
 const CODECS: { readonly [Name in Known]: Codec<Named<Name>> } = {
   meta: codec('meta', { key: [nft.NFTA_META_KEY, NUMBER], register: [nft.NFTA_META_DREG, NUMBER] }),
   ct: codec('ct', { key: [nft.NFTA_CT_KEY, NUMBER], register: [nft.NFTA_CT_DREG, NUMBER] }),
@@ -219,6 +198,29 @@ const CODECS: { readonly [Name in Known]: Codec<Named<Name>> } = {
   queue: codec('queue', {}),
 };
 
+/** @throws Error for an expression of an unknown kind, of which only the name is left */
+export function encodeExpression(expression: Expression): Attribute {
+  if (expression.name === 'unknown') throw new Error(`the expression ${expression.kind} cannot be encoded`);
+  return attrNest(
+    nft.NFTA_LIST_ELEM,
+    attrText(nft.NFTA_EXPR_NAME, expression.name),
+    attrNest(nft.NFTA_EXPR_DATA, ...(CODECS[expression.name] as Codec<Expression>).encode(expression)),
+  );
+}
+
+/** The expressions of a rule, from the payload of NFTA_RULE_EXPRESSIONS. @throws Truncated */
+export function decodeExpressions(list: Uint8Array): Expression[] {
+  return listAttributes(list).map(({ payload }) => decodeExpression(payload));
+}
+
+/** One expression of a rule, from the payload of its NFTA_LIST_ELEM. @throws Truncated */
+export function decodeExpression(payload: Uint8Array): Expression {
+  const attributes = decodeAttributes(payload);
+  const kind = textAt(attributes, nft.NFTA_EXPR_NAME) ?? '';
+  const isKnown = Object.hasOwn(CODECS, kind);
+  return isKnown ? CODECS[kind as Known].decode(nested(attributes, nft.NFTA_EXPR_DATA)) : { name: 'unknown', kind };
+}
+
 /** NFTA_TARGET_* has the numbers of NFTA_MATCH_*. */
 function extension<Name extends Extension['name']>(name: Name): Codec<Named<Name>> {
   return codec(name, {
@@ -227,8 +229,6 @@ function extension<Name extends Extension['name']>(name: Name): Codec<Named<Name
     info: [nft.NFTA_MATCH_INFO, BYTES],
   } as Fields<Name>);
 }
-
-type Fields<Name extends Known> = { readonly [Key in Exclude<keyof Named<Name>, 'name'>]: Field<Named<Name>[Key]> };
 
 /** The attributes are sent in the order of the fields. */
 function codec<Name extends Known>(name: Name, fields: Fields<Name>): Codec<Named<Name>> {

@@ -24,7 +24,10 @@ export interface NftSet {
   /** TYPE_*, or several of them in one number. */
   readonly keyType: number;
   readonly keyLength: number;
-  /** The keys are in the host's byte order, as names of interfaces are; nft prints them only where the set's user data says so. */
+  /**
+   * The keys are in the host's byte order, as names of interfaces are; nft prints them only where the set's user data says
+   * so.
+   */
   readonly isHostOrder?: boolean;
 }
 

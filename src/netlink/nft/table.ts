@@ -26,7 +26,7 @@ export interface Chain {
   readonly name: string;
   /** Where packets come into it, NF_INET_*; undefined for a chain that rules jump to. */
   readonly hook: number | undefined;
-  /** `filter`, `nat` or `route`; undefined likewise. */
+  /** `filter`, `nat` or `route`; undefined for a chain that rules jump to. */
   readonly type: string | undefined;
   /** What becomes of a packet at its end, NF_*. */
   readonly policy: number | undefined;

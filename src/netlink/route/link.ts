@@ -112,11 +112,6 @@ export function decodeLink(payload: Uint8Array): Link {
   };
 }
 
-function decodePort(info: Attributes): BridgePort {
-  const data = nested(info, rt.IFLA_INFO_SLAVE_DATA);
-  return { hairpin: flagAt(data, rt.IFLA_BRPORT_MODE), isolated: flagAt(data, rt.IFLA_BRPORT_ISOLATED) };
-}
-
 /**
  * The accept_ra of the link, as the sysctl has it: 0 takes no router advertisements, 1 takes them unless the link forwards, 2
  * in any case.
@@ -129,6 +124,11 @@ export function acceptRaOf(link: Pick<Link, 'families'>): number | undefined {
 /** Whether the link forwards IPv6, as sysctl `conf/<link>/forwarding` has it. @throws Truncated */
 export function isForwardingIpv6(link: Pick<Link, 'families'>): boolean {
   return ipv6Parameter(link, rt.DEVCONF_FORWARDING) === 1;
+}
+
+function decodePort(info: Attributes): BridgePort {
+  const data = nested(info, rt.IFLA_INFO_SLAVE_DATA);
+  return { hairpin: flagAt(data, rt.IFLA_BRPORT_MODE), isolated: flagAt(data, rt.IFLA_BRPORT_ISOLATED) };
 }
 
 function ipv6Parameter({ families }: Pick<Link, 'families'>, place: number): number | undefined {

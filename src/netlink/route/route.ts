@@ -42,7 +42,8 @@ const ZEROS: readonly Field[] = [
 
 /**
  * Adds a route. Where there is another to the same destination, as the default route of a container's second network, the new
- * IPv4 route comes before it, as of `ip route prepend`, and an IPv6 route joins it. Refused with EEXIST where it is there itself.
+ * IPv4 route comes before it, as of `ip route prepend`, and an IPv6 route joins it. Refused with EEXIST where it is there
+ * itself.
  */
 export function addRoute(route: LinkRoute): Request {
   const { dst, gateway } = route;

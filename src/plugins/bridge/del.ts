@@ -1,6 +1,7 @@
 /**
- * DEL: needs neither the netns, nor prevResult, nor the bridge. It goes on past an error and reports at the end. The addresses are
- * released last, when nothing on the node uses them any more; only dhcp releases them earlier, through the interface.
+ * DEL: needs neither the netns, nor prevResult, nor the bridge. It goes on past an error and reports at the end. The
+ * addresses are released last, when nothing on the node uses them any more; only dhcp releases them earlier, through the
+ * interface.
  */
 
 import { type Delegation, delegateCommand } from '../../cni/delegate.ts';

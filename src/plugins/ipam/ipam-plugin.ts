@@ -41,6 +41,14 @@ export function ipamPlugin(withHost: WithHost): Plugin {
   return (environment, input, journal) => runCommand(environment, input, journal, withHost);
 }
 
+/** @throws Fault `config`, `version`, `environment` */
+export function readIpamRequest(environment: Environment, input: Input, log: Log): IpamRequest {
+  const config = readConfig(() => ipamPluginSchema, input, log);
+  const ipam = readOwnSection(config.ipam, environment.command, log);
+  const { status } = config;
+  return Object.freeze({ ...readBase(environment, config, dataDirOf(ipam)), ipam, status });
+}
+
 function runCommand(
   environment: Environment,
   input: Input,
@@ -117,12 +125,4 @@ function gc({ dataDir, network, validAttachments }: IpamRequest, host: ipam.Host
   if (first === undefined) return;
   const reasons = failures.slice(0, 5).map(reasonOf).join('; ');
   throw new Fault(first.kind, `cannot release all dead leases of ${network}: ${reasons}`, { cause: first });
-}
-
-/** @throws Fault `config`, `version`, `environment` */
-export function readIpamRequest(environment: Environment, input: Input, log: Log): IpamRequest {
-  const config = readConfig(() => ipamPluginSchema, input, log);
-  const ipam = readOwnSection(config.ipam, environment.command, log);
-  const { status } = config;
-  return Object.freeze({ ...readBase(environment, config, dataDirOf(ipam)), ipam, status });
 }

@@ -17,6 +17,8 @@ import type { Container, Node } from '../node.ts';
 
 const DEADLINE_MS = 10_000;
 
+type Where = Pick<Container | Node, 'route' | 'watchAddresses'>;
+
 /**
  * Returns when the kernel delivers packets to each of the IPv6 addresses.
  * @throws Fault `conflict` when another host has one, `busy` after `deadlineMs`; KernelError
@@ -32,8 +34,6 @@ export function awaitUsable(
   const usable = { isReached, watch: where.watchAddresses, matters: () => true };
   if (!awaitNotified(usable, deadlineMs)) throw undecided(link.name, addresses, deadlineMs);
 }
-
-type Where = Pick<Container | Node, 'route' | 'watchAddresses'>;
 
 function areLocal({ route }: Where, addresses: readonly Ip[]): boolean {
   try {

@@ -36,10 +36,6 @@ export function inheritedMtu(connection: Connection, bridge: Link | undefined): 
   return { value: bridge.mtu, from: 'bridge', bridge: bridge.name };
 }
 
-function hasPortsOfOthers(connection: Connection, bridge: Link): boolean {
-  return findLinks(connection, bridge.index).some(({ alias }) => !isOurAlias(alias));
-}
-
 /**
  * The MTU of an attachment with addresses of these families. The uplink's is brought into the range from 1280 to 65535.
  * @throws Fault `config` or `conflict`, where the MTU of the configuration or of the bridge is too small
@@ -90,4 +86,8 @@ function tooSmall(mtu: number, least: number): Fault {
   return new Fault('config', `cannot use the configuration: mtu: ${mtu} is too small: ${reason} below ${least}`, {
     details: `Set it to ${least} or more, or leave it out.`,
   });
+}
+
+function hasPortsOfOthers(connection: Connection, bridge: Link): boolean {
+  return findLinks(connection, bridge.index).some(({ alias }) => !isOurAlias(alias));
 }

@@ -30,10 +30,14 @@ export type Decide = <Handle>(look: () => ForwardView<Handle> | undefined) => Ch
 export interface ForwardAcceptDriver {
   /** The name for messages: `iptables (nf_tables)`. */
   nameFor(family: Family): string;
-  /** Follows a packet that the link forwards. Only reads. Undefined where FORWARD cannot drop anything. @throws KernelError, SystemError */
+  /**
+   * Follows a packet that the link forwards. Only reads. Undefined where FORWARD cannot drop anything. @throws KernelError,
+   * SystemError
+   */
   read(node: Node, family: Family, link: string): ForwardView<unknown> | undefined;
   /**
-   * Carries out what `decide` says, in one transaction; asks `decide` again where another program changed the ruleset meanwhile.
+   * Carries out what `decide` says, in one transaction; asks `decide` again where another program changed the ruleset
+   * meanwhile.
    * @throws KernelError, SystemError, Fault where the change is refused
    */
   change(node: Node, family: Family, link: string, decide: Decide): void;

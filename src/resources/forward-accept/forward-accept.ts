@@ -1,7 +1,7 @@
 /**
- * Forwarding next to Docker and other programs whose FORWARD chain drops what no rule accepts. A packet must be accepted in every
- * table that it passes, so the accept stands in the table that drops: one for each bridge, for as long as a port uses the bridge.
- * It stands behind every rule with a condition, so that what the administrator denies stays denied.
+ * Forwarding next to Docker and other programs whose FORWARD chain drops what no rule accepts. A packet must be accepted in
+ * every table that it passes, so the accept stands in the table that drops: one for each bridge, for as long as a port uses
+ * the bridge. It stands behind every rule with a condition, so that what the administrator denies stays denied.
  */
 
 import * as z from 'zod/mini';

@@ -1,6 +1,6 @@
 /**
- * FORWARD of iptables over nf_tables: the table `ip filter`, or `ip6 filter`. The accept is written over netlink as iptables would
- * write it: that starts no process, and iptables shows the accept as its own.
+ * FORWARD of iptables over nf_tables: the table `ip filter`, or `ip6 filter`. The accept is written over netlink as iptables
+ * would write it: that starts no process, and iptables shows the accept as its own.
  */
 
 import type { Family } from '../../address/ip.ts';

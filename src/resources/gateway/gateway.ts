@@ -68,20 +68,6 @@ export const gatewayKind: Kind<GatewayWanted> = {
   },
 };
 
-/** @throws Fault `check` unless the link has every address */
-function verifyGateways(node: Node, { bridge, vlan, addresses }: GatewayWanted): void {
-  const { route } = node;
-  const name = vlan === undefined ? bridge : vlanGatewayName(bridge, vlan);
-  const what = vlan === undefined ? `the bridge ${name}` : `the VLAN gateway ${name}`;
-  const link = knownLink(node, name);
-  if (link === undefined) throw off(`${what} is missing`);
-  for (const address of addresses) {
-    const { family } = address.ip;
-    const isThere = family === 6 && findAddresses(route, link.index, 6).some((one) => isEnough(one.address, address));
-    if (!isThere) verifyAddress(route, link, address, what);
-  }
-}
-
 /**
  * Gives the bridge, or a VLAN's gateway, each address that it lacks, IPv6 without duplicate address detection. An address that
  * would contradict it is removed where `force` says so, or where there are no `users` (ports that could use it).
@@ -113,6 +99,20 @@ export function ensureGateways(
     added.push(gateway);
   }
   return added;
+}
+
+/** @throws Fault `check` unless the link has every address */
+function verifyGateways(node: Node, { bridge, vlan, addresses }: GatewayWanted): void {
+  const { route } = node;
+  const name = vlan === undefined ? bridge : vlanGatewayName(bridge, vlan);
+  const what = vlan === undefined ? `the bridge ${name}` : `the VLAN gateway ${name}`;
+  const link = knownLink(node, name);
+  if (link === undefined) throw off(`${what} is missing`);
+  for (const address of addresses) {
+    const { family } = address.ip;
+    const isThere = family === 6 && findAddresses(route, link.index, 6).some((one) => isEnough(one.address, address));
+    if (!isThere) verifyAddress(route, link, address, what);
+  }
 }
 
 /** Turns IPv6 on, since nodes may have it off for new links. @throws Fault `conflict`, `io` */

@@ -15,8 +15,8 @@ export interface Masqueraded {
 
 export interface MasqueradeDriver {
   /**
-   * Masquerades the address. Where its chain or set was flushed, or not made yet, `live` gives the other addresses of the network
-   * that are to be masqueraded, and the driver masquerades them, too. @throws KernelError, SystemError, Fault
+   * Masquerades the address. Where its chain or set was flushed, or not made yet, `live` gives the other addresses of the
+   * network that are to be masqueraded, and the driver masquerades them, too. @throws KernelError, SystemError, Fault
    */
   ensure(node: Node, entry: Masqueraded, live: () => readonly Masqueraded[]): void;
   /** Only reads. @throws Fault `check` where the address is not masqueraded, KernelError, SystemError */

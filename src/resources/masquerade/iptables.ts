@@ -1,6 +1,6 @@
 /**
- * Masquerading through iptables. There is a chain for each network and subnet, so that a packet from another subnet meets one rule
- * of it, and in the chain a rule for each address, with its owner as comment:
+ * Masquerading through iptables. There is a chain for each network and subnet, so that a packet from another subnet meets one
+ * rule of it, and in the chain a rule for each address, with its owner as comment:
  *
  *   -A POSTROUTING -s SUBNET ! -d SUBNET -m comment --comment "trestle NETWORK" -j TRESTLE-…
  *   -A TRESTLE-… -s ADDRESS ! -d MULTICAST -m comment --comment "NETWORK/CONTAINER/INTERFACE" -j MASQUERADE

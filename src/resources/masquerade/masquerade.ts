@@ -60,7 +60,8 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
         removeDeleted(node, backend, neighbours);
       }
     } catch (error) {
-      // What the kernel refused was not made, unless an answer was lost. What a program of iptables failed at may have been made.
+      // What the kernel refused was not made, unless an answer was lost. What a program of iptables failed at may have been
+      // made.
       const isRefused = error instanceof KernelError && node.nft().lost === 0;
       if (isRefused || (error instanceof Fault && error.kind === 'unsupported')) made.pop();
       for (const entry of made) {

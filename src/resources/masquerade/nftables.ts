@@ -1,7 +1,7 @@
 /**
- * Masquerading through nftables, in the table `inet trestle`: for each network and subnet there are a set, a chain of the same name,
- * and a rule of the chain `postrouting` that leads packets from the addresses in the set to that chain. Each address is one element
- * of the set, with its owner as comment.
+ * Masquerading through nftables, in the table `inet trestle`: for each network and subnet there are a set, a chain of the
+ * same name, and a rule of the chain `postrouting` that leads packets from the addresses in the set to that chain. Each
+ * address is one element of the set, with its owner as comment.
  */
 
 import { type Cidr, formatCidr, maskOf, networkOf, parseCidr } from '../../address/cidr.ts';

@@ -1,6 +1,6 @@
 /**
- * Finds masquerading by the owner that it names: ours, in sets of nftables and in rules of iptables, and the reference plugins',
- * whose place this one takes. The search goes over netlink; a program runs only where that finds something.
+ * Finds masquerading by the owner that it names: ours, in sets of nftables and in rules of iptables, and the reference
+ * plugins', whose place this one takes. The search goes over netlink; a program runs only where that finds something.
  */
 
 import type { Family } from '../../address/ip.ts';

@@ -57,7 +57,10 @@ const FIRST = { table: BRIDGE_TABLE, type: 'filter', priority: nft.NF_BR_PRI_NAT
 
 /** Frames that come in at a port. */
 export const PREROUTING: BaseChain = { ...FIRST, name: 'prerouting', hook: nft.NF_BR_PRE_ROUTING };
-/** Frames for the node, among them those to the link-local group addresses (01:80:c2:00:00:0x), which `prerouting` does not see. */
+/**
+ * Frames for the node, among them those to the link-local group addresses (01:80:c2:00:00:0x), which `prerouting` does not
+ * see.
+ */
 export const INPUT: BaseChain = { ...FIRST, name: 'input', hook: nft.NF_BR_LOCAL_IN };
 
 /** Creates all of the branch but its elements. Refused with EEXIST where the chain is there. */

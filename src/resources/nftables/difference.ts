@@ -36,7 +36,10 @@ const ATTEMPTS = 20;
 interface Glance {
   /** The generation of the ruleset, which is read first. */
   readonly generation: number;
-  /** `missing`: the kernel has no such chain; `damaged`: a rule or an anchor was removed or flushed, or there is a rule too many. */
+  /**
+   * `missing`: the kernel has no such chain; `damaged`: a rule or an anchor was removed or flushed, or there is a rule too
+   * many.
+   */
   readonly state: 'whole' | 'damaged' | 'missing';
 }
 

@@ -1,7 +1,8 @@
 /**
  * Waiting until the bridge forwards for a port. The kernel enables a port some time after its carrier came: when the
- * kernel's link watch gets the lock that every change of an interface takes (net/core/link_watch.c). Since Linux 6.8 a request for a link
- * brings that link up to date first (linkwatch_sync_dev), so there the first look finds the port forwarding.
+ * kernel's link watch gets the lock that every change of an interface takes (net/core/link_watch.c). Since Linux 6.8 a
+ * request for a link brings that link up to date first (linkwatch_sync_dev), so there the first look finds the port
+ * forwarding.
  */
 
 import { Fault } from '../../fault.ts';

@@ -7,7 +7,7 @@
 import { formatIp, type Ip } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { execute } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { findRoute, isLocalRoute } from '../../netlink/route/route.ts';
 import { ENETUNREACH } from '../../sys/errno.ts';
@@ -36,12 +36,8 @@ export function awaitUsable(
 }
 
 function areLocal({ route }: Where, addresses: readonly Ip[]): boolean {
-  try {
-    return execute(route, ...addresses.map(findRoute)).every(([reply]) => reply && isLocalRoute(reply.payload));
-  } catch (error) {
-    if (isKernelError(error, ENETUNREACH)) return false;
-    throw error;
-  }
+  const found = unlessRefused([ENETUNREACH], () => execute(route, ...addresses.map(findRoute)));
+  return found?.every(([reply]) => reply && isLocalRoute(reply.payload)) ?? false;
 }
 
 /** @returns false: no duplicate is known yet */

@@ -4,7 +4,7 @@ import { formatMac } from '../../address/mac.ts';
 import { Fault } from '../../fault.ts';
 import { type Log, silentLog } from '../../log.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
-import { isKernelError, unlessRefused } from '../../netlink/error.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { RT_TABLE_UNSPEC, RTPROT_RA } from '../../netlink/route/constants.ts';
 import {
   acceptRaOf,
@@ -121,13 +121,8 @@ function create(connection: Connection, settings: BridgeSettings): Link {
 
 /** @returns false where it is there already */
 function isCreated(connection: Connection, { name, mtu, vlanFiltering }: BridgeSettings): boolean {
-  try {
-    execute(connection, createBridge({ name, mac: bridgeMac(name), mtu, vlanFiltering }));
-    return true;
-  } catch (error) {
-    if (isKernelError(error, EEXIST)) return false;
-    throw error;
-  }
+  const request = createBridge({ name, mac: bridgeMac(name), mtu, vlanFiltering });
+  return unlessRefused([EEXIST], () => execute(connection, request)) !== undefined;
 }
 
 /** Sets the alias. @returns the bridge after that; undefined where it is gone. @throws KernelError */

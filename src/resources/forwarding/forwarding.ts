@@ -4,7 +4,7 @@ import * as z from 'zod/mini';
 import type { Family } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { decodeForwarding, getNetconf } from '../../netlink/route/netns.ts';
 import { list, object } from '../../schema/net.ts';
 import { EOPNOTSUPP } from '../../sys/errno.ts';
@@ -54,13 +54,8 @@ export function verifyForwarding(connection: Connection, families: ReadonlySet<F
 
 /** Whether the node forwards packets of the family; false where the kernel does not tell. @throws KernelError */
 function isForwarding(connection: Connection, family: Family): boolean {
-  try {
-    const [reply] = execute(connection, getNetconf(family))[0] ?? [];
-    return reply !== undefined && decodeForwarding(reply.payload) === 1;
-  } catch (error) {
-    if (isKernelError(error, EOPNOTSUPP)) return false;
-    throw error;
-  }
+  const reply = unlessRefused([EOPNOTSUPP], () => execute(connection, getNetconf(family))[0]?.[0]);
+  return reply !== undefined && decodeForwarding(reply.payload) === 1;
 }
 
 /**

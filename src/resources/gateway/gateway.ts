@@ -6,7 +6,7 @@ import { sameIp } from '../../address/ip.ts';
 import { isUnicastMac } from '../../address/mac.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { addAddress, deleteAddress } from '../../netlink/route/address.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { setLinkMac } from '../../netlink/route/link-change.ts';
@@ -175,19 +175,11 @@ function verifyMayGo(bridge: Link, present: Cidr, gateway: Cidr, ports: readonly
 }
 
 function remove(connection: Connection, bridge: Link, address: Cidr): void {
-  try {
-    execute(connection, deleteAddress(bridge.index, address));
-  } catch (error) {
-    if (!isKernelError(error, EADDRNOTAVAIL)) throw error;
-  }
+  unlessRefused([EADDRNOTAVAIL], () => execute(connection, deleteAddress(bridge.index, address)));
 }
 
 function add(connection: Connection, bridge: Link, gateway: Cidr): void {
-  try {
-    execute(connection, addAddress(bridge.index, gateway, false));
-  } catch (error) {
-    if (!isKernelError(error, EEXIST)) throw error;
-  }
+  unlessRefused([EEXIST], () => execute(connection, addAddress(bridge.index, gateway, false)));
 }
 
 function otherAddress({ name }: Link, present: Cidr, wanted: Cidr, details: string): Fault {

@@ -2,7 +2,7 @@
 
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
-import { isKernelError, type KernelError } from '../../netlink/error.ts';
+import { isKernelError, type KernelError, unlessRefused } from '../../netlink/error.ts';
 import type { Message } from '../../netlink/message.ts';
 import { NETNSA_NSID_NOT_ASSIGNED } from '../../netlink/route/constants.ts';
 import { type BridgePort, decodeLink, getLink, type Link } from '../../netlink/route/link.ts';
@@ -66,13 +66,7 @@ export function createVethPair(node: Node, container: Container, bridge: Link, s
 
 /** Removes the host's end, and with it the container's. @returns whether there was one. @throws KernelError */
 export function removeHostVeth(connection: Connection, name: string): boolean {
-  try {
-    execute(connection, deleteLink(name));
-    return true;
-  } catch (error) {
-    if (isKernelError(error, ENODEV)) return false;
-    throw error;
-  }
+  return unlessRefused([ENODEV], () => execute(connection, deleteLink(name))) !== undefined;
 }
 
 /**

@@ -38,6 +38,7 @@ const NO_HARD_LINKS = [EPERM, EOPNOTSUPP, ENOSYS];
 
 const COARSEST_MTIME_MS = 2_000; // FAT; every other file system is finer
 
+/** The content of a lease file, as host-local writes it. */
 export function encodeLease({ containerId, ifName }: Attachment): string {
   return `${containerId}\r\n${ifName}`;
 }

@@ -90,6 +90,7 @@ export function isBetween(range: Range, ip: Ip): boolean {
   return range.family === ip.family && isIn(range, ip.value);
 }
 
+/** Whether the address, as a number, lies in the span. */
 export function isIn(span: Span, value: bigint): boolean {
   return value >= span.first && value <= span.last;
 }

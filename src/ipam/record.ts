@@ -118,6 +118,7 @@ export function createRecord(
   return { ...head, netns, hostVeth, pod, process, processStart, plan, notes };
 }
 
+/** The content of a record file. */
 export function encodeRecord(record: AttachmentRecord): string {
   return `${JSON.stringify(record)}\n`;
 }

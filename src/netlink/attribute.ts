@@ -63,6 +63,7 @@ export function attrU32be(type: number, value: number): Attribute {
   return { type, value, width: 4, bigEndian: true };
 }
 
+/** An output of `size` zero bytes. */
 export function createOutput(size: number): Output {
   const bytes = new Uint8Array(size);
   return { bytes, view: new DataView(bytes.buffer) };
@@ -142,6 +143,7 @@ export function nested(attributes: Attributes, type: number): Attributes {
   return payload === undefined ? NONE : decodeAttributes(payload);
 }
 
+/** A text up to its NUL; undefined where it is absent. */
 export function textAt(attributes: Attributes, type: number): string | undefined {
   const payload = attributes.get(type);
   return payload && readCString(payload);

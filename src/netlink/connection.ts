@@ -64,6 +64,7 @@ const ATTEMPTS = 6;
 const DONE: Verdict = { errno: 0, explanation: undefined };
 const UNKNOWN: Verdict = { errno: ENOBUFS, explanation: undefined };
 
+/** A connection over a transport, which `closeConnection` closes. */
 export function connect(transport: Transport): Connection {
   return { transport, sequence: 1, lost: 0, transactions: 0 };
 }

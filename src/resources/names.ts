@@ -55,6 +55,7 @@ export function hostVethMac({ network, containerId, ifName }: AttachmentKey): Ui
   return portMac(hashHex('host MAC', network, containerId, ifName));
 }
 
+/** The MAC of the container's interface, where the configuration asks for none. */
 export function containerMac({ network, containerId, ifName }: AttachmentKey): Uint8Array {
   return localMac(hashHex('container MAC', network, containerId, ifName));
 }

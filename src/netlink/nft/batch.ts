@@ -34,6 +34,7 @@ interface NftRequest {
   readonly attributes: readonly Attribute[];
 }
 
+/** A request to nf_tables, with its header. */
 export function nftRequest({ operation, message, flags, family, attributes }: NftRequest): Request {
   const type = (nft.NFNL_SUBSYS_NFTABLES << 8) | message;
   const single = QUESTIONS.includes(message) && (flags & NLM_F_DUMP) === 0;

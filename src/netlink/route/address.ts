@@ -20,6 +20,7 @@ export interface LinkAddress {
 /** Bytes of struct ifaddrmsg. */
 const HEADER = 8;
 
+/** AF_INET or AF_INET6. */
 export function afOf(family: Family): number {
   return family === 4 ? rt.AF_INET : rt.AF_INET6;
 }

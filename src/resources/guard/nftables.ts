@@ -188,10 +188,12 @@ export function guardBranch(network: string): Branch {
   };
 }
 
+/** The key of a port in the set `ports`. */
 export function portKey(port: string): Key {
   return { bytes: filled(cString(port), NAME_LENGTH), text: port };
 }
 
+/** The key of a port with a MAC in the set `macs`. */
 export function pairKey(port: string, mac: Uint8Array): Key {
   const bytes = concat([portKey(port).bytes, filled(mac, MAC_LENGTH)]);
   return { bytes, text: `${port} with ${formatMac(mac)}` };

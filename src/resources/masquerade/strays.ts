@@ -80,6 +80,7 @@ export function referenceOwner(comment: string): ReferenceOwner | undefined {
   return isCut && containerId.length < TELLING ? undefined : { network, containerId, ifName, isCut };
 }
 
+/** Whether the owner that a comment of the reference names is this attachment. */
 export function isReferenceOwner(owner: ReferenceOwner, { network, containerId, ifName }: AttachmentKey): boolean {
   const sameId = owner.isCut ? containerId.startsWith(owner.containerId) : containerId === owner.containerId;
   return owner.network === network && sameId && (owner.ifName ?? ifName) === ifName;

@@ -41,6 +41,7 @@ export interface PairSettings extends VlanGateway {
   readonly mtu?: number | undefined;
 }
 
+/** The name of the end that has the addresses. */
 export function vlanGatewayName(bridge: string, vlan: number): string {
   return `${bridge}.${vlan}`;
 }

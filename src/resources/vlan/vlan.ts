@@ -71,6 +71,7 @@ export function untagged(id: number): VlanRange {
   return { first: id, last: id, pvid: true, untagged: true };
 }
 
+/** VLANs of a port whose frames keep their tag. */
 export function tagged(first: number, last: number): VlanRange {
   return { first, last, pvid: false, untagged: false };
 }

@@ -1,4 +1,4 @@
-/** Going on past errors. The errors that the kernel gives have a numeric `errno`, positive as in errno.h. */
+/** Helpers for errors that are expected. The errors that the kernel gives have a numeric `errno`, positive as in errno.h. */
 
 import { Fault, reasonOf } from './fault.ts';
 import type { Log } from './log.ts';
@@ -25,7 +25,7 @@ export function retrying<T>(errnos: readonly number[], times: number, act: () =>
   }
 }
 
-/** Runs each of the actions, also after one that fails: teardown. @returns what they threw, in their order */
+/** Runs each of the actions, also after one that fails: for teardown. @returns what they threw, in their order */
 export function collecting(...acts: readonly (() => unknown)[]): Error[] {
   const errors: Error[] = [];
   for (const act of acts) {
@@ -45,7 +45,7 @@ export function tolerating(log: Log, act: () => unknown): boolean {
   return errors.length === 0;
 }
 
-/** The error as a Fault; any other error is a defect of ours where only Faults are expected. */
+/** The error as a Fault; any other error is a defect of ours, since only Faults are expected. */
 export function asFault(error: Error): Fault {
   return error instanceof Fault ? error : new Fault('internal', reasonOf(error), { cause: error });
 }

@@ -1,10 +1,10 @@
 /**
  * The one error type of the project. It says operation, object and reason in `message`, what to do about it in
- * `details`, and what sort of failure it is in `kind`; only the door (`cni/error.ts`) turns a kind into a CNI code.
+ * `details`, and what sort of failure it is in `kind`; only `cni/error.ts` turns a kind into a CNI code.
  */
 
 export type FaultKind =
-  | 'version' // the configuration's cniVersion is not spoken here
+  | 'version' // the configuration's cniVersion is not supported
   | 'unsupported' // a field asks for something that cannot be had, alone or together with another
   | 'environment' // a CNI_* variable is missing or malformed
   | 'io' // reading or writing a file or stream failed
@@ -12,7 +12,7 @@ export type FaultKind =
   | 'config' // the configuration is malformed
   | 'busy' // may succeed when tried again later
   | 'unavailable' // STATUS: an ADD cannot succeed now
-  | 'limited' // STATUS: the same, and what is attached is cut off
+  | 'limited' // STATUS: an ADD may succeed, but what is attached may be cut off or lack something
   | 'kernel' // the kernel refused an operation
   | 'conflict' // something that is already there stands in the way
   | 'exhausted' // a range has no free address left
@@ -26,6 +26,12 @@ interface FaultOptions {
   readonly details?: string;
   readonly cause?: unknown;
 }
+
+/**
+ * The most characters of a text for people: paths have up to 4,096, other programs' texts any number, and a screen shows so
+ * many.
+ */
+const MOST_CHARACTERS = 900;
 
 export class Fault extends Error {
   override readonly name = 'Fault';
@@ -49,15 +55,12 @@ export function isOutOfMemory(error: unknown): boolean {
   return error === null || (error instanceof Error && error.message === 'out of memory');
 }
 
-/** Paths have up to 4,096 characters, and what others say any number; whoever reads it has one screen. */
-const MOST_CHARACTERS = 900;
-
-/** Cut where it would not fit a screen. */
+/** The text, cut after MOST_CHARACTERS. */
 export function onScreen(text: string): string {
   return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text;
 }
 
-/** What people read: on one line that fits a screen, without what a terminal would take for a command. */
+/** The text for people: on one line, cut after MOST_CHARACTERS, without the control characters that a terminal would obey. */
 export function plainText(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   return onScreen(text.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim());

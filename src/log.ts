@@ -7,10 +7,10 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export type Log = (level: LogLevel, message: string) => void;
 
-/** Does one step of a call. Where a log is kept, it says how long that took, and why it failed if it did. */
+/** Runs one step of a call. Where a log is kept, the log gets the duration of the step, and the error of one that fails. */
 export type Step = <T>(name: string, action: () => T) => T;
 
-/** What one call says while it goes on. */
+/** What one call reports while it runs: messages, and its steps. */
 export interface Journal {
   readonly log: Log;
   readonly step: Step;
@@ -27,10 +27,10 @@ export function createLog(write: (line: string) => void, threshold: LogLevel = '
   };
 }
 
-/** For callers that have nobody to tell. */
+/** A log that drops every message. */
 export const silentLog: Log = () => undefined;
 
-/** The journal of a call whose steps nobody keeps. */
+/** A journal that logs messages and keeps no steps. */
 export function plainJournal(log: Log): Journal {
   return { log, step: (_, action) => action() };
 }

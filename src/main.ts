@@ -17,18 +17,18 @@ import { encodeUtf8 } from './sys/text.ts';
 
 const runIpamCommand = ipamPlugin(withIpamHost);
 
-/** The plugin of the name that the program was started under. */
+/** The plugin that the name of the executable selects; `started` may be a path. */
 function pluginNamed(started: string): Plugin {
   const name = started.slice(started.lastIndexOf('/') + 1);
   return OWN_IPAM.includes(name.endsWith('.cjs') ? name.slice(0, -4) : name) ? runIpamCommand : runBridgeCommand;
 }
 
-/** A caller that sets other variables but not CNI_COMMAND is a runtime, and gets an error object instead of a help text. */
+/** Whether a runtime calls. One that sets other variables but not CNI_COMMAND gets an error object, not a help text. */
 function isCalledByRuntime({ CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME }: Variables): boolean {
   return (CNI_COMMAND ?? CNI_CONTAINERID ?? CNI_NETNS ?? CNI_IFNAME) !== undefined;
 }
 
-/** Made at build time: a call without memory cannot make it. */
+/** The error object for a call without memory, which could not make it: the build does. */
 const OUT_OF_MEMORY = encodeUtf8(`${JSON.stringify(outOfMemory(LATEST_VERSION))}\n`);
 
 function main(): number {

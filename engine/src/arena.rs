@@ -40,13 +40,13 @@ pub struct Heap {
     bounds: Bounds,
 }
 
-/// How much the allocator has.
+/// How much memory the allocator has.
 struct Bounds {
-    /// Of the segment.
+    /// Bytes of the segment that are in use.
     used: usize,
-    /// Mapped beyond it.
+    /// Bytes that are mapped beyond the segment.
     more: usize,
-    /// How much is mapped next.
+    /// Bytes that are mapped next.
     step: usize,
 }
 
@@ -123,8 +123,9 @@ fn take_from_segment(size: usize) -> Option<(usize, usize)> {
     Some((at, length))
 }
 
-/// Maps a step of the usual size, or a smaller one where a limit is near; `None` where not even `size` can be had. In both
-/// cases garbage is collected when the next object is made: now it may not be, since nobody expects an allocation to do so.
+/// Maps a step of the usual size, or a smaller one where a limit is near; `None` where not even `size` can be had. In the
+/// last two cases garbage is collected when the next object is made, and not now: no caller expects an allocation to do
+/// that.
 fn map_step(size: usize) -> Option<(usize, usize)> {
     // SAFETY: there is one thread, and the allocator that calls this borrows another field.
     let bounds = unsafe { &mut (*heap()).bounds };
@@ -146,7 +147,7 @@ fn map_step(size: usize) -> Option<(usize, usize)> {
     }
 }
 
-/// Maps zeroed memory there and nowhere else. Kernels before 4.17 take the flag for a hint.
+/// Maps zeroed memory at that address and nowhere else. Kernels before 4.17 take the address for a hint.
 fn map(at: usize, length: usize) -> bool {
     let flags = c::MAP_PRIVATE | c::MAP_ANONYMOUS | c::MAP_FIXED_NOREPLACE;
     // SAFETY: with this flag the call replaces no mapping, so it takes no memory away from anything.
@@ -213,12 +214,12 @@ unsafe extern "C" fn resize(opaque: *mut c_void, block: *mut c_void, size: u64) 
     (*heap()).allocator.c_realloc(block.cast(), size as usize).cast()
 }
 
-/// Whether it is one of `Heap::pages`. Null is none.
+/// Whether the block is one of `Heap::pages`; false for null.
 unsafe fn is_page(block: *const c_void) -> bool {
     !block.is_null() && (*heap()).pages.has(slab_number(block.cast()))
 }
 
-/// Blocks lie in the segment, or in what is mapped beyond it.
+/// The number of the slab that holds the block, which lies in the segment, or in the memory that is mapped beyond it.
 fn slab_number(block: *const u8) -> usize {
     let at = block as usize;
     let offset = if at < MORE { at - HEAP } else { HEAP_BYTES + at - MORE };

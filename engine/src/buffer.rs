@@ -1,4 +1,4 @@
-//! Bytes that grow, in the heap.
+//! A growing list of bytes in the heap.
 
 use crate::arena;
 use core::ptr;
@@ -29,13 +29,15 @@ impl Buffer {
         Some(())
     }
 
-    /// Adds what `fill` writes into `most` bytes of room; it returns how many those are.
+    /// Calls `fill` with room for at least `most` bytes, and adds the bytes that it writes. `fill` returns their number, or
+    /// a negative number, which adds none. @returns what `fill` returns; `None` where memory is short
     pub fn fill(&mut self, most: usize, fill: impl FnOnce(&mut [u8]) -> isize) -> Option<isize> {
         let got = fill(self.room(most)?);
         self.length += got.max(0) as usize;
         Some(got)
     }
 
+    /// The room behind the bytes, of at least `wanted` bytes; `None` where memory is short.
     fn room(&mut self, wanted: usize) -> Option<&mut [u8]> {
         if wanted == 0 {
             return Some(&mut []);
@@ -48,7 +50,7 @@ impl Buffer {
             if start.is_null() {
                 return None;
             }
-            // SAFETY: the block has that many bytes; what was not written yet is made something.
+            // SAFETY: the block has that many bytes; those that were not written yet are zeroed.
             unsafe { ptr::write_bytes(start.add(self.length), 0, capacity - self.length) };
             (self.start, self.capacity) = (start, capacity);
         }

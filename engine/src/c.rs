@@ -1,4 +1,4 @@
-//! What is used of the C library (musl), as its headers for 64-bit Linux declare it.
+//! The part of the C library (musl) that the engine uses, as the headers for 64-bit Linux declare it.
 
 use core::ffi::{c_char, c_int, c_long, c_short, c_void};
 
@@ -166,7 +166,7 @@ pub fn errno() -> c_int {
     unsafe { *__errno_location() }
 }
 
-/// Writes all of it; what cannot be written is lost.
+/// Writes all of the bytes; those that cannot be written are lost.
 pub fn write_all(fd: c_int, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         // SAFETY: the bytes are a slice's.

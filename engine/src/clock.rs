@@ -1,4 +1,4 @@
-//! Time: the two clocks, and sleeping. Also what QuickJS's Date asks the C library for, which the linker sends here.
+//! Time: the two clocks, and sleeping. Also the functions that QuickJS's Date calls, which the linker replaces (`--wrap`).
 
 use crate::c::{self, Timespec, Timeval};
 use crate::js::{argument, Js, Thrown, Value};
@@ -12,7 +12,7 @@ pub fn monotonic(js: Js, _: &[Value]) -> Result<Value, Thrown> {
     Ok(js.number(now.seconds as f64 * 1e3 + now.nanoseconds as f64 / 1e6))
 }
 
-/// `sleepMs(duration)`: blocks that long, whatever signals come.
+/// `sleepMs(duration)`: blocks for so many milliseconds, whatever signals come.
 pub fn sleep(js: Js, arguments: &[Value]) -> Result<Value, Thrown> {
     let ms = js.integer(argument(arguments, 0))?.max(0);
     let mut until = read(c::CLOCK_MONOTONIC);
@@ -41,7 +41,8 @@ fn read(clock: c_int) -> Timespec {
     time
 }
 
-/// For `Date`, and once for the seed of a new context. The seed must be the same in each build; a date must not be asked for.
+/// QuickJS calls it for `Date`, and once for the seed of a new context. While a program is made, the seed must be the same
+/// each time, and a date is refused.
 ///
 /// # Safety
 /// As gettimeofday(2), whose second argument is obsolete.

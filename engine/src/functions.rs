@@ -6,7 +6,7 @@ use crate::js::{Js, Thrown, Value};
 use core::ffi::{c_int, c_long, c_void, CStr};
 use rquickjs_sys as q;
 
-/// As many arguments as any of them takes, and as fit into registers on both processors.
+/// The most arguments that one of the functions takes; so many fit into registers on both processors.
 pub const MOST_ARGUMENTS: usize = 6;
 
 type Word = c_long;
@@ -15,7 +15,7 @@ type Function = unsafe extern "C" fn(Word, Word, Word, Word, Word, Word) -> Word
 pub struct Named {
     pub name: &'static CStr,
     address: *const (),
-    /// It returns an int, so the upper half of the register says nothing.
+    /// The function returns an int, so the upper half of the register says nothing.
     is_int: bool,
 }
 
@@ -55,7 +55,7 @@ pub static FUNCTIONS: [Named; 22] = [
     int(c"futimens", c::futimens as *const ()),
 ];
 
-/// Calls one of them with the arguments as they are.
+/// Calls the function with the arguments as words. @returns its result, or -errno where it is negative
 pub fn call(js: Js, function: &Named, arguments: &[Value]) -> Result<Value, Thrown> {
     let mut words = [0; MOST_ARGUMENTS];
     for (word, &argument) in words.iter_mut().zip(arguments) {
@@ -63,8 +63,8 @@ pub fn call(js: Js, function: &Named, arguments: &[Value]) -> Result<Value, Thro
     }
     let [a, b, c, d, e, f] = words;
     // SAFETY: on both processors, arguments beyond those that a function takes do it no harm, and integers are passed to
-    // a variadic one as to any other. That the arguments are what the function takes is for the program to see to: it
-    // calls these as a program in C would.
+    // a variadic one as to any other. The program sees to it that the arguments are those that the function takes, as a
+    // program in C does.
     let result = unsafe { core::mem::transmute::<*const (), Function>(function.address)(a, b, c, d, e, f) };
     let result = if function.is_int { (result as c_int).into() } else { result };
     Ok(js.number(if result < 0 { -f64::from(c::errno()) } else { result as f64 }))

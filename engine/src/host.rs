@@ -9,7 +9,7 @@ use rquickjs_sys as q;
 struct Method {
     name: &'static CStr,
     call: HostFunction,
-    /// It tells of the machine or of the moment, so it throws while the program is being made.
+    /// The result depends on the machine or the moment, so the method throws while the program is being made.
     tells: bool,
 }
 

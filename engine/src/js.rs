@@ -23,7 +23,7 @@ pub struct Thrown;
 pub const UNDEFINED: Value = q::JS_UNDEFINED;
 
 // SAFETY (of this whole implementation): a `Js` holds the one live context, whose runtime is used by one thread, and a
-// `Value` is one that this context made and that is still referenced by whoever passes it.
+// `Value` is one that this context made and to which the caller still has a reference.
 impl Js {
     pub fn number(self, number: f64) -> Value {
         // SAFETY: as above.
@@ -60,7 +60,8 @@ impl Js {
         }
     }
 
-    /// A function that `call` carries out, which is given `which`; undefined fills it up to `length` arguments.
+    /// A function that `call` carries out, with `which` as its last argument. Missing arguments, up to `length`, are
+    /// undefined.
     pub fn function(self, name: &CStr, length: usize, call: RawFunction, which: c_int) -> Result<Value, Thrown> {
         let kind = q::JSCFunctionEnum_JS_CFUNC_generic_magic;
         // SAFETY: as above. QuickJS calls a function of this kind with five arguments.
@@ -93,7 +94,7 @@ impl Js {
         not_negative(unsafe { q::JS_SetPropertyStr(self.0, object, name.as_ptr(), value) })
     }
 
-    /// Defines an object's own property, whatever its name is; name and value are given away.
+    /// Defines an object's own property, also one named `__proto__`; name and value are given away.
     pub fn define(self, object: Value, name: Value, value: Value) -> Result<(), Thrown> {
         // SAFETY: as above.
         let atom = unsafe { q::JS_ValueToAtom(self.0, name) };
@@ -115,7 +116,7 @@ impl Js {
         unsafe { q::JS_FreeValue(self.0, value) }
     }
 
-    /// A number that C takes as a whole one; fractions are cut off.
+    /// A number as an integer of C; a fraction is cut off.
     pub fn integer(self, value: Value) -> Result<i64, Thrown> {
         // SAFETY: a value's tag tells which member of the union is there.
         unsafe {

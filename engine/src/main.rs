@@ -1,9 +1,9 @@
 //! Runs a program in JavaScript whose heap is in the executable: nothing is parsed, compiled or evaluated at a start.
 //!
 //! The engine as it is built has an empty heap, and makes programs: `engine compile` turns JavaScript into bytecode,
-//! `engine make` evaluates that and writes the heap; `engine versions` says what is in it besides crates. Where the heap's bytes are put into the executable (the segment
-//! `.heap`), the result is the program: it takes no options of the engine's, and calls the function that was given to
-//! `host.start`.
+//! `engine make` evaluates the bytecode and writes the heap; `engine versions` prints the versions of QuickJS and musl.
+//! With the bytes of the heap in its segment `.heap`, the executable is the program: it takes no options of the engine's,
+//! and calls the function that was given to `host.start`.
 
 #![no_std]
 #![no_main]

@@ -9,7 +9,7 @@ const STACK_BYTES: usize = 16 << 20;
 const INPUT: usize = 0xb_0000_0000;
 const INPUT_BYTES: usize = 64 << 20;
 
-/// Runs `act` on a stack of its own. It does not come back.
+/// Runs `act` on a stack of its own, and never returns.
 pub fn on_fixed_stack(act: fn() -> !) -> ! {
     map(STACK, STACK_BYTES);
     let top = STACK + STACK_BYTES;
@@ -22,7 +22,7 @@ pub fn on_fixed_stack(act: fn() -> !) -> ! {
     }
 }
 
-/// All of standard input, with a NUL behind it that does not count.
+/// All of standard input. A NUL stands behind the slice.
 pub fn standard_input() -> &'static [u8] {
     map(INPUT, INPUT_BYTES);
     let mut length = 0;

@@ -5,18 +5,19 @@ use core::ptr;
 
 /// The smallest page of a supported kernel, and the most that QuickJS asks for at once for small blocks (JS_ARENA_SIZE).
 pub const PAGE: usize = 4096;
-/// The least that it asks for: so many blocks of one size as fit.
+/// The least that QuickJS asks for at once for small blocks: as many blocks of one size as fit a page.
 const LEAST: usize = PAGE - 512;
-/// So much is taken from the allocator at once, aligned to as much.
+/// Bytes that are taken from the allocator at once, aligned to as many.
 pub const SLAB: usize = 64 << 10;
 
-/// `SLABS` is how many there can be in the memory that the allocator has.
+/// The pages. `SLABS` is the most slabs that the memory of the allocator can hold.
 pub struct Pages<const SLABS: usize> {
-    /// Those that were given back, as a list: each begins with the address of the next one.
+    /// The pages that were given back, as a list: each begins with the address of the next one.
     free: *mut u8,
-    /// What is left of the last slab.
+    /// The rest of the last slab, of `left` bytes.
     fresh: *mut u8,
     left: usize,
+    /// By the number of a slab: whether its blocks are pages.
     is_slab: [bool; SLABS],
 }
 

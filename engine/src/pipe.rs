@@ -9,14 +9,14 @@ const CHUNK: usize = 64 << 10;
 const FIRST_OWN: c_int = 3;
 const EAGAIN: c_int = 11;
 
-/// An end that is closed is -1.
+/// Both ends of a pipe; a closed end is -1.
 pub struct Pipe {
     pub read_end: c_int,
     pub write_end: c_int,
 }
 
 impl Pipe {
-    /// Both ends above the standard descriptors, which may be closed. @returns the errno where there is none to be had
+    /// A pipe with both ends above the standard descriptors, which may be closed. @returns the errno where that fails
     pub fn new() -> Result<Pipe, c_int> {
         let mut ends = [-1; 2];
         // SAFETY: the ends are a local array of two.
@@ -46,7 +46,7 @@ impl Pipe {
         close(&mut self.write_end);
     }
 
-    /// Writes what the pipe takes. @returns the rest: nothing where the other end is closed
+    /// Writes as many of the bytes as the pipe takes. @returns the rest; empty where the other end is closed
     pub fn write<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         if bytes.is_empty() || self.write_end < 0 {
             return &[];
@@ -60,7 +60,7 @@ impl Pipe {
         }
     }
 
-    /// Reads what there is. @returns false once that is more than `most` bytes in all, `None` where memory is short
+    /// Reads all that the pipe holds. @returns false once `said` has more than `most` bytes, `None` where memory is short
     pub fn read_into(&mut self, said: &mut Buffer, most: usize) -> Option<bool> {
         while self.read_end >= 0 {
             let fd = self.read_end;
@@ -86,10 +86,11 @@ impl Drop for Pipe {
     }
 }
 
-/// Marks all descriptors but the standard ones as not to be inherited: those too that whoever started us left open.
+/// Marks all descriptors but the standard ones as not to be inherited, also those that the caller of the program left open.
 pub fn inherit_nothing() {
-    const MOST: c_int = 1024; // as many as processes are given, usually
-                              // SAFETY: plain numbers; a descriptor that is not open is refused.
+    /// The usual limit of a process.
+    const MOST: c_int = 1024;
+    // SAFETY: plain numbers; a descriptor that is not open is refused.
     unsafe {
         let all = i64::from(u32::MAX);
         if c::syscall(c::SYS_CLOSE_RANGE, i64::from(FIRST_OWN), all, i64::from(c::CLOSE_RANGE_CLOEXEC)) == 0 {
@@ -113,6 +114,7 @@ fn above_standard(fd: c_int) -> c_int {
     }
 }
 
+/// Makes an end non-blocking.
 fn do_not_block(fd: c_int) {
     // SAFETY: plain numbers. A new pipe has no flags that this could take away.
     unsafe { c::fcntl(fd, c::F_SETFL, c::O_NONBLOCK) };

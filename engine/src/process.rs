@@ -5,7 +5,7 @@ use crate::js::{argument, Js, Thrown, Value};
 use crate::text::lenient;
 use core::ffi::{c_char, c_int, CStr};
 
-/// What `main` was given.
+/// The arguments of `main`.
 static mut ARGUMENTS: &[*const c_char] = &[];
 
 /// # Safety

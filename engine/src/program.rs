@@ -8,13 +8,13 @@ use crate::pipe::{inherit_nothing, Pipe};
 use core::ffi::{c_char, c_int};
 use core::ptr;
 
-/// Where there is no pidfd (before Linux 5.3), how often it is asked whether the program has ended.
+/// Without a pidfd (before Linux 5.3), the interval at which `talk` looks whether the program has ended.
 const LOOK_EVERY_MS: i64 = 5;
 
 /// `run(file, args, env, input, deadlineMs, mostBytes)`. The first is a path, the next two are lists, all as bytes: each
 /// string ends in a NUL. The program gets this environment and no other, the current directory, a process group of its
-/// own, and no descriptor but its three pipes. It is killed with its group when the deadline passes or when it writes more
-/// than `mostBytes` to either output; and when it ends, so is what it left in its group.
+/// own, and no descriptor but its three pipes. The whole group is killed when the deadline passes, when the program writes
+/// more than `mostBytes` to either output, and when it has ended.
 ///
 /// @returns `{ error }` with an errno where it did not start; else `{ status, signal, timedOut, saidTooMuch, stdout,
 /// stderr }`, of which `signal` is 0 unless a signal ended it
@@ -111,7 +111,7 @@ impl Running {
                 return Some(Outcome::TimedOut);
             }
             self.wait(if self.pidfd < 0 { left.min(LOOK_EVERY_MS) } else { left });
-            let has_ended = self.has_ended(); // asked first: what it wrote before is in the pipes
+            let has_ended = self.has_ended(); // read first: what an ended program wrote is in the pipes
             input = self.input.write(input);
             for output in &mut self.outputs {
                 if !output.pipe.read_into(&mut output.said, most)? {
@@ -124,7 +124,8 @@ impl Running {
         }
     }
 
-    /// Until something can be read or written, or the program has ended. What is closed is -1, which poll(2) leaves out.
+    /// Blocks until something can be read or written, the program has ended, or `ms` milliseconds have passed. A closed end
+    /// is -1, which poll(2) leaves out.
     fn wait(&self, ms: i64) {
         let entry = |fd, events| Pollfd { fd, events, revents: 0 };
         let [stdout, stderr] = &self.outputs;
@@ -138,7 +139,7 @@ impl Running {
         unsafe { c::poll(set.as_mut_ptr(), set.len() as u64, ms as c_int) };
     }
 
-    /// Without reaping it, so that neither its ID nor its group's can become another's.
+    /// Whether the program has ended. It is not reaped, so that no other process can get its ID or that of its group.
     fn has_ended(&self) -> bool {
         let mut info = Siginfo::zeroed();
         let options = c::WEXITED | c::WNOHANG | c::WNOWAIT;
@@ -146,7 +147,7 @@ impl Running {
         unsafe { c::waitid(c::P_PID, self.pid, &mut info, options) == 0 && info.signal() != 0 }
     }
 
-    /// Kills what there still is of it, and returns the status of wait(2).
+    /// Kills what is left of the group, reaps the program, and returns the status of wait(2).
     fn end(&mut self) -> c_int {
         let mut status = 0;
         // SAFETY: the process has not been reaped yet, so the group is its own.

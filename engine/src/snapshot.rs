@@ -9,13 +9,13 @@ use core::ffi::{c_int, CStr};
 use core::ptr;
 use rquickjs_sys as q;
 
-/// What ends the process where the program cannot: EX_SOFTWARE of sysexits.h.
+/// The exit status where the program gives none: EX_SOFTWARE of sysexits.h.
 pub const BROKEN: c_int = 70;
-/// The garbage collector does not run before that much is in use besides what the snapshot holds: no call gets there, save
-/// one with megabytes of input.
+/// The garbage collector runs only when so many bytes are in use besides those of the snapshot. Only a call with megabytes
+/// of input gets there.
 const COLLECT_AFTER: u64 = arena::MORE_BYTES as u64 / 16;
-/// Of the stack, QuickJS gets half: the kernel gives a quarter of it to arguments and environment at most, and what is left
-/// is for functions that do not look how deep they are.
+/// The largest stack that is counted on, of which QuickJS gets half: arguments and environment take a quarter at most, and
+/// the rest is for functions that do not check the depth.
 const MOST_STACK: u64 = 8 << 20;
 
 /// Compiles the program in JavaScript on standard input, and writes its bytecode, without source text or line numbers, to
@@ -73,7 +73,7 @@ pub fn make() -> ! {
     }
 }
 
-/// Says which QuickJS and which C library these are: a name and a version a line.
+/// Prints the versions of QuickJS and of the C library: a name and a version a line.
 pub fn versions() -> ! {
     // SAFETY: both are C strings that stay.
     let (engine, library) =
@@ -101,8 +101,8 @@ pub fn start() -> ! {
     }
 }
 
-/// Ends the making of a program that asks for something which it must not be told, where nothing can be thrown. Before
-/// there is a context it is QuickJS itself that asks.
+/// Ends the making of a program that asks for `what`, which must not get into the heap; for functions that cannot throw.
+/// Does nothing before there is a context, since then QuickJS itself asks.
 pub fn refuse(what: &CStr) {
     // SAFETY: the context is null or the one that `make` made.
     unsafe {
@@ -114,7 +114,7 @@ pub fn refuse(what: &CStr) {
     }
 }
 
-/// One line on standard error, and the end.
+/// Writes the reason to standard error, and ends.
 pub fn fail(reason: &CStr) -> ! {
     c::write_all(2, b"engine: ");
     c::write_all(2, reason.to_bytes());
@@ -128,11 +128,11 @@ unsafe fn new_runtime() -> *mut q::JSRuntime {
     if runtime.is_null() {
         fail(c"there is no memory for the heap");
     }
-    q::JS_SetMaxStackSize(runtime, MOST_STACK / 2); // of the build machine's limit nothing may stay in the heap
+    q::JS_SetMaxStackSize(runtime, MOST_STACK / 2); // the build machine's limit must not get into the heap
     runtime
 }
 
-/// Everything of the language but what compiles it (`eval`), the clock `performance`, and base64.
+/// A context with the whole language except what compiles (`eval`), the clock `performance`, and base64.
 unsafe fn new_context(runtime: *mut q::JSRuntime) -> *mut q::JSContext {
     let context = q::JS_NewContextRaw(runtime);
     let add = [
@@ -171,7 +171,7 @@ unsafe fn or_report(context: *mut q::JSContext, value: Value) {
     }
 }
 
-/// Says what was thrown, with its stack on the following lines where it has one, and ends.
+/// Writes the exception to standard error, with its stack on the following lines where it has one, and ends.
 ///
 /// # Safety
 /// An exception is pending in the context.

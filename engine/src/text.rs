@@ -23,7 +23,7 @@ pub fn decode(js: Js, arguments: &[Value]) -> Result<Value, Thrown> {
     lenient(js, js.bytes_of(argument(arguments, 0))?)
 }
 
-/// `decodeStrictly(bytes)`: the same, but what is malformed is a TypeError.
+/// `decodeStrictly(bytes)`: like `decode`, but a malformed sequence is a TypeError.
 pub fn decode_strictly(js: Js, arguments: &[Value]) -> Result<Value, Thrown> {
     let bytes = without_mark(js.bytes_of(argument(arguments, 0))?);
     match core::str::from_utf8(bytes) {
@@ -46,7 +46,7 @@ pub fn latin1(js: Js, arguments: &[Value]) -> Result<Value, Thrown> {
     js.text(text.bytes())
 }
 
-/// Bytes from outside as text.
+/// The bytes as text, as `decode` says.
 pub fn lenient(js: Js, bytes: &[u8]) -> Result<Value, Thrown> {
     let bytes = without_mark(bytes);
     if core::str::from_utf8(bytes).is_ok() {

@@ -7,7 +7,16 @@ export interface Cidr {
   readonly prefix: number;
 }
 
-/** Parses `address/length`. @returns undefined where the text is none. */
+/**
+ * The addresses that the kernel gives to each link, unique on that link alone: fe80::/10 (RFC 4291) and 169.254.0.0/16 (RFC
+ * 3927).
+ */
+const LINK_LOCAL: readonly Cidr[] = [
+  { ip: { family: 6, value: 0xfe80n << 112n }, prefix: 10 },
+  { ip: { family: 4, value: 0xa9fe_0000n }, prefix: 16 },
+];
+
+/** Parses `address/length`. @returns undefined where the text is no address with a length */
 export function parseCidr(text: string): Cidr | undefined {
   const slash = text.lastIndexOf('/');
   const length = text.slice(slash + 1);
@@ -55,17 +64,16 @@ export function defaultNetwork(family: Family): Cidr {
   return { ip: { family, value: 0n }, prefix: 0 };
 }
 
-function hostBitsOf(cidr: Cidr): bigint {
-  return BigInt(BITS[cidr.ip.family] - cidr.prefix);
-}
-
-/** The mask of a network, as long as its addresses are. */
+/** The mask of a network, as many bytes as its addresses have. */
 export function maskOf({ ip: { family }, prefix }: Cidr): Uint8Array {
   const hostBits = BigInt(BITS[family] - prefix);
   return ipToBytes({ family, value: ((1n << BigInt(BITS[family])) - 1n) & ~((1n << hostBits) - 1n) });
 }
 
-/** The network of address and mask, 4 or 16 bytes each; undefined where the mask is no prefix, or the address goes beyond it. */
+/**
+ * The network of an address and a mask, 4 or 16 bytes each. @returns undefined where the mask is no prefix, or the address has
+ * bits outside of it
+ */
 export function maskedNetwork(address: Uint8Array, mask: Uint8Array): Cidr | undefined {
   const ip = ipFromBytes(address);
   const { family, value } = ipFromBytes(mask);
@@ -76,12 +84,10 @@ export function maskedNetwork(address: Uint8Array, mask: Uint8Array): Cidr | und
   return isPrefix && sameCidr(cidr, networkOf(cidr)) ? cidr : undefined;
 }
 
-/** What the kernel gives to each link, unique on it alone: fe80::/10 (RFC 4291) and 169.254.0.0/16 (RFC 3927). */
-const LINK_LOCAL: readonly Cidr[] = [
-  { ip: { family: 6, value: 0xfe80n << 112n }, prefix: 10 },
-  { ip: { family: 4, value: 0xa9fe_0000n }, prefix: 16 },
-];
-
 export function isLinkLocal(ip: Ip): boolean {
   return LINK_LOCAL.some((network) => containsIp(network, ip));
+}
+
+function hostBitsOf(cidr: Cidr): bigint {
+  return BigInt(BITS[cidr.ip.family] - cidr.prefix);
 }

@@ -23,6 +23,7 @@ export function hashHex(...parts: readonly string[]): string {
   return hex(finish(high ^ low)) + hex(finish(low));
 }
 
+/** MurmurHash3's finalizer (fmix32). */
 function finish(value: number): number {
   let h = value;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
@@ -34,7 +35,7 @@ function hex(value: number): string {
   return value.toString(16).padStart(8, '0');
 }
 
-/** As `encodeUtf8` of sys has it, which this room does not see. */
+/** UTF-8 as `encodeUtf8` of src/sys makes it. src/address imports nothing of src/sys. */
 function utf8(text: string): number[] {
   const bytes: number[] = [];
   for (let at = 0; at < text.length; at++) {
@@ -49,6 +50,7 @@ function utf8(text: string): number[] {
   return bytes;
 }
 
+/** The bytes of a code point above U+007F. */
 function encoded(code: number): number[] {
   const last = 0x80 | (code & 0x3f);
   if (code < 0x800) return [0xc0 | (code >> 6), last];

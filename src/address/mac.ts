@@ -3,7 +3,10 @@
 const PAIRS = /^[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$/i;
 const FOURS = /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/i;
 
-/** Parses `aa:bb:cc:dd:ee:ff`, `aa-bb-cc-dd-ee-ff` and `aabb.ccdd.eeff`; case is free. @returns undefined where the text is none. */
+/**
+ * Parses `aa:bb:cc:dd:ee:ff`, `aa-bb-cc-dd-ee-ff` and `aabb.ccdd.eeff`; in either case. @returns undefined where the text is
+ * no MAC
+ */
 export function parseMac(text: string): Uint8Array | undefined {
   if (!PAIRS.test(text) && !FOURS.test(text)) return undefined;
   const digits = text.replace(/[:.-]/g, '');
@@ -19,7 +22,7 @@ export function formatMac(bytes: Uint8Array): string {
   return text;
 }
 
-/** Whether an interface may have it: not a group address, not all zero. */
+/** Whether an interface may have this MAC: it is no group address, and not all zero. */
 export function isUnicastMac(bytes: Uint8Array): boolean {
   return bytes.length === 6 && ((bytes[0] as number) & 1) === 0 && bytes.some((byte) => byte !== 0);
 }

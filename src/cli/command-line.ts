@@ -3,7 +3,7 @@
 declare const TRESTLE_VERSION: string | undefined;
 
 /** The version of this build. */
-export const VERSION = typeof TRESTLE_VERSION === 'undefined' ? 'unbuilt' : TRESTLE_VERSION;
+const VERSION = typeof TRESTLE_VERSION === 'undefined' ? 'unbuilt' : TRESTLE_VERSION;
 
 const USAGE = `trestle ${VERSION}: a CNI plugin that puts containers on a Linux bridge
 
@@ -21,7 +21,7 @@ To try it on a network namespace of yours:
     CNI_COMMAND=ADD CNI_CONTAINERID=demo CNI_NETNS=/run/netns/demo CNI_IFNAME=eth0 trestle
 `;
 
-/** @returns the exit status: 0, or 2 for a command line that is not understood */
+/** Carries out a command line. @returns the exit status: 0, or 2 for a command line that is not understood */
 export function runCommandLine(
   args: readonly string[],
   write: (text: string) => void,

@@ -21,6 +21,12 @@ export interface Delegation {
   readonly input: string;
 }
 
+/** A DHCP server may be slow; runtimes give up after two to four minutes. */
+const DEADLINE_MS = 60_000;
+
+const SEE_LOG =
+  'Its messages are in the log of the runtime. Call the plugin by hand, or set ipam.type to "trestle-ipam".';
+
 /** The error object of a delegated plugin, which we hand on unchanged. */
 export class DelegateError extends Error {
   override readonly name = 'DelegateError';
@@ -34,9 +40,6 @@ export class DelegateError extends Error {
   }
 }
 
-/** A DHCP server may be slow; runtimes give up after two to four minutes. */
-const DEADLINE_MS = 60_000;
-
 /** Runs the plugin's ADD. @throws DelegateError with the plugin's error, Fault `delegate` where it gives no usable result */
 export function delegateAdd(delegation: Delegation): Result {
   const output = runDelegate(delegation, 'ADD');
@@ -45,23 +48,15 @@ export function delegateAdd(delegation: Delegation): Result {
   throw unusable(delegation, 'ADD', 'it succeeded without giving an address', missingAddresses(delegation));
 }
 
-/** `static` gives the addresses of its configuration, and succeeds without any; other plugins may do the same. */
-function missingAddresses({ type }: Delegation): string {
-  if (type !== 'static')
-    return `Its section "ipam" must say which addresses it gives; see the documentation of ${type}.`;
-  const example = '"addresses": [{ "address": "192.0.2.10/24", "gateway": "192.0.2.1" }]';
-  return `Set ipam.addresses, as in ${example}, or request an address: CNI_ARGS IP, args.cni.ips, runtimeConfig.ips.`;
-}
-
 /** Runs another command of the plugin. @throws DelegateError, Fault `delegate` */
 export function delegateCommand(delegation: Delegation, command: 'DEL' | 'CHECK' | 'GC' | 'STATUS'): void {
   runDelegate(delegation, command);
 }
 
 /**
- * Copies the plugin's stderr to ours when it has ended. The plugin must not inherit our stderr: a process that it leaves behind
- * would keep it open, and runtimes read it to its end.
- * @returns the plugin's stdout
+ * Runs a command of the plugin, and copies its stderr to ours when it has ended. The plugin must not inherit our stderr: a
+ * process that the plugin leaves behind would keep it open, and runtimes read it to its end.
+ * @returns the plugin's stdout. @throws DelegateError, Fault `delegate`
  */
 function runDelegate(delegation: Delegation, command: string): string {
   const executable = findExecutable(delegation);
@@ -76,7 +71,7 @@ function runDelegate(delegation: Delegation, command: string): string {
   throw failure(delegation, command, ran.stdout, ran.status);
 }
 
-/** Searches CNI_PATH only, so a name must not be a path. */
+/** Searches CNI_PATH alone, so the name must not be a path. @throws Fault `config`, `delegate` */
 function findExecutable({ type, path }: Delegation): string {
   if (!/^[A-Za-z0-9][\w.-]*$/.test(type)) {
     throw new Fault('config', `cannot run the IPAM plugin ${describe(type)}: that is not the name of a plugin`);
@@ -118,9 +113,14 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-const SEE_LOG =
-  'Its messages are in the log of the runtime. Call the plugin by hand, or set ipam.type to "trestle-ipam".';
-
 function unusable({ type }: Delegation, command: string, reason: string, details = SEE_LOG): Fault {
   return new Fault('delegate', `cannot have the IPAM plugin ${type} do ${command}: ${reason}`, { details });
+}
+
+/** `static` gives the addresses of its configuration, and succeeds without any; other plugins may do the same. */
+function missingAddresses({ type }: Delegation): string {
+  if (type !== 'static')
+    return `Its section "ipam" must say which addresses it gives; see the documentation of ${type}.`;
+  const example = '"addresses": [{ "address": "192.0.2.10/24", "gateway": "192.0.2.1" }]';
+  return `Set ipam.addresses, as in ${example}, or request an address: CNI_ARGS IP, args.cni.ips, runtimeConfig.ips.`;
 }

@@ -1,4 +1,4 @@
-/** The CNI_* environment variables of one call, validated (CNI spec 1.1, section 2). */
+/** The CNI_* environment variables of one call, and the arguments in CNI_ARGS, validated (CNI spec 1.1, section 2). */
 
 import { parseCidr } from '../address/cidr.ts';
 import { type Ip, parseIp } from '../address/ip.ts';
@@ -20,7 +20,7 @@ export interface Environment {
   readonly args: string;
   /** CNI_NETNS_OVERRIDE: the container's netns may be the one that the plugin runs in. */
   readonly allowOwnNetns: boolean;
-  /** The directories of CNI_PATH, which have the other plugins. */
+  /** The directories of CNI_PATH, where the other plugins are. */
   readonly path: readonly string[];
   /** All variables, unchanged, for delegated plugins. */
   readonly variables: Variables;
@@ -28,6 +28,14 @@ export interface Environment {
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
+export interface CniArgs {
+  readonly ip: Ip | undefined;
+  readonly mac: Uint8Array | undefined;
+  /** Undefined unless the runtime gave Kubernetes' keys of the pod. */
+  readonly pod: Pod | undefined;
+}
+
+/** The variables without which a command cannot be carried out. */
 const NEEDED: Record<Command, readonly string[]> = {
   ADD: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME'],
   CHECK: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME'],
@@ -37,11 +45,25 @@ const NEEDED: Record<Command, readonly string[]> = {
   VERSION: [],
 };
 
-/** An identifier with a prefix or suffix of ours must fit into a file name of 255 bytes. */
+/** In characters: an identifier becomes a part of file names, which have 255 bytes. */
 const IDENTIFIER_MOST = 200;
 const IDENTIFIER = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 /** IFNAMSIZ, without its NUL (linux/if.h). */
 const IFNAME_MOST = 15;
+
+/** The keys of CNI_ARGS that are accepted without IgnoreUnknown. */
+export const KNOWN_ARGS = [
+  'IP',
+  'MAC',
+  'GATEWAY',
+  'IgnoreUnknown',
+  'K8S_POD_NAMESPACE',
+  'K8S_POD_NAME',
+  'K8S_POD_INFRA_CONTAINER_ID',
+  'K8S_POD_UID',
+];
+/** The values of IgnoreUnknown that mean true, in lower case: case is ignored, as in the reference. */
+const TRUE = ['1', 't', 'true'];
 
 /** @throws Fault `environment` that names each variable that is missing, or the one that is malformed */
 export function readEnvironment(variables: Variables): Environment {
@@ -56,12 +78,9 @@ export function readEnvironment(variables: Variables): Environment {
   return { command, containerId, netns, ifName, args: variables.CNI_ARGS ?? '', allowOwnNetns, path, variables };
 }
 
-/** The values that pkg/skel of containernetworking/cni accepts: 1, and TRUE in any case. */
-function isOverride(value: string): boolean {
-  return value === '1' || value.toUpperCase() === 'TRUE';
-}
-
-/** Network names and container IDs become file names, so they must match the specification's pattern. @throws Fault of `kind` */
+/**
+ * Network names and container IDs become file names, so they must match the specification's pattern. @throws Fault of `kind`
+ */
 export function verifyIdentifier(what: string, value: string, kind: 'environment' | 'config'): void {
   if (value.length > IDENTIFIER_MOST) {
     throw new Fault(kind, `${what} is ${value.length} characters long: ${describe(value)}`, {
@@ -89,6 +108,26 @@ export function verifyInterfaceName(what: string, name: string, kind: 'environme
   if (reason !== undefined) throw new Fault(kind, `${what} is malformed: ${describe(name)}: ${reason}`);
 }
 
+/** Parses CNI_ARGS. @throws Fault `environment` that names the part that cannot be used */
+export function parseArgs(text: string): CniArgs {
+  const pairs = parsePairs(text);
+  const unknown = [...pairs.keys()].filter((key) => !KNOWN_ARGS.includes(key));
+  if (unknown.length > 0 && !TRUE.includes(pairs.get('IgnoreUnknown')?.toLowerCase() ?? '')) throw unknownKeys(unknown);
+  return { ip: parseRequestedIp(pairs.get('IP')), mac: parseMac(pairs.get('MAC')), pod: podOf(pairs) };
+}
+
+/** "namespace/name" of the pod, for the log. It accepts every text, unlike `parseArgs`. */
+export function podName(text: string): string | undefined {
+  const valueAt = (key: string) => new RegExp(`(?:^|;)${key}=([^;]+)`).exec(text)?.[1];
+  const name = valueAt('K8S_POD_NAME');
+  return name && `${valueAt('K8S_POD_NAMESPACE') ?? 'default'}/${name}`;
+}
+
+/** CNI_NETNS_OVERRIDE as pkg/skel of containernetworking/cni reads it: 1, and TRUE in any case. */
+function isOverride(value: string): boolean {
+  return value === '1' || value.toUpperCase() === 'TRUE';
+}
+
 function readCommand(value: string | undefined): Command {
   const command = COMMANDS.find((known) => known === value);
   if (command !== undefined) return command;
@@ -101,41 +140,6 @@ function missingVariables(command: Command, names: readonly string[]): Fault {
   return new Fault('environment', `cannot do ${command}: ${names.join(', ')} ${verb} missing from the environment`, {
     details: `${command} needs ${NEEDED[command].join(', ')}.`,
   });
-}
-
-export interface CniArgs {
-  readonly ip: Ip | undefined;
-  readonly mac: Uint8Array | undefined;
-  /** Undefined unless the runtime gave Kubernetes' keys of the pod. */
-  readonly pod: Pod | undefined;
-}
-
-export const KNOWN_ARGS = [
-  'IP',
-  'MAC',
-  'GATEWAY',
-  'IgnoreUnknown',
-  'K8S_POD_NAMESPACE',
-  'K8S_POD_NAME',
-  'K8S_POD_INFRA_CONTAINER_ID',
-  'K8S_POD_UID',
-];
-/** Compared in lower case, as in the reference. */
-const TRUE = ['1', 't', 'true'];
-
-/** @throws Fault `environment` that names the part of CNI_ARGS that cannot be used */
-export function parseArgs(text: string): CniArgs {
-  const pairs = parsePairs(text);
-  const unknown = [...pairs.keys()].filter((key) => !KNOWN_ARGS.includes(key));
-  if (unknown.length > 0 && !TRUE.includes(pairs.get('IgnoreUnknown')?.toLowerCase() ?? '')) throw unknownKeys(unknown);
-  return { ip: parseRequestedIp(pairs.get('IP')), mac: parseMac(pairs.get('MAC')), pod: podOf(pairs) };
-}
-
-/** "namespace/name" of the pod, for the log. Unlike `parseArgs` it accepts every text. */
-export function podName(text: string): string | undefined {
-  const valueAt = (key: string) => new RegExp(`(?:^|;)${key}=([^;]+)`).exec(text)?.[1];
-  const name = valueAt('K8S_POD_NAME');
-  return name && `${valueAt('K8S_POD_NAMESPACE') ?? 'default'}/${name}`;
 }
 
 function parsePairs(text: string): Map<string, string> {

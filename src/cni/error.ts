@@ -35,6 +35,7 @@ const CODES: Record<FaultKind, number> = {
 /** The kernel's answers to a caller without the privilege; the advice is always the same. */
 const DENIED = ['EPERM', 'EACCES'];
 
+/** The error object for anything that was thrown. */
 export function cniErrorOf(error: unknown, cniVersion: string): CniError {
   if (error instanceof DelegateError) return present(cniVersion, error.code, error.message, error.details);
   if (isOutOfMemory(error)) return outOfMemory(cniVersion);

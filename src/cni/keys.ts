@@ -7,14 +7,17 @@ import leven from 'leven';
 import * as z from 'zod/mini';
 import type { Log } from '../log.ts';
 
-/** An unknown key with at most so many edits from a known one counts as misspelt. */
+/** The most edits from a known key with which an unknown one counts as misspelt. */
 const NEAR = 2;
-/** A shorter key is near to too many known ones. */
+/** The least length of a key that may be called misspelt: a shorter one is near to too many known ones. */
 const SHORT = 4;
 
 type Keys = z.core.$ZodShape;
 
-/** A copy of `value` with the schema's spelling of keys that differ from it in case only; logs a warning for each nearly right key. */
+/**
+ * A copy of `value` with the schema's spelling of keys that differ from it in case only; logs a warning for each nearly right
+ * key.
+ */
 export function tidyKeys(schema: z.core.$ZodType, value: unknown, log: Log, path = ''): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const { keys, element } = structureOf(schema);

@@ -12,7 +12,7 @@ import { LATEST_VERSION, VERSIONS } from './versions.ts';
 export type Plugin = (environment: Environment, input: Input, journal: Journal) => object | undefined;
 
 /** The input and output of a call, apart from kernel and data directory. */
-export interface Call {
+interface Call {
   readonly plugin: Plugin;
   readonly variables: Variables;
   readInput(): string;
@@ -40,13 +40,16 @@ export function runPlugin(call: Call): number {
     return 0;
   } catch (error) {
     if (call.variables.TRESTLE_STACK) call.writeError(`${error instanceof Error ? error.stack : reasonOf(error)}\n`);
-    const told = cniErrorOf(error, cniVersion);
-    journal.failed(told);
-    return refuse(call, told);
+    const cniError = cniErrorOf(error, cniVersion);
+    journal.failed(cniError);
+    return refuse(call, cniError);
   }
 }
 
-/** An ADD whose result cannot be written has failed and must leave nothing, so DEL takes it back, as a runtime's would. */
+/**
+ * Prints the result of ADD. An ADD whose result cannot be written has failed and must leave nothing, so `takeBack` does DEL,
+ * as the runtime would.
+ */
 function handOver(call: Call, result: object, log: Log, takeBack: () => void): void {
   try {
     answer(call, result);

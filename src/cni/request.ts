@@ -19,16 +19,16 @@ import { type CniVersion, parseVersion, verifyCommandVersion } from './versions.
 
 const text = z.string();
 
-/** Written by the runtime, in thousands for GC. */
+/** The attachments that the runtime names for GC, which may be thousands. */
 const attachments = z.pipe(
   list(object({ containerID: text, ifname: text })),
   z.transform((all) => all.map(({ containerID, ifname }) => ({ containerId: containerID, ifName: ifname }))),
 );
 
-/** The capabilities that all plugins understand. A plugin with further ones replaces the key `runtimeConfig`. */
+/** The capabilities that all plugins understand. A plugin that has further ones replaces the key `runtimeConfig`. */
 const capabilityKeys = { ips, mac, ipRanges: ipRangesSchema };
 
-/** `capabilities` is for the runtime; `prevResult` is decoded later, and only by the commands that need it. */
+/** The keys of every plugin. `capabilities` is for the runtime; `prevResult` is decoded later, by the commands that need it. */
 export const commonKeys = {
   cniVersion: text,
   name: text,
@@ -76,15 +76,6 @@ export function readConfig<T>(schemaOf: (json: unknown) => z.ZodMiniType<T>, { j
   return parseWith(schemaOf(tidied), tidied, 'the configuration', 'config');
 }
 
-/** Files in /etc/cni/net.d hold whole lists; a plugin gets one entry of `plugins` at a time (CNI spec 1.1, section 3). */
-function verifyNoList({ plugins, type }: Record<string, unknown>): void {
-  if (!Array.isArray(plugins) || type !== undefined) return;
-  throw new Fault('config', 'cannot use the configuration: it is a network configuration list, for it has "plugins"', {
-    details:
-      'Hand over one entry of "plugins", with "name" and "cniVersion" of the list in it; cnitool does that for a whole list.',
-  });
-}
-
 /** @throws Fault `version`, `config`, `environment` */
 export function readBase(environment: Environment, config: CommonConfig, dataDir: string): BaseRequest {
   const { command, containerId, ifName, netns, allowOwnNetns } = environment;
@@ -105,9 +96,21 @@ export function readBase(environment: Environment, config: CommonConfig, dataDir
   };
 }
 
-/** The MAC address that the runtime asks for: the capability before `args.cni.mac` before CNI_ARGS. @throws Fault `environment` */
+/**
+ * The MAC address that the runtime asks for: the capability before `args.cni.mac` before CNI_ARGS. @throws Fault
+ * `environment`
+ */
 export function requestedMac(environment: Environment, { runtimeConfig, args }: CommonConfig): Uint8Array | undefined {
   return runtimeConfig?.mac ?? args?.cni?.mac ?? argsOf(environment).mac;
+}
+
+/** Files in /etc/cni/net.d hold whole lists; a plugin gets one entry of `plugins` at a time (CNI spec 1.1, section 3). */
+function verifyNoList({ plugins, type }: Record<string, unknown>): void {
+  if (!Array.isArray(plugins) || type !== undefined) return;
+  throw new Fault('config', 'cannot use the configuration: it is a network configuration list, for it has "plugins"', {
+    details:
+      'Hand over one entry of "plugins", with "name" and "cniVersion" of the list in it; cnitool does that for a whole list.',
+  });
 }
 
 /** Only ADD and CHECK read CNI_ARGS: a malformed one must not make DEL fail. */

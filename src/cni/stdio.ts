@@ -1,4 +1,4 @@
-/** The JSON object on stdin. */
+/** The streams of a call: the JSON object on stdin, and writing to stdout and stderr. */
 
 import { errorCode, Fault, isOutOfMemory, reasonOf } from '../fault.ts';
 import { describe } from '../schema/explain.ts';
@@ -15,7 +15,7 @@ export interface Input {
   readonly json: Record<string, unknown>;
 }
 
-/** A GC for 20,000 attachments is about 3 MB; a configuration is about 1 kB. */
+/** The most bytes of stdin: a GC for 20,000 attachments is about 3 MB, a configuration about 1 kB. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
 /** Reads `fd` to its end. @throws Fault `io` when it cannot be read, `decode` when it is too long */
@@ -51,7 +51,39 @@ export function parseInput(text: string): Record<string, unknown> {
   );
 }
 
-/** Where the runtime gave us a non-blocking pipe, waits as a blocking one would. */
+/**
+ * Writes all of the text; waits where a non-blocking pipe is full. @throws SystemError, EPIPE where the reader has closed it
+ */
+export function writeAll(fd: number, text: string): void {
+  for (let rest = encodeUtf8(text); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSome(fd, rest));
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN') throw error;
+      sleepMs(1);
+    }
+  }
+}
+
+/** Writes all of the text for a person at a terminal. EPIPE is no error there: the pager may have ended. @throws SystemError */
+export function writeToReader(fd: number, text: string): void {
+  try {
+    writeAll(fd, text);
+  } catch (error) {
+    if (errorCode(error) !== 'EPIPE') throw error;
+  }
+}
+
+/** Writes all of the text, and ignores every error: for messages, which are not worth failing for. */
+export function writeIfPossible(fd: number, text: string): void {
+  try {
+    writeAll(fd, text);
+  } catch {
+    // A message that cannot be written cannot be reported either.
+  }
+}
+
+/** Reads what there is. Where the runtime gave us a non-blocking pipe, it waits as a blocking one would. @throws Fault `io` */
 function readChunk(fd: number, buffer: Uint8Array): number {
   for (;;) {
     try {
@@ -68,34 +100,4 @@ function readChunk(fd: number, buffer: Uint8Array): number {
 /** The engine's reason for JSON that it cannot hold (nested too deep); some engines quote the whole text. */
 function shortened(reason: string): string {
   return reason.length > 200 ? `${reason.slice(0, 199)}…` : reason;
-}
-
-/** Writes all of the text; waits where a non-blocking pipe is full. @throws SystemError, EPIPE where the reader has closed it */
-export function writeAll(fd: number, text: string): void {
-  for (let rest = encodeUtf8(text); rest.length > 0; ) {
-    try {
-      rest = rest.subarray(writeSome(fd, rest));
-    } catch (error) {
-      if (errorCode(error) !== 'EAGAIN') throw error;
-      sleepMs(1);
-    }
-  }
-}
-
-/** The same for a person at a terminal, whose pager may have ended: EPIPE is no error there. */
-export function writeToReader(fd: number, text: string): void {
-  try {
-    writeAll(fd, text);
-  } catch (error) {
-    if (errorCode(error) !== 'EPIPE') throw error;
-  }
-}
-
-/** The same for messages that are not worth failing for. */
-export function writeIfPossible(fd: number, text: string): void {
-  try {
-    writeAll(fd, text);
-  } catch {
-    // A message that cannot be written cannot be reported either.
-  }
 }

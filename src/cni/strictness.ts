@@ -1,7 +1,8 @@
 /**
- * The answer of STATUS to a limit: an ADD may succeed all the same, or will succeed later without the node's owner (a range without a
- * free address, a packet filter that drops). Runtimes take any error of STATUS for a node that is not ready (containerd 2 and kubelet
- * then taint the node, and its running pods are evicted), so a limit is a warning unless the key `status` says "strict".
+ * The answer of STATUS to a limit: an ADD may succeed all the same, or will succeed later without the node's owner (a range
+ * without a free address, a packet filter that drops). Runtimes take any error of STATUS for a node that is not ready
+ * (containerd 2 and kubelet then taint the node, and its running pods are evicted), so a limit is a warning unless the key
+ * `status` says "strict".
  */
 
 import { Fault, type FaultKind } from '../fault.ts';
@@ -25,7 +26,7 @@ export function strictnessOf({ status }: { readonly status?: string | undefined 
 
 /**
  * Runs `verify`; a Fault of the kind `limit` is logged as a warning, or with "strict" thrown as one of the kind `strictly`.
- * @throws whatever else it throws
+ * @throws every other error of `verify`
  */
 export function limited(
   verify: () => unknown,
@@ -44,6 +45,6 @@ export function limited(
 }
 
 /** Logs message and advice of a Fault as a warning. */
-export function warnOf({ message, details }: Fault, log: Log): void {
+function warnOf({ message, details }: Fault, log: Log): void {
   log('warn', details === undefined ? message : `${message}. ${details}`);
 }

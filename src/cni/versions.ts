@@ -9,6 +9,9 @@ export type CniVersion = (typeof VERSIONS)[number];
 const IMPLIED_VERSION: CniVersion = '0.1.0';
 export const LATEST_VERSION: CniVersion = '1.1.0';
 
+/** The first version that has the command, for the commands that are younger than ADD and DEL. */
+const SINCE: Readonly<Record<string, CniVersion>> = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' };
+
 /** The cniVersion of the configuration, or of `what`. @throws Fault `version` when it is none of ours */
 export function parseVersion(value: unknown, what = 'the configuration'): CniVersion {
   if (value === undefined || value === '') return IMPLIED_VERSION;
@@ -22,9 +25,6 @@ export function parseVersion(value: unknown, what = 'the configuration'): CniVer
 export function isAtLeast(version: CniVersion, least: CniVersion): boolean {
   return VERSIONS.indexOf(version) >= VERSIONS.indexOf(least);
 }
-
-/** The first version that has the command, for those that are younger than ADD and DEL. */
-const SINCE: Readonly<Record<string, CniVersion>> = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' };
 
 /**
  * @throws Fault `version` when the configuration's version does not have the command, in the words of the reference

@@ -12,7 +12,7 @@ import { createLeases, isHeldBy, leaseState, leasesHeldBy, readCursor, readLease
 import type { Life } from './life.ts';
 import { type LockedStore, withLock } from './lock.ts';
 import type { IpamPlan } from './plan.ts';
-import { type Pick as Picked, pickNext, type RangeSet, rangeOf } from './ranges.ts';
+import { type PickedAddress, pickNext, type RangeSet, rangeOf } from './ranges.ts';
 import { createRecord, readRecord, recordedIps, removeRecord, replaceRecord } from './record.ts';
 import { removeAborted, removeAttachment, removeDead } from './removal.ts';
 import { exhausted, requestedTaken } from './status.ts';
@@ -26,9 +26,14 @@ export interface Lease {
   readonly rangeSet: number;
 }
 
+/** The plan of the attachment that gets these leases, for its record. */
+type PlanFor = (leases: readonly Lease[]) => Owner['plan'];
+
+type Outcome = { readonly leases: readonly Lease[]; readonly missing?: undefined } | { readonly missing: RangeSet };
+
 /**
- * Leases one address of each range set and writes the attachment's record: all of it or nothing. Where a set has none
- * left, the leases of what is provably dead are reclaimed first.
+ * Leases one address of each range set and writes the record of the attachment, all of it or nothing. Where a set has no
+ * address left, dead attachments are reclaimed first.
  * @throws Fault `exhausted`, `address` (a requested one is taken), `conflict` (the attachment holds addresses already),
  * `busy`, `io`
  */
@@ -56,7 +61,7 @@ export function recordAttachment(dataDir: string, owner: Owner, machine: Host): 
   const host = hostOfAdd(machine, owner);
   withLock(storeOf(dataDir, owner.network), host, (store) => {
     maintain(store, host);
-    giveWay(store, owner, host);
+    removeFormer(store, owner, host);
     replaceRecord(store, createRecord(withStart(owner, host), [], host.bootId, host.nowMs()));
   });
 }
@@ -74,27 +79,22 @@ export function amendRecord(
   });
 }
 
-/** Every record that the ADD meets is judged with regard to the attachment that it makes. */
+/** The host of an ADD, which judges every record with regard to the attachment that the ADD makes. */
 function hostOfAdd(machine: Host, owner: Owner): Host {
   return { ...machine, judge: (record) => machine.judge(record, owner) };
 }
 
-/** Adds the start of the process that makes it: a later process may have the same ID. */
+/** Adds when the process of the attachment started, since a later process may have the same ID. */
 function withStart(owner: Owner, { startOf }: Host): Owner {
   const { process, processStart } = owner;
   return process === undefined || processStart !== undefined ? owner : { ...owner, processStart: startOf?.(process) };
 }
 
-type Outcome = { readonly leases: readonly Lease[]; readonly missing?: undefined } | { readonly missing: RangeSet };
-
-/** The plan of the attachment that gets these leases, for its record. */
-export type PlanFor = (leases: readonly Lease[]) => Owner['plan'];
-
 function tryLease(plan: IpamPlan, there: Store, owner: Owner, host: Host, planFor: PlanFor): Outcome {
   return withLock(there, host, (store) => {
     maintain(store, host);
-    giveWay(store, owner, host);
-    const picks: Picked[] = [];
+    removeFormer(store, owner, host);
+    const picks: PickedAddress[] = [];
     for (const set of plan.rangeSets) {
       const pick = pickFor(set, requestedOf(plan, set), store, owner, host);
       if (pick === undefined) return { missing: set };
@@ -106,8 +106,11 @@ function tryLease(plan: IpamPlan, there: Store, owner: Owner, host: Host, planFo
   });
 }
 
-/** The attachment may be there already. It is replaced where it is dead, or where a killed ADD has not finished it. */
-function giveWay(store: LockedStore, owner: Owner, host: Host): void {
+/**
+ * Removes the record of the same attachment from before, where it is dead, or where a killed ADD has not finished it.
+ * @throws Fault `conflict` for one that may be alive
+ */
+function removeFormer(store: LockedStore, owner: Owner, host: Host): void {
   const record = readRecord(store, owner, host);
   if (record === undefined) {
     verifyNoLease(store, owner);
@@ -121,13 +124,19 @@ function giveWay(store: LockedStore, owner: Owner, host: Host): void {
   host.log('info', `replaced ${attachmentText(record)} on ${store.network}, ${why}`);
 }
 
-/** A broken record may have been that of a living attachment, so all leases are read. Without any record, that is not worth it. */
+/**
+ * A broken record may have been that of a living attachment, so all leases are read; without any record, they are not.
+ * @throws Fault `conflict`
+ */
 function verifyNoLease(store: Store, owner: Owner): void {
   const [held] = isThere(recordPath(store, owner)) ? leasesHeldBy(store, owner) : [];
   if (held !== undefined) throw holdsAlready(held, store, owner);
 }
 
-/** Addresses were recorded, and none is leased to it: an ADD was killed in between, or host-local released them. */
+/**
+ * Whether the record has addresses of which the attachment holds none: an ADD was killed in between, or host-local released
+ * them.
+ */
 function isLeftover(store: Store, record: AttachmentRecord): boolean {
   const ips = recordedIps(record);
   return ips.length > 0 && !ips.some((ip) => isHeldBy(readLease(store, ip) ?? '', record));
@@ -153,7 +162,7 @@ function pickFor(
   store: LockedStore,
   owner: Owner,
   host: Host,
-): Picked | undefined {
+): PickedAddress | undefined {
   if (requested !== undefined) return pickRequested(set, requested, store, owner, host);
   return pickNext(set, readCursor(store, set.index, host), {
     has: (ip) => isTaken(store, ip, host),
@@ -161,7 +170,7 @@ function pickFor(
   });
 }
 
-function pickRequested(set: RangeSet, ip: Ip, store: LockedStore, owner: Owner, host: Host): Picked | undefined {
+function pickRequested(set: RangeSet, ip: Ip, store: LockedStore, owner: Owner, host: Host): PickedAddress | undefined {
   const range = rangeOf(set, ip);
   if (range === undefined) return undefined;
   if (!isTaken(store, ip, host)) return { ip, range };
@@ -179,11 +188,11 @@ function isTaken(store: LockedStore, ip: Ip, host: Host): boolean {
   return state === 'taken' || (state === 'empty' && removeAborted(store, [ip], host).length === 0);
 }
 
-function leaseOf({ ip, range }: Picked, set: RangeSet): Lease {
+function leaseOf({ ip, range }: PickedAddress, set: RangeSet): Lease {
   return { address: { ip, prefix: range.subnet.prefix }, gateway: range.gateway, rangeSet: set.index };
 }
 
-/** The record goes first: whatever instant the process is killed at, no lease is without one. */
+/** Writes the record first, so that no lease is ever without a record, whenever the process is killed. */
 function commit(store: LockedStore, owner: Owner, leases: readonly Lease[], host: Host): void {
   const addresses = leases.map(({ address }) => formatCidr(address));
   const ips = leases.map(({ address }) => address.ip);

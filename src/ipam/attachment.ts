@@ -8,7 +8,7 @@ export interface Attachment {
   readonly ifName: string;
 }
 
-/** A network namespace: where it was found, and which it was. `device` and `inode` are stat(2)'s, of nsfs. */
+/** A network namespace: the path at which it was found, and its device and inode in nsfs, as stat(2) gives them. */
 export interface Netns {
   readonly path: string;
   readonly device: number;
@@ -40,7 +40,7 @@ export interface Owner extends Attachment {
 
 export interface AttachmentRecord extends Owner {
   readonly version: number;
-  /** What was leased, with the subnet's length; empty where another IPAM plugin leases, or there is none. */
+  /** The leased addresses with the subnet's prefix length; empty where another IPAM plugin leases, or there is none. */
   readonly addresses: readonly string[];
   readonly bootId: string;
   /** ISO 8601. */

@@ -12,7 +12,7 @@ const rangeOptions = { rangeStart: ip, rangeEnd: ip, gateway: ip, exclude: list(
 /** One range: a subnet, and optionally which part of it is handed out. */
 const range = object({ subnet: cidr }, rangeOptions);
 
-/** The capability `ipRanges`, and `ranges`: outer list one address each, inner list pools tried in order. */
+/** The capability `ipRanges`, and the key `ranges`: a list of range sets, each a list of pools that are tried in order. */
 export const ipRangesSchema = list(list(range));
 
 const ipamOptions = {
@@ -28,7 +28,7 @@ const ipamOptions = {
 /** The whole `ipam` section, as host-local has it, and `exclude`. */
 export const ipamSchema = object({ type: text }, ipamOptions);
 
-/** The same in the main plugin's configuration: {} is what the reference's users write for "no IPAM". */
+/** The same section in the configuration of the main plugin, where {} means "no IPAM" to users of the reference. */
 export const optionalIpamSchema = options({ type: text, ...ipamOptions });
 
 export type RangeSection = Parsed<typeof range>;
@@ -37,7 +37,7 @@ export type IpamSection = Parsed<typeof ipamSchema>;
 /** Where host-local keeps its leases by default. */
 export const DEFAULT_DATA_DIR = '/var/lib/cni/networks';
 
-/** The directory that holds the leases of all networks. Enough for DEL, which must not trip over ranges. */
+/** The directory that holds the leases of all networks. DEL reads this key alone, so that malformed ranges cannot fail it. */
 export function dataDirOf(section: Pick<IpamSection, 'dataDir'>): string {
   return section.dataDir === undefined || section.dataDir === '' ? DEFAULT_DATA_DIR : section.dataDir;
 }

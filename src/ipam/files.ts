@@ -13,6 +13,12 @@ const DIRECTORY_MODE = 0o700;
 /** A record has some hundred bytes; CNI_ARGS, of which it keeps what names the pod, at most 128 KiB. */
 const MOST_BYTES = 1024 * 1024;
 
+/**
+ * The errors of opening what is no file of ours: a directory, a link, a socket, a FIFO that a process holds open, a device, a
+ * large file.
+ */
+const NO_FILE = [EISDIR, ELOOP, ENXIO, EAGAIN, ENODEV, EFBIG];
+
 /** The text of a file of ours, which is no link; undefined where there is none. @throws Fault `io` */
 export function readIfThere(path: string): string | undefined {
   return absentWhenMissing('read', path, () => file.readAtMost(path, MOST_BYTES, file.O_NOFOLLOW));
@@ -23,13 +29,10 @@ export function readNamed(path: string): string | undefined {
   return absentWhenMissing('read', path, () => file.readAtMost(path, MOST_BYTES));
 }
 
-/** Whether reading failed because there is something else than a file of ours in its place. */
+/** Whether reading failed because something other than a file of ours is in its place. */
 export function isNoFile(error: unknown): boolean {
   return error instanceof Fault && hasErrno(error.cause, NO_FILE);
 }
-
-/** A directory, a link, a socket, a FIFO that a process holds open, a device, a file that was never ours. */
-const NO_FILE = [EISDIR, ELOOP, ENXIO, EAGAIN, ENODEV, EFBIG];
 
 /** The names in a directory, in no order; none where it is missing. @throws Fault `io` */
 export function namesIn(path: string): readonly string[] {
@@ -41,7 +44,7 @@ export function removeFile(path: string): boolean {
   return absentWhenMissing('remove', path, () => file.unlinkFile(path) ?? true) ?? false;
 }
 
-/** Removes a temporary file, if it can be removed: the next one of that name takes its place in any case. */
+/** Removes a temporary file; an error is ignored, since the next file of that name replaces it in any case. */
 export function discardFile(path: string): void {
   collecting(() => file.unlinkFile(path));
 }
@@ -56,45 +59,13 @@ export function ensureDirectory(path: string): void {
   doing('create the directory', path, () => createMissing(path));
 }
 
-/** From below: mostly only the last part is missing. */
-function createMissing(path: string): void {
-  try {
-    file.createDirectory(path, DIRECTORY_MODE);
-  } catch (error) {
-    const parent = path.slice(0, path.lastIndexOf('/'));
-    if (hasErrno(error, [ENOENT]) && parent !== '') {
-      createMissing(parent);
-      createMissing(path);
-    } else if (!hasErrno(error, [EEXIST]) || statPath(path)?.isDirectory !== true) throw error;
-  }
-}
-
 /**
- * Writes a file in place; for what may be lost. It is cut afterwards and only where it was longer: truncating it first
- * would have ext4 write it to the disk when it is closed (auto_da_alloc), which takes 0.3 ms. What is no file, or has
- * another name as well, is not written to but replaced. @throws Fault `io`
+ * Writes a file in place, where a loss does no harm. It is cut afterwards, and only where it was longer: truncating it first
+ * would have ext4 write it to the disk when it is closed (auto_da_alloc), which takes 0.3 ms. What is no file, or has another
+ * name as well, is replaced. @throws Fault `io`
  */
 export function overwriteFile(path: string, text: string): void {
   if (!doing('write', path, () => writeInPlace(path, text))) createFile(path, text);
-}
-
-/** @returns false where something else stands there, which is left as it is */
-function writeInPlace(path: string, text: string): boolean {
-  const fd = openPlain(path);
-  if (fd === undefined) return false;
-  return writeAndClose(fd, () => {
-    const { isFile, names, size } = statFile(fd);
-    if (!isFile || names > 1) return false;
-    const length = file.writeText(fd, text);
-    if (size > length) file.truncateFile(fd, length);
-    return true;
-  });
-}
-
-/** @returns undefined for a link (ELOOP), and for a FIFO without a reader or a socket (ENXIO) */
-function openPlain(path: string): number | undefined {
-  const flags = file.O_WRONLY | file.O_CREAT | file.O_NOFOLLOW | file.O_NONBLOCK;
-  return ignoring([ELOOP, ENXIO], () => file.openFile(path, flags, FILE_MODE));
 }
 
 /** Puts a text in place at once: every process sees the old file or the new one. @throws Fault `io` */
@@ -109,9 +80,8 @@ export function replaceFile(path: string, text: string, temporary: string, mtime
 }
 
 /**
- * Creates a file that no other process looks at, in place of one that a killed process left.
- * That one is removed rather than truncated, for it may be a second name of a lease. `mtimeMs` is its time of
- * modification, if given.
+ * Creates a file that no other process looks at, in place of one that a killed process left. The old one is removed rather
+ * than truncated, for it may be a second name of a lease. `mtimeMs` is the time of modification, if given.
  * @throws Fault `io`, and then nothing is left
  */
 export function createFile(path: string, text: string, mtimeMs?: number): void {
@@ -136,6 +106,47 @@ export function createEmpty(path: string): boolean {
   if (fd === undefined) return false;
   file.closeFile(fd);
   return true;
+}
+
+/** Runs `act`; what it throws becomes a Fault `io` that names operation and path. */
+export function doing<T>(operation: string, path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw ioFault(operation, path, error);
+  }
+}
+
+/** Tries the last directory first, since mostly that alone is missing. */
+function createMissing(path: string): void {
+  try {
+    file.createDirectory(path, DIRECTORY_MODE);
+  } catch (error) {
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    if (hasErrno(error, [ENOENT]) && parent !== '') {
+      createMissing(parent);
+      createMissing(path);
+    } else if (!hasErrno(error, [EEXIST]) || statPath(path)?.isDirectory !== true) throw error;
+  }
+}
+
+/** @returns false where something other than our file stands there, which is left as it is */
+function writeInPlace(path: string, text: string): boolean {
+  const fd = openPlain(path);
+  if (fd === undefined) return false;
+  return writeAndClose(fd, () => {
+    const { isFile, names, size } = statFile(fd);
+    if (!isFile || names > 1) return false;
+    const length = file.writeText(fd, text);
+    if (size > length) file.truncateFile(fd, length);
+    return true;
+  });
+}
+
+/** @returns undefined for a link (ELOOP), and for a FIFO without a reader or a socket (ENXIO) */
+function openPlain(path: string): number | undefined {
+  const flags = file.O_WRONLY | file.O_CREAT | file.O_NOFOLLOW | file.O_NONBLOCK;
+  return ignoring([ELOOP, ENXIO], () => file.openFile(path, flags, FILE_MODE));
 }
 
 function writeAndClose<T>(fd: number, write: () => T): T {
@@ -166,30 +177,6 @@ function absentWhenMissing<T>(operation: string, path: string, act: () => T): T 
   return doing(operation, path, () => ignoring([ENOENT, ENOTDIR], act));
 }
 
-/** Runs `act`; what it throws becomes a Fault `io` that names operation and path. */
-export function doing<T>(operation: string, path: string, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    throw ioFault(operation, path, error);
-  }
-}
-
-/** What a failed file operation throws. */
-function ioFault(operation: string, path: string, cause: unknown): Fault {
-  if (cause instanceof Fault) return cause;
-  const code = errorCode(cause) ?? '';
-  const [reason, details] = REASONS[code] ?? [plainReason(cause), 'See whether the file system is in order.'];
-  return new Fault('io', `cannot ${operation} ${path}: ${reason}`, { cause, details });
-}
-
-/** Ours are "call: reason (CODE)", node:fs's are "CODE: reason, call 'path'". */
-function plainReason(cause: unknown): string {
-  if (cause instanceof SystemError) return errnoText(cause.errno);
-  const [, code, reason] = /^(E[A-Z0-9]+): ([^,]+)/.exec(reasonOf(cause)) ?? [];
-  return reason === undefined ? reasonOf(cause) : `${reason} (${code})`;
-}
-
 const REASONS: Record<string, readonly [reason: string, details: string]> = {
   ENOSPC: [
     'no space left on device (ENOSPC)',
@@ -214,3 +201,18 @@ const REASONS: Record<string, readonly [reason: string, details: string]> = {
   EFBIG: ['it is too large to be one of ours (EFBIG)', 'Find out who put it there, and remove it.'],
   EEXIST: ['something else is in its place (EEXIST)', 'Move it away, or correct ipam.dataDir.'],
 };
+
+/** The Fault of a failed file operation. */
+function ioFault(operation: string, path: string, cause: unknown): Fault {
+  if (cause instanceof Fault) return cause;
+  const code = errorCode(cause) ?? '';
+  const [reason, details] = REASONS[code] ?? [plainReason(cause), 'See whether the file system is in order.'];
+  return new Fault('io', `cannot ${operation} ${path}: ${reason}`, { cause, details });
+}
+
+/** The reason alone: messages of SystemError are "call: reason (CODE)", those of node:fs "CODE: reason, call 'path'". */
+function plainReason(cause: unknown): string {
+  if (cause instanceof SystemError) return errnoText(cause.errno);
+  const [, code, reason] = /^(E[A-Z0-9]+): ([^,]+)/.exec(reasonOf(cause)) ?? [];
+  return reason === undefined ? reasonOf(cause) : `${reason} (${code})`;
+}

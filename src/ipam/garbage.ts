@@ -1,4 +1,6 @@
-/** Attachments that go without a DEL: GC finds them invalid, or a range is exhausted and they are dead. */
+/**
+ * Attachments that are removed without a DEL: those that GC finds invalid or dead, and dead ones where a range is exhausted.
+ */
 
 import { formatIp, type Ip } from '../address/ip.ts';
 import { asFault, collecting, tolerating } from '../attempt.ts';
@@ -14,16 +16,16 @@ import { detach, removeAborted, removeDead } from './removal.ts';
 import { leasePath, type Store, storeOf } from './store.ts';
 import { leasesBefore, maintain } from './upkeep.ts';
 
-/** An attachment that is to go. Its interface name is empty where a very old lease does not say it. */
-export interface Doomed {
+/** An attachment that is to be removed. Its interface name is empty where a very old lease does not say it. */
+interface Doomed {
   readonly attachment: Attachment;
-  /** None for what host-local made. */
+  /** Undefined for an attachment that host-local made. */
   readonly record: AttachmentRecord | undefined;
   readonly addresses: readonly Ip[];
   readonly reason: 'not valid' | 'dead';
 }
 
-export interface Garbage {
+interface Garbage {
   readonly released: readonly Doomed[];
   readonly failures: readonly Fault[];
 }
@@ -31,9 +33,11 @@ export interface Garbage {
 /** The attachments that a runtime knows of. */
 export type ValidAttachments = readonly Pick<Attachment, 'containerId' | 'ifName'>[];
 
+type Held = Pick<Doomed, 'attachment' | 'addresses'>;
+
 /**
- * Finds the attachments of a network that are not in `valid`. Without a list, only what is provably dead is found: an
- * empty list says that nothing is valid, a missing one says nothing. Reads every record and lease; removes nothing.
+ * Finds the attachments of a network that are not in `valid`; without a list, those that are provably dead. An empty list says
+ * that nothing is valid, a missing one says nothing. Reads every record and lease; removes nothing.
  * @throws Fault `io`
  */
 export function planGarbage(
@@ -48,9 +52,9 @@ export function planGarbage(
 }
 
 /**
- * Removes them from the node and releases them, as far as they are still what the plan saw; then removes what is broken.
- * Goes on past errors: what cannot be removed from the node stays leased.
- * Where there is no data directory, there is nothing to do.
+ * Removes the doomed attachments from the node and releases their addresses, except for attachments that have changed since
+ * the plan; then removes broken files. Goes on past errors: what cannot be removed from the node stays leased. Without a data
+ * directory there is nothing to do.
  */
 export function releaseGarbage(dataDir: string, network: string, doomed: readonly Doomed[], host: Host): Garbage {
   const there = storeOf(dataDir, network);
@@ -59,7 +63,7 @@ export function releaseGarbage(dataDir: string, network: string, doomed: readonl
   const step = (act: () => unknown) => failures.push(...collecting(act).map(asFault));
   step(() => {
     if (namesIn(there.leases).length === 0 && namesIn(there.own).length === 0) return;
-    // One after the other: removing what an attachment has on the node takes its time, and others wait for the lock.
+    // The lock is taken for each, since removing an attachment from the node takes time, and other calls wait for the lock.
     for (const one of doomed) {
       withLock(there, host, (store) => step(() => release(store, one, host) && released.push(one)));
     }
@@ -73,7 +77,23 @@ export function releaseGarbage(dataDir: string, network: string, doomed: readonl
   return { released, failures };
 }
 
-/** Finds what is provably dead. `warn` gets a sentence about those whose life is unknown, if there are any. */
+/**
+ * Reclaims the dead attachments of a network, with all that they have on the node. Each takes the lock by itself, so that
+ * other calls wait for one attachment, not for all. @returns a Fault for each that could not be removed and stays leased; they
+ * are logged, too. @throws Fault `busy`, `io`
+ */
+export function reclaimDead(there: Store, host: Host): readonly Fault[] {
+  const failures: Fault[] = [];
+  for (const one of findDead(there, host)) {
+    const act = (store: LockedStore) => release(store, one, host) && logReclaimed(store, one, host);
+    failures.push(...withLock(there, host, (store) => collecting(() => act(store)).map(asFault)));
+  }
+  withLock(there, host, (store) => tolerating(host.log, () => removeAborted(store, leasedIps(store), host)));
+  for (const { message } of failures) host.log('warn', message);
+  return failures;
+}
+
+/** Finds the attachments that are provably dead. `warn` gets a sentence about those whose life is unknown, if there are any. */
 function findDead(store: Store, host: Host, warn?: (doubts: string) => void): Doomed[] {
   const records = readRecords(store, host);
   const lives = records.map((record) => host.judge(record));
@@ -97,9 +117,7 @@ function findInvalid(store: Store, valid: ValidAttachments, host: Host): Doomed[
   return [...recorded, ...others].filter(({ attachment }) => !validKeys.has(keyOf(attachment)));
 }
 
-type Held = Pick<Doomed, 'attachment' | 'addresses'>;
-
-/** Groups leases by their holder. A lease that cannot be read has none, and stays. */
+/** Groups leases by their holder. A lease that cannot be read has no holder, and stays. */
 function groupByHolder(store: Store, ips: readonly Ip[], host: Host): Map<string, Held> {
   const groups = new Map<string, { attachment: Attachment; addresses: Ip[] }>();
   for (const ip of ips) {
@@ -128,8 +146,8 @@ function doomRecord(record: AttachmentRecord, leased: readonly Ip[], reason: Doo
 }
 
 /**
- * Removes what it has on the node, then its leases. An attachment that was made anew since the plan
- * stays. @returns whether anything went. @throws Fault, and then its leases stay
+ * Removes what a doomed attachment has on the node, then its leases. One that was made anew since the plan stays.
+ * @returns whether anything was removed. @throws Fault, and then the leases stay
  */
 function release(store: LockedStore, { attachment, record, addresses, reason }: Doomed, host: Host): boolean {
   const now = attachment.ifName === '' ? undefined : readRecord(store, attachment, host);
@@ -138,7 +156,7 @@ function release(store: LockedStore, { attachment, record, addresses, reason }: 
     removeDead(store, now, host);
     return true;
   }
-  // A lease of an earlier boot without a record has nothing else.
+  // A dead attachment without a record is of an earlier boot, and has nothing on the node.
   if (reason === 'not valid') detach(attachment, record, host);
   const mayGo = (ip: Ip) => reason !== 'dead' || isWrittenBefore(store, ip, host.bootedAtMs());
   const released = addresses.filter((ip) => mayGo(ip) && removeLease(store, ip, attachment));
@@ -147,21 +165,6 @@ function release(store: LockedStore, { attachment, record, addresses, reason }: 
 
 function textOf(record: AttachmentRecord | undefined): string {
   return record === undefined ? '' : encodeRecord(record);
-}
-
-/**
- * Reclaims the dead of a network, with all that they have on the node. Each holds the lock for itself, so that others need
- * not wait for all of them. @returns why others stay leased, a Fault each, which are logged, too. @throws Fault `busy`, `io`
- */
-export function reclaimDead(there: Store, host: Host): readonly Fault[] {
-  const failures: Fault[] = [];
-  for (const one of findDead(there, host)) {
-    const act = (store: LockedStore) => release(store, one, host) && logReclaimed(store, one, host);
-    failures.push(...withLock(there, host, (store) => collecting(() => act(store)).map(asFault)));
-  }
-  withLock(there, host, (store) => tolerating(host.log, () => removeAborted(store, leasedIps(store), host)));
-  for (const { message } of failures) host.log('warn', message);
-  return failures;
 }
 
 function logReclaimed({ network }: Store, { addresses }: Doomed, host: Host): void {

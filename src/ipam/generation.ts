@@ -1,7 +1,7 @@
 /**
- * The generation of the nftables ruleset that our last call on a node left behind, and the networks that have not been compared since
- * others changed it, in `<dataDir>/.trestle/.generation`, which is no name of a network. It is a hint: where it is lost or of another network namespace, the next ADD
- * compares what it need not.
+ * The generation of the nftables ruleset that our last call on a node left behind, and the networks that have not been
+ * compared since other programs changed the ruleset, in `<dataDir>/.trestle/.generation`, which is no name of a network. The
+ * file is a hint: where it is lost, or is of another network namespace, the next ADD compares more than it need.
  */
 
 import { tolerating } from '../attempt.ts';
@@ -15,10 +15,10 @@ export interface GenerationHint {
   readonly pending: readonly string[];
 }
 
-/** A generation belongs to a network namespace, which is known by its inode. */
+/** A generation belongs to a network namespace, which its inode identifies. */
 type NetnsKey = { readonly inode: number };
 
-/** @returns undefined where none of this network namespace is remembered */
+/** @returns undefined where no hint is remembered for this network namespace */
 export function readGenerationHint(dataDir: string, { inode }: NetnsKey): GenerationHint | undefined {
   let text = '';
   tolerating(silentLog, () => {
@@ -30,6 +30,7 @@ export function readGenerationHint(dataDir: string, { inode }: NetnsKey): Genera
     : undefined;
 }
 
+/** Remembers the hint; an error is ignored. */
 export function writeGenerationHint(dataDir: string, { inode }: NetnsKey, hint: GenerationHint): void {
   const text = [inode, hint.generation, ...hint.pending].join(' ');
   tolerating(silentLog, () => overwriteFile(pathIn(dataDir), text));

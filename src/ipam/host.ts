@@ -6,12 +6,12 @@ import { bootedAtMs, bootId } from '../sys/clock.ts';
 import { statPath } from '../sys/directory.ts';
 import { findNetnsInUse, type NetnsUse } from '../sys/netns.ts';
 import { isRunning, startOf } from '../sys/process.ts';
-import type { Attachment, AttachmentRecord, Netns, Owner } from './attachment.ts';
-import { judgeLife, judgeNetns, type Life, mayBeInPlace, type Probes } from './life.ts';
+import type { Attachment, AttachmentRecord, Owner } from './attachment.ts';
+import { judgeLife, type Life, type Probes } from './life.ts';
 
-/** An attachment that the node itself shows to be alive, for example by its host veth. No record is needed to see that. */
+/** An attachment that the node itself, without a record, shows to be alive: by its host veth, for example. */
 export interface Survivor extends Owner {
-  /** Those that the store leased, with the subnet's prefix length. */
+  /** The addresses that the store leased, with the subnet's prefix length. */
   readonly addresses: readonly Cidr[];
 }
 
@@ -26,13 +26,14 @@ export interface Host {
   /** When a process began. A later process with the same ID has another start. */
   startOf?(pid: number): number | undefined;
   /**
-   * Removes all that an attachment has on the node beside its leases. It is called while the lock is held and the leases
-   * are still there, so that nothing of it can be taken for a newcomer's; what it throws keeps the leases where they are.
+   * Removes all that an attachment has on the node beside its leases. The caller holds the lock, and the leases are still
+   * there, so that nothing of the attachment can be taken for another one's. The leases stay if this throws.
    */
   detach?(attachment: Attachment, record: AttachmentRecord | undefined): void;
   /**
-   * Lists the attachments of a network, with leases in this data directory, that the node itself shows to be alive. The store asks
-   * where it has no records: on a new network, and where its files were removed while containers run. An error fails the ADD.
+   * Lists the attachments of a network, with leases in this data directory, that the node itself shows to be alive. The store
+   * asks where it has no records: on a new network, and where its files were removed while containers run. An error fails the
+   * ADD.
    */
   survivors?(network: string, dataDir: string): Iterable<Survivor>;
   readonly log: Log;
@@ -40,16 +41,11 @@ export interface Host {
   readonly lockDeadlineMs?: number | undefined;
 }
 
-/** A machine that can also judge a network namespace without a record. */
-export interface Machine extends Host {
-  judgeNetns(netns: Netns | undefined): Life;
-}
-
 /**
  * The machine as it is. A caller that can look at network interfaces gives the probe `hostVeth`.
  * @throws Error where /proc is not mounted
  */
-export function readHost(log: Log, { hostVeth }: Pick<Probes, 'hostVeth'> = {}): Machine {
+export function readHost(log: Log, { hostVeth }: Pick<Probes, 'hostVeth'> = {}): Host {
   let inUse: NetnsUse | undefined;
   const netnsInUse = () => {
     inUse ??= findNetnsInUse();
@@ -69,13 +65,7 @@ export function readHost(log: Log, { hostVeth }: Pick<Probes, 'hostVeth'> = {}):
     bootedAtMs,
     nowMs: () => Date.now(),
     judge: (record, adding) => judgeLife(record, probes, adding),
-    judgeNetns: (netns) => judgeNetns(netns, probes),
     startOf,
     log,
   };
-}
-
-/** Whether the path may still lead to this netns; so it may where that cannot be known. */
-export function isInPlace(netns: Netns | undefined): boolean {
-  return mayBeInPlace(netns, { fileAt: statPath });
 }

@@ -29,6 +29,16 @@ interface LeaseHolder {
   readonly ifName: string | undefined;
 }
 
+type LeaseState = 'free' | 'taken' | 'empty';
+
+type Outcome = 'made' | 'taken';
+
+/** The errors of link(2) on file systems without hard links: most say EPERM, others that they do not know the call. */
+const NO_HARD_LINKS = [EPERM, EOPNOTSUPP, ENOSYS];
+
+const COARSEST_MTIME_MS = 2_000; // FAT; every other file system is finer
+
+/** The content of a lease file, as host-local writes it. */
 export function encodeLease({ containerId, ifName }: Attachment): string {
   return `${containerId}\r\n${ifName}`;
 }
@@ -46,16 +56,14 @@ export function isHeldBy(text: string, attachment: Attachment): boolean {
   return holder.ifName === undefined || holder.ifName === attachment.ifName;
 }
 
-/** "container abc interface eth0", or what stands there instead. */
+/** "container abc interface eth0", or what the file holds instead. */
 export function holderText(text: string): string {
   const holder = decodeLease(text);
   if (holder === undefined) return text.trim() === '' ? 'an empty lease file' : 'an unreadable lease file';
   return attachmentText({ network: '', containerId: holder.containerId, ifName: holder.ifName ?? '' });
 }
 
-type LeaseState = 'free' | 'taken' | 'empty';
-
-/** Looks at an address without opening anything. Whatever stands under its name takes it. @throws Fault `io` */
+/** Looks at the lease file of an address without opening it. Anything under that name takes the address. @throws Fault `io` */
 export function leaseState(store: Store, ip: Ip): LeaseState {
   const path = leasePath(store, ip);
   const found = doing('look at', path, () => statLink(path));
@@ -74,8 +82,8 @@ export function readLease(store: Store, ip: Ip): string | undefined {
 }
 
 /**
- * Takes addresses; each file is complete before it has its name, and its mtime is the record's `createdAtMs`. The
- * caller takes back what was made when this fails.
+ * Takes addresses; each file is complete before it has its name, and its mtime is the record's `createdAtMs`. The caller takes
+ * back what was made when this fails.
  * @returns the first address that another process has taken in the meantime, or undefined. @throws Fault `io`
  */
 export function createLeases(
@@ -99,31 +107,6 @@ export function createLeases(
   }
 }
 
-type Outcome = 'made' | 'taken';
-
-/** What link(2) says on file systems without hard links: most EPERM, others that they do not know the call. */
-const NO_HARD_LINKS = [EPERM, EOPNOTSUPP, ENOSYS];
-
-function linkLease(temporary: string, path: string): Outcome | 'no hard links' {
-  const link = () => ignoring(NO_HARD_LINKS, (): Outcome => linkFile(temporary, path) ?? 'made') ?? 'no hard links';
-  return doing('create the lease', path, () => ignoring([EEXIST], link)) ?? 'taken';
-}
-
-/**
- * An empty file takes the name, and the complete one then replaces it at once. A kill in between leaves the empty file, which
- * both programs know as an aborted write.
- */
-function claimLease(store: LockedStore, path: string, text: string, createdAtMs: number): Outcome {
-  if (!createEmpty(path)) return 'taken';
-  try {
-    replaceFile(path, text, store.temporary, createdAtMs);
-  } catch (error) {
-    discardFile(path);
-    throw error;
-  }
-  return 'made';
-}
-
 /** Gives an address back if it is the attachment's own. @throws Fault `io` */
 export function removeLease(store: LockedStore, ip: Ip, attachment: Attachment): boolean {
   const text = readLease(store, ip);
@@ -131,15 +114,13 @@ export function removeLease(store: LockedStore, ip: Ip, attachment: Attachment):
 }
 
 /**
- * Whether this file is the one that was made together with a record of `createdAtMs`: the same attachment may have got
- * the same address again meanwhile, from host-local, which knows nothing of records.
+ * Whether this file is the one that was made together with a record of `createdAtMs`: host-local, which knows nothing of
+ * records, may have given the same address to the same attachment again.
  */
 export function isWrittenAt(store: Store, ip: Ip, createdAtMs: number): boolean {
   const writtenAt = writtenAtMs(store, ip);
   return writtenAt !== undefined && Math.abs(writtenAt - createdAtMs) < COARSEST_MTIME_MS;
 }
-
-const COARSEST_MTIME_MS = 2_000; // FAT; every other file system is finer
 
 /** Marks a lease as made together with a record of `createdAtMs`. @throws Fault `io` */
 export function stampLease(store: LockedStore, ip: Ip, createdAtMs: number): void {
@@ -154,15 +135,10 @@ export function stampLease(store: LockedStore, ip: Ip, createdAtMs: number): voi
   });
 }
 
-/** Whether the lease file was last written before an instant; where there is none, or something else, it was not. */
+/** Whether the lease file was last written before an instant; false where there is no regular file. */
 export function isWrittenBefore(store: Store, ip: Ip, timeMs: number): boolean {
   const writtenAt = writtenAtMs(store, ip);
   return writtenAt !== undefined && writtenAt < timeMs;
-}
-
-function writtenAtMs(store: Store, ip: Ip): number | undefined {
-  const found = statLink(leasePath(store, ip));
-  return found?.isFile ? found.mtimeMs : undefined;
 }
 
 /** The addresses that have a lease file, in no order; other files are not leases. @throws Fault `io` */
@@ -171,8 +147,8 @@ export function leasedIps(store: Store): Ip[] {
 }
 
 /**
- * The leases of an attachment, found by reading every lease, where there is no record. Those without interface (very old
- * host-local) count only where none has it, as in host-local. @throws Fault `io`
+ * The leases of an attachment without a record, found by reading every lease. Those without an interface (very old host-local)
+ * count only where the attachment has no other, as in host-local. @throws Fault `io`
  */
 export function leasesHeldBy(store: Store, attachment: Attachment): Ip[] {
   const own = leasedIps(store).flatMap((ip) => {
@@ -183,6 +159,42 @@ export function leasesHeldBy(store: Store, attachment: Attachment): Ip[] {
   return (exact.length > 0 ? exact : own).map(({ ip }) => ip);
 }
 
+/** The address that was leased last; undefined where no readable file says so. */
+export function readCursor(store: Store, rangeSet: number, host: Host): Ip | undefined {
+  return asHint(host, () => parseIp(readIfThere(cursorPath(store, rangeSet))?.trim() ?? ''));
+}
+
+/** Remembers the address that was leased last. A failure is only logged: the address is leased in any case. */
+export function writeCursor(store: LockedStore, rangeSet: number, ip: Ip, host: Host): void {
+  const path = cursorPath(store, rangeSet);
+  asHint(host, () => overwriteFile(path, formatIp(ip)));
+}
+
+function linkLease(temporary: string, path: string): Outcome | 'no hard links' {
+  const link = () => ignoring(NO_HARD_LINKS, (): Outcome => linkFile(temporary, path) ?? 'made') ?? 'no hard links';
+  return doing('create the lease', path, () => ignoring([EEXIST], link)) ?? 'taken';
+}
+
+/**
+ * Takes the name with an empty file, and replaces that with the complete one at once. A kill in between leaves the empty file,
+ * which host-local and this program know as an aborted write.
+ */
+function claimLease(store: LockedStore, path: string, text: string, createdAtMs: number): Outcome {
+  if (!createEmpty(path)) return 'taken';
+  try {
+    replaceFile(path, text, store.temporary, createdAtMs);
+  } catch (error) {
+    discardFile(path);
+    throw error;
+  }
+  return 'made';
+}
+
+function writtenAtMs(store: Store, ip: Ip): number | undefined {
+  const found = statLink(leasePath(store, ip));
+  return found?.isFile ? found.mtimeMs : undefined;
+}
+
 /** Only the canonical form names a lease: any other file is no lease. */
 function parseLeaseName(name: string): Ip | undefined {
   if (name.startsWith('l')) return undefined; // `lock`, `last_reserved_ip.<n>`
@@ -190,17 +202,7 @@ function parseLeaseName(name: string): Ip | undefined {
   return ip !== undefined && formatIp(ip) === name ? ip : undefined;
 }
 
-/** The address that was leased last; undefined where nothing readable says so. */
-export function readCursor(store: Store, rangeSet: number, host: Host): Ip | undefined {
-  return asHint(host, () => parseIp(readIfThere(cursorPath(store, rangeSet))?.trim() ?? ''));
-}
-
-/** Only logs a failure: the address is leased in any case. */
-export function writeCursor(store: LockedStore, rangeSet: number, ip: Ip, host: Host): void {
-  const path = cursorPath(store, rangeSet);
-  asHint(host, () => overwriteFile(path, formatIp(ip)));
-}
-
+/** Runs `act`; logs what it throws. */
 function asHint<T>(host: Host, act: () => T): T | undefined {
   try {
     return act();

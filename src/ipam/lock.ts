@@ -16,6 +16,8 @@ const DEFAULT_DEADLINE_MS = 10_000;
 const SHORTEST_SLEEP_MS = 0.3;
 const LONGEST_SLEEP_MS = 5;
 
+const WRITABLE_BY_ALL = 0o002;
+
 /** A store whose lock this process holds. Functions that change the store take one; only `withLock` makes it. */
 export interface LockedStore extends Store {
   /** The file that is locked. */
@@ -71,6 +73,7 @@ function waitFor(file: number, path: string, giveUpAt: number, deadlineMs: numbe
   }
 }
 
+/** Whether the locked file is still the one at the path. */
 function isInPlace(locked: FileStatus, path: string): boolean {
   const here = statPath(path);
   return here !== undefined && here.inode === locked.inode && here.device === locked.device;
@@ -85,9 +88,9 @@ function busy(path: string, file: FileStatus, deadlineMs: number): Fault {
 }
 
 /**
- * Who may put files into the data directory decides which attachment has which address. Both directories must belong to root, or
- * to the user of this process, and not be writable by everybody; a group is trusted, since the owner chose it. What is missing
- * will be ours. @throws Fault `io`
+ * Who may put files into the data directory decides which attachment has which address. Both directories must belong to root,
+ * or to the user of this process, and must not be writable by all; a group is trusted, since the owner chose it. A missing
+ * directory will be made by this process. @throws Fault `io`
  */
 function verifyTrusted(store: Store): void {
   verifyDirectory(store.dataDir);
@@ -102,8 +105,6 @@ function verifyDirectory(path: string): void {
     details: `Remove what is in it and is not root's, then: chown root ${path}; chmod o-w ${path}`,
   });
 }
-
-const WRITABLE_BY_ALL = 0o002;
 
 function objectionTo({ isDirectory, owner, mode }: FileStatus): string | undefined {
   if (!isDirectory) return undefined; // opening the lock below it fails, and says why

@@ -17,7 +17,7 @@ import {
   withoutSpan,
 } from './ranges.ts';
 
-export interface IpamInputs {
+interface IpamInputs {
   readonly network: string;
   readonly cniVersion: string;
   readonly section: IpamSection;
@@ -36,6 +36,12 @@ export interface IpamPlan {
   readonly resolvConf: string | undefined;
   readonly requested: readonly { readonly ip: Ip; readonly rangeSet: number }[];
 }
+
+/** Limits, since each range is compared with each other one and with each exclusion; no network has as many. */
+const MOST_RANGES = 1_000;
+const MOST_EXCLUDED = 1_000;
+
+type Labelled = readonly [range: RangeSection, label: string];
 
 /**
  * Checks everything that can be checked without looking at the disk. Pure.
@@ -59,8 +65,6 @@ export function planIpam(inputs: IpamInputs): IpamPlan {
   };
 }
 
-type Labelled = readonly [range: RangeSection, label: string];
-
 /** The order of host-local, which numbers its cursors by it: `ipRanges`, then the old single range, then `ranges`. */
 function labelledSets({ section, ipRanges }: IpamInputs): Labelled[][] {
   const { subnet } = section;
@@ -75,10 +79,6 @@ function label(sets: readonly (readonly RangeSection[])[] = [], at: string): Lab
     return set.map((range, j) => [range, `${at}[${i}][${j}]`] as const);
   });
 }
-
-/** Each range is compared with each other one and with what is excluded; no network has as many. */
-const MOST_RANGES = 1_000;
-const MOST_EXCLUDED = 1_000;
 
 function verifyNumbers(ranges: number, exclusions: number): void {
   if (ranges > MOST_RANGES) refuseRanges(`there are ${ranges} ranges, and ${MOST_RANGES} can be used`);
@@ -116,6 +116,7 @@ function verifyFamilies(sets: readonly (readonly Range[])[], cniVersion: string)
   }
 }
 
+/** The exclusions of all ranges and of the section. */
 function excluded({ section, ipRanges }: IpamInputs): readonly Cidr[] {
   const all: Cidr[] = [...(section.exclude ?? [])];
   for (const set of [...(ipRanges ?? []), ...(section.ranges ?? [])]) {
@@ -148,7 +149,7 @@ function usableSpans(range: Range, all: readonly Range[], exclude: readonly Cidr
   return spans;
 }
 
-/** Gives each requested address to the range set it fits; a set takes one. */
+/** Gives each requested address to the range set that it fits; a set takes one. @throws Fault `address` */
 function assign(requested: readonly Ip[], sets: readonly RangeSet[]): { ip: Ip; rangeSet: number }[] {
   const given = new Map<number, Ip>();
   for (const ip of requested) {

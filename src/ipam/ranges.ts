@@ -5,6 +5,11 @@ import { BITS, type Family, formatIp, type Ip } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import type { RangeSection } from './config.ts';
 
+export interface Span {
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
 export interface Range extends Span {
   /** Where it stands in the configuration: `ipam.ranges[0][1]`. */
   readonly label: string;
@@ -14,6 +19,31 @@ export interface Range extends Span {
   /** What may be handed out, ascending and disjoint. Filled by the plan, which knows every gateway. */
   readonly spans: readonly Span[];
 }
+
+/** One address is leased from each range set; its ranges are pools, tried in order. */
+export interface RangeSet {
+  /** Its place in the whole list: host-local's `last_reserved_ip.<index>`. */
+  readonly index: number;
+  readonly family: Family;
+  readonly ranges: readonly Range[];
+}
+
+/** A free address of a range set. */
+export interface PickedAddress {
+  readonly ip: Ip;
+  readonly range: Range;
+}
+
+/** The addresses that are taken: one address at a time, or all of them at once by their canonical text. */
+export interface Taken {
+  has(ip: Ip): boolean;
+  all(): ReadonlySet<string>;
+}
+
+/** How many addresses are looked at one by one before all names are read: about as dear as reading a small directory. */
+const PROBES = 64;
+
+type Stretch = Span & { readonly range: Range };
 
 /** Fills in a range. @throws Fault `config` that names the key and its value */
 export function planRange(section: RangeSection, label: string): Range {
@@ -28,6 +58,80 @@ export function planRange(section: RangeSection, label: string): Range {
     refuseRanges(`${label}.gateway ${formatIp(gateway)} is not of the family of subnet ${formatCidr(subnet)}`);
   }
   return { label, family, subnet, gateway, first, last, spans: [{ first, last }] };
+}
+
+/**
+ * Picks round robin as host-local does: from the address after `last`, through the rest of its range and the ranges after it,
+ * around to `last` itself; from the start where `last` is in no range of the set.
+ *
+ * The cost follows the number of taken addresses, not the size of the set: after PROBES single looks, all taken addresses are
+ * read at once, and each further step passes one of them. @returns undefined where no address is free
+ */
+export function pickNext(set: RangeSet, last: Ip | undefined, taken: Taken): PickedAddress | undefined {
+  let probes = 0;
+  let names: ReadonlySet<string> | undefined;
+  for (const { range, first, last: end } of inTurn(set, last)) {
+    for (let value = first; value <= end; value++) {
+      const ip = { family: set.family, value };
+      if (probes++ === PROBES) names = taken.all();
+      if (!(names === undefined ? taken.has(ip) : names.has(formatIp(ip)))) return { ip, range };
+    }
+  }
+  return undefined;
+}
+
+/** The range that holds an address of the set. */
+export function rangeOf(set: RangeSet, ip: Ip): Range | undefined {
+  return set.ranges.find((range) => isBetween(range, ip));
+}
+
+/** Whether the address lies between the ends of the range, handed out or not. */
+export function isBetween(range: Range, ip: Ip): boolean {
+  return range.family === ip.family && isIn(range, ip.value);
+}
+
+/** Whether the address, as a number, lies in the span. */
+export function isIn(span: Span, value: bigint): boolean {
+  return value >= span.first && value <= span.last;
+}
+
+/** How many addresses the set may hand out. */
+export function sizeOfSet(set: RangeSet): bigint {
+  return set.ranges.reduce((sum, { spans }) => sum + sizeOf(spans), 0n);
+}
+
+/** How many of the addresses the set may hand out. */
+export function countIn(set: RangeSet, ips: readonly Ip[]): bigint {
+  const spans = set.ranges.flatMap((range) => range.spans);
+  const own = ips.filter((ip) => ip.family === set.family && spans.some((span) => isIn(span, ip.value)));
+  return BigInt(own.length);
+}
+
+/** How many addresses the spans hold. */
+export function sizeOf(spans: readonly Span[]): bigint {
+  return spans.reduce((sum, span) => sum + span.last - span.first + 1n, 0n);
+}
+
+/** `spans` (ascending, disjoint) without the addresses of `hole`. */
+export function withoutSpan(spans: readonly Span[], hole: Span): Span[] {
+  return spans.flatMap((span) => {
+    if (hole.last < span.first || hole.first > span.last) return [span];
+    const left = { first: span.first, last: hole.first - 1n };
+    const right = { first: hole.last + 1n, last: span.last };
+    return [left, right].filter((rest) => rest.first <= rest.last);
+  });
+}
+
+/** "10.1.0.5-10.1.0.9", as host-local prints a range. */
+export function rangeText(range: Range): string {
+  return `${text(range.family, range.first)}-${text(range.family, range.last)}`;
+}
+
+/** @throws Fault `config` */
+export function refuseRanges(complaint: string): never {
+  throw new Fault('config', `cannot use the address ranges: ${complaint}`, {
+    details: 'Correct the key in the network configuration, or in the runtime configuration that overrides it.',
+  });
 }
 
 function verifySubnet(subnet: Cidr, label: string): void {
@@ -56,79 +160,7 @@ function text(family: Family, value: bigint): string {
   return formatIp({ family, value });
 }
 
-/** "10.1.0.5-10.1.0.9", as host-local prints a range. */
-export function rangeText(range: Range): string {
-  return `${text(range.family, range.first)}-${text(range.family, range.last)}`;
-}
-
-/** @throws Fault `config` */
-export function refuseRanges(complaint: string): never {
-  throw new Fault('config', `cannot use the address ranges: ${complaint}`, {
-    details: 'Correct the key in the network configuration, or in the runtime configuration that overrides it.',
-  });
-}
-
-/** One address is leased from each range set; its ranges are pools, tried in order. */
-export interface RangeSet {
-  /** Its place in the whole list: host-local's `last_reserved_ip.<index>`. */
-  readonly index: number;
-  readonly family: Family;
-  readonly ranges: readonly Range[];
-}
-
-export interface Pick {
-  readonly ip: Ip;
-  readonly range: Range;
-}
-
-/** What is taken: one address at a time, or all of them at once, by their canonical text. */
-export interface Taken {
-  has(ip: Ip): boolean;
-  all(): ReadonlySet<string>;
-}
-
-/** So many addresses are looked at one by one before all names are read: about as dear as reading a small directory. */
-const PROBES = 64;
-
-/**
- * Round robin as host-local does it: from the address after `last`, through the rest of its range and the ranges after
- * it, around to `last` itself; from the start where `last` is of no range of the set.
- *
- * The cost follows the addresses that are taken, not those that the set holds: after a few, the taken ones are read at
- * once, and each further step passes one of them. @returns undefined where none is free
- */
-export function pickNext(set: RangeSet, last: Ip | undefined, taken: Taken): Pick | undefined {
-  let probes = 0;
-  let names: ReadonlySet<string> | undefined;
-  for (const { range, first, last: end } of inTurn(set, last)) {
-    for (let value = first; value <= end; value++) {
-      const ip = { family: set.family, value };
-      if (probes++ === PROBES) names = taken.all();
-      if (!(names === undefined ? taken.has(ip) : names.has(formatIp(ip)))) return { ip, range };
-    }
-  }
-  return undefined;
-}
-
-/** The range that holds an address of the set. */
-export function rangeOf(set: RangeSet, ip: Ip): Range | undefined {
-  return set.ranges.find((range) => isBetween(range, ip));
-}
-
-/** How many addresses the set may ever hand out. */
-export function sizeOfSet(set: RangeSet): bigint {
-  return set.ranges.reduce((sum, { spans }) => sum + sizeOf(spans), 0n);
-}
-
-/** How many of the addresses are of the set's. */
-export function countIn(set: RangeSet, ips: readonly Ip[]): bigint {
-  const spans = set.ranges.flatMap((range) => range.spans);
-  const own = ips.filter((ip) => ip.family === set.family && spans.some((span) => isIn(span, ip.value)));
-  return BigInt(own.length);
-}
-
-type Stretch = Span & { readonly range: Range };
-
+/** The stretches of the set in the order in which `pickNext` tries them. */
 function inTurn(set: RangeSet, last: Ip | undefined): Stretch[] {
   const at = last === undefined ? -1 : set.ranges.findIndex((range) => isBetween(range, last));
   const current = set.ranges[at];
@@ -148,37 +180,8 @@ function stretches(range: Range, first = range.first, last = range.last): Stretc
   });
 }
 
-/** Whether the address lies between the ends of the range, handed out or not. */
-export function isBetween(range: Range, ip: Ip): boolean {
-  return range.family === ip.family && isIn(range, ip.value);
-}
-
-export function isIn(span: Span, value: bigint): boolean {
-  return value >= span.first && value <= span.last;
-}
-
-export interface Span {
-  readonly first: bigint;
-  readonly last: bigint;
-}
-
-/** `spans` (ascending, disjoint) without the addresses of `hole`. */
-export function withoutSpan(spans: readonly Span[], hole: Span): Span[] {
-  return spans.flatMap((span) => {
-    if (hole.last < span.first || hole.first > span.last) return [span];
-    const left = { first: span.first, last: hole.first - 1n };
-    const right = { first: hole.last + 1n, last: span.last };
-    return [left, right].filter((rest) => rest.first <= rest.last);
-  });
-}
-
 /** The part of `span` between two addresses, inclusive; undefined where there is none. */
 function clipSpan(span: Span, first: bigint, last: bigint): Span | undefined {
   const clipped = { first: first > span.first ? first : span.first, last: last < span.last ? last : span.last };
   return clipped.first <= clipped.last ? clipped : undefined;
-}
-
-/** How many addresses the spans hold. */
-export function sizeOf(spans: readonly Span[]): bigint {
-  return spans.reduce((sum, span) => sum + span.last - span.first + 1n, 0n);
 }

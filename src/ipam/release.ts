@@ -1,4 +1,4 @@
-/** DEL's part: the addresses go back, and the record goes last. */
+/** DEL's part: the addresses are released, and the record is removed last. */
 
 import type { Ip } from '../address/ip.ts';
 import { tolerating } from '../attempt.ts';
@@ -13,9 +13,8 @@ import { recordPath, storeOf } from './store.ts';
 import { maintain } from './upkeep.ts';
 
 /**
- * Releases what the attachment holds; nothing is no error. Only leases that are still its own are removed. Where it has
- * no record, as with those that host-local made, its leases are found by their content. What a killed process was
- * writing goes too.
+ * Releases what the attachment holds, if anything; only leases that are still its own. Without a record, as for an attachment
+ * that host-local made, its leases are found by their content. Also removes the file that a killed process was writing.
  * @returns the addresses that were released. @throws Fault `busy`, `io`
  */
 export function releaseAddresses(dataDir: string, attachment: Attachment, host: Host): readonly Ip[] {
@@ -31,7 +30,7 @@ export function releaseAddresses(dataDir: string, attachment: Attachment, host: 
   });
 }
 
-/** Reads the record again, now alone: another DEL may have come first. */
+/** Reads the record again, now under the lock: another DEL may have come first. */
 function releaseRecorded(store: LockedStore, attachment: Attachment, host: Host): Ip[] {
   const record = readRecord(store, attachment, host);
   return record === undefined ? [] : removeAttachment(store, record);

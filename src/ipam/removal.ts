@@ -10,7 +10,7 @@ import type { LockedStore } from './lock.ts';
 import { readRecords, recordedIps, removeRecord } from './record.ts';
 import { leasePath } from './store.ts';
 
-/** Removes an attachment whatever its state, as DEL and GC do. @throws Fault `io` */
+/** Removes an attachment from the store, whatever its state, as DEL and GC do. @throws Fault `io` */
 export function removeAttachment(store: LockedStore, record: AttachmentRecord): Ip[] {
   const released = recordedIps(record).filter((ip) => removeLease(store, ip, record));
   removeRecord(store, record);
@@ -18,8 +18,9 @@ export function removeAttachment(store: LockedStore, record: AttachmentRecord): 
 }
 
 /**
- * Removes a dead attachment with all that it has on the node. Of its leases, only those go that were made together with the record
- * or before this boot: host-local may have given the others to the same attachment since. @throws Fault, and then its leases stay
+ * Removes a dead attachment with all that it has on the node. Of its leases, those go that were made together with the record
+ * or before this boot: host-local may have given the others to the same attachment since. @throws Fault, and then its leases
+ * stay
  */
 export function removeDead(store: LockedStore, record: AttachmentRecord, host: Host): Ip[] {
   detach(record, record, host);
@@ -31,15 +32,10 @@ export function removeDead(store: LockedStore, record: AttachmentRecord, host: H
   return released;
 }
 
-function logKept(store: LockedStore, ip: Ip, record: AttachmentRecord, host: Host): void {
-  if (!isHeldBy(readLease(store, ip) ?? '', record)) return;
-  const reason = 'the file is of another time than the record, by host-local or by a copy without times';
-  const advice = 'DEL, GC with a list, or the next boot releases it.';
-  const text = `${attachmentText(record)} is dead by its record, but ${reason}. ${advice}`;
-  host.log('warn', `kept the lease of ${formatIp(ip)} on ${store.network}: ${text}`);
-}
-
-/** Removes what an attachment has on the node. Its leases are still there, so no other attachment has its addresses. @throws Fault that names it */
+/**
+ * Removes what an attachment has on the node. Its leases are still there, so no other attachment has its addresses.
+ * @throws Fault that names the attachment
+ */
 export function detach(attachment: Attachment, record: AttachmentRecord | undefined, host: Host): void {
   try {
     host.detach?.(attachment, record);
@@ -54,8 +50,8 @@ export function detach(attachment: Attachment, record: AttachmentRecord | undefi
 }
 
 /**
- * Removes those of the leases that are empty and that no record claims. Both programs write leases under the lock, so who holds
- * the lock and sees an empty file sees an aborted write.
+ * Removes, of the leases, the empty files that no record claims. Host-local and this program write leases under the lock, so
+ * an empty file that is seen under the lock is an aborted write.
  * @returns the addresses that are free now. @throws Fault `io`
  */
 export function removeAborted(store: LockedStore, ips: readonly Ip[], host: Host): Ip[] {
@@ -68,4 +64,13 @@ export function removeAborted(store: LockedStore, ips: readonly Ip[], host: Host
     host.log('warn', `the lease file ${leasePath(store, ip)} is empty: ${outcome}`);
     return isAborted && removeFile(leasePath(store, ip));
   });
+}
+
+/** Logs a warning where the attachment still holds the lease. */
+function logKept(store: LockedStore, ip: Ip, record: AttachmentRecord, host: Host): void {
+  if (!isHeldBy(readLease(store, ip) ?? '', record)) return;
+  const reason = 'the file is of another time than the record, by host-local or by a copy without times';
+  const advice = 'DEL, GC with a list, or the next boot releases it.';
+  const text = `${attachmentText(record)} is dead by its record, but ${reason}. ${advice}`;
+  host.log('warn', `kept the lease of ${formatIp(ip)} on ${store.network}: ${text}`);
 }

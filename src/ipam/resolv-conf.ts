@@ -14,7 +14,7 @@ export function readResolvConf(path: string): Dns {
   return parseResolvConf(text);
 }
 
-/** Reads the text: `nameserver`, `domain`, `search` and `options`; all else, and comments, say nothing. */
+/** Reads the text: `nameserver`, `domain`, `search` and `options`. Other lines, and comments, are ignored. */
 export function parseResolvConf(text: string): Dns {
   const lines = text.split('\n').map((line) => line.trim());
   const entries = lines.filter((line) => !/^[#;]/.test(line)).map((line) => line.split(/\s+/));

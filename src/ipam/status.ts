@@ -16,12 +16,16 @@ import { readRecord, readRecords, recordedIps } from './record.ts';
 import { type Store, storeOf } from './store.ts';
 import { maintain } from './upkeep.ts';
 
-export interface RangeSetStatus {
+interface RangeSetStatus {
   readonly rangeSet: number;
   readonly free: bigint;
   /** How many addresses may ever be leased: without gateways, network and broadcast addresses, `exclude`. */
   readonly total: bigint;
 }
+
+const SHOWN = 5;
+
+const UNRECORDED = unknown('no record tells of its network namespace');
 
 /**
  * Counts the free addresses of each range set. Where one has none, what is provably dead is reclaimed first.
@@ -41,7 +45,49 @@ export function statusOf(plan: IpamPlan, host: Host): readonly RangeSetStatus[] 
   });
 }
 
-/** Writes a file: for root, neither permission bits nor free blocks say whether that is possible. */
+/**
+ * The Fault of a range set without a free address. Reads a few leases to say who holds them. `kept` says which dead
+ * attachments hold some, and why.
+ */
+export function exhausted(store: Store, set: RangeSet, kept: readonly Fault[], host: Host): Fault {
+  const held = leasedIps(store)
+    .filter((ip) => rangeOf(set, ip) !== undefined)
+    .sort((a, b) => (a.value < b.value ? -1 : 1));
+  const holders = held.slice(0, SHOWN).map((ip) => `${formatIp(ip)} ${holderOf(store, ip, host)}`);
+  const more = held.length > SHOWN ? `, and ${held.length - SHOWN} more` : '';
+  const ranges = set.ranges.map(rangeText).join(', ');
+  const message = `cannot lease an address on ${store.network}: range set ${set.index} (${ranges}) is exhausted, ${countIn(set, held)} of ${sizeOfSet(set)} addresses are leased`;
+  const known = `None of the ${kept.length === 0 ? '' : 'other '}holders is provably dead: ${holders.join('; ')}${more}. Release what is gone with DEL or GC, or widen the range.`;
+  const details = sentences(keptText(kept), doubtsOf(store, held, host), known);
+  return new Fault('exhausted', message, { details });
+}
+
+/** The Fault of a requested address that another attachment holds. `kept` is as for `exhausted`. */
+export function requestedTaken(store: Store, ip: Ip, set: RangeSet, kept: readonly Fault[], host: Host): Fault {
+  const holder = holderOf(store, ip, host);
+  const message = `cannot lease the requested address ${formatIp(ip)} on ${store.network}: ${holder} holds it`;
+  const advice = `Request another address of range set ${set.index}, or DEL the holder first; if it is gone, GC releases it.`;
+  const details = sentences(keptText(kept), advice, doubtsOf(store, [ip], host));
+  return new Fault('address', message, { details });
+}
+
+/** Who holds an address, with the pod's name where a record knows it. Never throws: it is part of an error. */
+export function holderOf(store: Store, ip: Ip, host: Host): string {
+  try {
+    const text = readLease(store, ip) ?? '';
+    const holder = decodeLease(text);
+    if (holder?.ifName === undefined) return holderText(text);
+    const attachment = { network: store.network, containerId: holder.containerId, ifName: holder.ifName };
+    return attachmentText(readRecord(store, attachment, host) ?? attachment);
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+/**
+ * Writes a file, since for root neither permission bits nor free blocks say whether that is possible. @throws Fault `busy`,
+ * `io`
+ */
 function verifyWritable(there: Store, host: Host): void {
   withLock(there, host, (store) => {
     maintain(store, host);
@@ -67,32 +113,7 @@ function asUnavailable<T>(act: () => T): T {
   }
 }
 
-const SHOWN = 5;
-
-/** A range set has no free address. Reads a few leases to say who holds them; `kept` says which dead ones do, and why. */
-export function exhausted(store: Store, set: RangeSet, kept: readonly Fault[], host: Host): Fault {
-  const held = leasedIps(store)
-    .filter((ip) => rangeOf(set, ip) !== undefined)
-    .sort((a, b) => (a.value < b.value ? -1 : 1));
-  const holders = held.slice(0, SHOWN).map((ip) => `${formatIp(ip)} ${holderOf(store, ip, host)}`);
-  const more = held.length > SHOWN ? `, and ${held.length - SHOWN} more` : '';
-  const ranges = set.ranges.map(rangeText).join(', ');
-  const message = `cannot lease an address on ${store.network}: range set ${set.index} (${ranges}) is exhausted, ${countIn(set, held)} of ${sizeOfSet(set)} addresses are leased`;
-  const known = `None of the ${kept.length === 0 ? '' : 'other '}holders is provably dead: ${holders.join('; ')}${more}. Release what is gone with DEL or GC, or widen the range.`;
-  const details = sentences(keptText(kept), doubtsOf(store, held, host), known);
-  return new Fault('exhausted', message, { details });
-}
-
-/** Another attachment holds a requested address. `kept` as above. */
-export function requestedTaken(store: Store, ip: Ip, set: RangeSet, kept: readonly Fault[], host: Host): Fault {
-  const holder = holderOf(store, ip, host);
-  const message = `cannot lease the requested address ${formatIp(ip)} on ${store.network}: ${holder} holds it`;
-  const advice = `Request another address of range set ${set.index}, or DEL the holder first; if it is gone, GC releases it.`;
-  const details = sentences(keptText(kept), advice, doubtsOf(store, [ip], host));
-  return new Fault('address', message, { details });
-}
-
-/** Dead attachments that could not be removed from the node, and so keep their addresses. */
+/** A sentence about dead attachments that could not be removed from the node, and so keep their addresses. */
 function keptText(kept: readonly Fault[]): string {
   const [first] = kept;
   if (first === undefined) return '';
@@ -103,20 +124,10 @@ function sentences(...texts: readonly string[]): string {
   return texts.filter((text) => text !== '').join(' ');
 }
 
-/** Who holds an address, with the pod's name where a record knows it. Never throws: it is part of an error. */
-export function holderOf(store: Store, ip: Ip, host: Host): string {
-  try {
-    const text = readLease(store, ip) ?? '';
-    const holder = decodeLease(text);
-    if (holder?.ifName === undefined) return holderText(text);
-    const attachment = { network: store.network, containerId: holder.containerId, ifName: holder.ifName };
-    return attachmentText(readRecord(store, attachment, host) ?? attachment);
-  } catch (error) {
-    return reasonOf(error);
-  }
-}
-
-/** Of leases: how many, why and what to do, as a sentence; empty where there are none. @throws Fault `io` */
+/**
+ * A sentence about those leases whose holders cannot be judged: how many, why, and what to do. Empty where there are none.
+ * @throws Fault `io`
+ */
 function doubtsOf(store: Store, ips: readonly Ip[], host: Host): string {
   const records = readRecords(store, { ...host, log: silentLog });
   const byAddress = new Map(
@@ -128,5 +139,3 @@ function doubtsOf(store: Store, ips: readonly Ip[], host: Host): string {
   });
   return doubtText('leases', lives);
 }
-
-const UNRECORDED = unknown('no record tells of its network namespace');

@@ -1,6 +1,6 @@
 /**
- * Where everything stands on disk. The leases are host-local's. It reads every file in their directory, so our own files are in
- * another one.
+ * The paths of all files on disk. The layout of the leases is host-local's. Host-local reads every file in their directory,
+ * so our own files are in another one.
  */
 
 import { hashHex } from '../address/hash.ts';
@@ -19,14 +19,16 @@ export interface Store {
   /** Says in which boot, and under which lock file, `maintain` last saw to the store. */
   readonly boot: string;
   /**
-   * A file that is being written and does not have its name yet. There is one writer at a time, which holds the lock, so one name
-   * serves for all files, and a killed process leaves one file at most.
+   * A file that is being written and does not have its name yet. There is one writer at a time, which holds the lock, so one
+   * name serves for all files, and a killed process leaves one file at most.
    */
   readonly temporary: string;
 }
 
 /** Directory under the data directory for all that is ours. */
 const OWN = '.trestle';
+
+const LONGEST_NAME = 255; // NAME_MAX
 
 /** The store of one network. @throws Fault `config` where the name cannot be a directory's */
 export function storeOf(dataDir: string, network: string): Store {
@@ -45,14 +47,12 @@ export function leasePath(store: Store, ip: Ip): string {
   return `${store.leases}/${formatIp(ip)}`;
 }
 
-/** Where round robin of a range set goes on. */
+/** The file that holds the address of a range set that was leased last. */
 export function cursorPath(store: Store, rangeSet: number): string {
   return `${store.leases}/last_reserved_ip.${rangeSet}`;
 }
 
-const LONGEST_NAME = 255; // NAME_MAX
-
-/** `containerID:ifname`, neither of which may hold a colon; a hash stands in for the rest of a very long ID. */
+/** `containerID:ifname`, neither of which may hold a colon; a hash replaces the end of a very long ID. */
 export function recordPath(store: Store, { containerId, ifName }: Attachment): string {
   const name = `${safeName(containerId, 'container ID')}:${safeName(ifName, 'interface name')}`;
   if (name.length <= LONGEST_NAME) return `${store.own}/${name}`;
@@ -60,7 +60,7 @@ export function recordPath(store: Store, { containerId, ifName }: Attachment): s
   return `${store.own}/${containerId.slice(0, 200)}~${hash}:${ifName}`;
 }
 
-/** The last gate before a name becomes part of a path; the request is checked against the specification long before. */
+/** The last check before a name becomes part of a path; the request was checked against the specification long before. */
 function safeName(name: string, what: string): string {
   if (name !== '' && !name.startsWith('.') && !/[/:\0]/.test(name)) return name;
   throw new Fault('config', `cannot use the ${what} ${JSON.stringify(name)}: it cannot be part of a file name`);

@@ -1,4 +1,7 @@
-/** Keeping the store in order: what a boot, or files that were removed from the data directory, have left; and leases that are put back. */
+/**
+ * Keeping the store in order after a boot, and after files were removed from the data directory: leases are swept or put
+ * back.
+ */
 
 import { formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
@@ -21,11 +24,18 @@ import { createRecord, readRecords, recordedIps, removeBrokenRecords, replaceRec
 import { removeAborted, removeDead } from './removal.ts';
 import { leasePath, type Store } from './store.ts';
 
+/** What the file `Store.boot` says. 0.1.0 wrote no `lock`. */
+interface Marker {
+  readonly bootId: string;
+  readonly lock?: string | undefined;
+}
+
 /**
- * Sees to the store once a boot, and once for each lock file. Reads one small file where nothing has happened.
+ * Keeps the store in order: does its work once a boot, and once for each lock file. Otherwise it reads one small file.
  *
- * The lock file stands among the leases and is never removed by either program. So another one in its place says that the
- * directory was emptied (`rm -rf <dataDir>/<network>/*`, a remedy that is passed around for host-local) or copied.
+ * The lock file stands among the leases, and neither host-local nor this program ever removes it. So another lock file in its
+ * place says that the directory was emptied (`rm -rf <dataDir>/<network>/*`, a remedy that is passed around for host-local) or
+ * copied.
  * @throws Fault `io` where the store cannot be read or written
  */
 export function maintain(store: LockedStore, host: Host): void {
@@ -45,13 +55,22 @@ export function leasesBefore(store: Store, bootedAtMs: number, records: readonly
   return leasedIps(store).filter((ip) => !recorded.has(formatIp(ip)) && isWrittenBefore(store, ip, bootedAtMs));
 }
 
-/** `lock` is missing in what 0.1.0 wrote. */
-interface Marker {
-  readonly bootId: string;
-  readonly lock?: string | undefined;
+/**
+ * Puts back the leases of every attachment that has a record and is not dead, and logs their number. Where the store has no
+ * records (`hasNoRecords`), it first makes records for the survivors that the host lists. Reads all records and their leases.
+ * @throws Fault `io`, and what `host.survivors` throws
+ */
+function putBack(store: LockedStore, host: Host, hasNoRecords: boolean): void {
+  const recorded = readRecords(store, host);
+  const lost = hasNoRecords ? recordsOfSurvivors(store, recorded, host) : [];
+  for (const record of lost) replaceRecord(store, record);
+  const leases = [...recorded, ...lost].flatMap((record) => putBackLeases(store, record, host));
+  if (leases.length + lost.length === 0) return;
+  const what = `${leases.length} leases and ${lost.length} records on ${store.network}, whose holders are alive`;
+  host.log('warn', `put back ${what}: their files had been removed from ${store.leases} or ${store.own}`);
 }
 
-/** What stands there and is no file of ours says nothing, and is replaced. */
+/** @returns undefined where there is no marker, or no file of ours in its place, which is replaced later */
 function readMarker(store: Store): Marker | undefined {
   try {
     const [bootId = '', lock] = readIfThere(store.boot)?.split('\n') ?? [];
@@ -62,14 +81,17 @@ function readMarker(store: Store): Marker | undefined {
   }
 }
 
-/** File systems give the inode of a removed file to the next one. Nothing writes to the lock file, so its mtime is as good as its birth. */
+/**
+ * File systems give the inode of a removed file to the next one. Nothing writes to the lock file, so where the file system
+ * keeps no time of birth, its mtime serves.
+ */
 function lockIdentity({ lockFile: { inode, birthMs, mtimeMs } }: LockedStore): string {
   return `lock ${inode} ${birthMs ?? mtimeMs}`;
 }
 
 /**
  * Removes what is dead of earlier boots: attachments whose records have another boot ID, and lease files without a record that
- * were last written before this boot. What cannot be removed is logged. @returns whether all of it went
+ * were last written before this boot. What cannot be removed is logged. @returns whether all of it was removed
  */
 function sweep(store: LockedStore, host: Host): boolean {
   const records = readRecords(store, host);
@@ -91,21 +113,6 @@ function logSwept({ network }: Store, { log }: Host, attachments: number, leases
     'info',
     `released what is of an earlier boot on ${network}: ${attachments} attachments and ${leases} leases without a record`,
   );
-}
-
-/**
- * Puts back the leases of every attachment that has a record and is not dead, and logs that once. Where the store has no records
- * (`hasNoRecords`), it first makes them for the survivors that the host lists. Reads all records and their leases.
- * @throws Fault `io`, what `host.survivors` throws
- */
-export function putBack(store: LockedStore, host: Host, hasNoRecords: boolean): void {
-  const recorded = readRecords(store, host);
-  const lost = hasNoRecords ? recordsOfSurvivors(store, recorded, host) : [];
-  for (const record of lost) replaceRecord(store, record);
-  const leases = [...recorded, ...lost].flatMap((record) => putBackLeases(store, record, host));
-  if (leases.length + lost.length === 0) return;
-  const what = `${leases.length} leases and ${lost.length} records on ${store.network}, whose holders are alive`;
-  host.log('warn', `put back ${what}: their files had been removed from ${store.leases} or ${store.own}`);
 }
 
 function recordsOfSurvivors(store: LockedStore, recorded: readonly AttachmentRecord[], host: Host): AttachmentRecord[] {
@@ -132,7 +139,10 @@ function putBackLeases(store: LockedStore, record: AttachmentRecord, host: Host)
   return missing;
 }
 
-/** While the attachment lives, a lease with its content is the one of its record, whatever time the file has. */
+/**
+ * Marks a lease of a living attachment as made with its record, whatever time the file has; logs a warning where another
+ * attachment holds the lease.
+ */
 function claim(store: LockedStore, ip: Ip, record: AttachmentRecord, host: Host): void {
   const text = readLease(store, ip) ?? '';
   if (isHeldBy(text, record)) {

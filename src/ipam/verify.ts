@@ -10,8 +10,7 @@ import { holderOf } from './status.ts';
 import { leasePath, type Store, storeOf } from './store.ts';
 
 /**
- * Verifies the leases of `expected`, the container's addresses in prevResult. Reads their files and the record, no
- * more.
+ * Verifies the leases of `expected`, the addresses of the container in prevResult. Reads their files and the record, no more.
  * @throws Fault `check` that names the first lease that is off, `io`
  */
 export function verifyLeases(dataDir: string, attachment: Attachment, expected: readonly Ip[], host: Host): void {
@@ -22,7 +21,10 @@ export function verifyLeases(dataDir: string, attachment: Attachment, expected: 
   for (const ip of expected) verifyLease(store, attachment, ip, host);
 }
 
-/** Both lists hold the same addresses. A record without any is of an attachment that has them from elsewhere. */
+/**
+ * Record and result must name the same addresses. A record without addresses is of an attachment that got them elsewhere.
+ * @throws Fault `check`
+ */
 function verifyRecorded(record: AttachmentRecord, expected: readonly Ip[]): void {
   const recorded = recordedIps(record);
   if (recorded.length === 0) return;

@@ -21,6 +21,20 @@ interface NumberAttribute {
   readonly bigEndian?: true;
 }
 
+/** The payloads by type. Where a type stands more than once, the last counts; `listAttributes` keeps them all. */
+export interface Attributes {
+  get(type: number): Uint8Array | undefined;
+  has(type: number): boolean;
+}
+
+/** A buffer that is being filled, as both of its views. */
+export interface Output {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+const NONE: Attributes = { get: () => undefined, has: () => false };
+
 export function attrBytes(type: number, value: Uint8Array): Attribute {
   return { type, value };
 }
@@ -49,12 +63,7 @@ export function attrU32be(type: number, value: number): Attribute {
   return { type, value, width: 4, bigEndian: true };
 }
 
-/** A buffer that is being filled, as both of its views. */
-export interface Output {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-}
-
+/** An output of `size` zero bytes. */
 export function createOutput(size: number): Output {
   const bytes = new Uint8Array(size);
   return { bytes, view: new DataView(bytes.buffer) };
@@ -79,7 +88,86 @@ export function putAttributes(output: Output, start: number, attributes: readonl
   return at;
 }
 
-/** The header's length is known when the payload is written. */
+/**
+ * Finds where the attributes begin; a payload is cut out when it is asked for. A reply about one link has some fifty
+ * attributes, of which a dozen are wanted. @throws Truncated when a length runs past the end
+ */
+export function decodeAttributes(bytes: Uint8Array): Attributes {
+  const starts = new Map<number, number>();
+  scan(bytes, (type, at) => {
+    starts.set(type, at);
+    return false;
+  });
+  return {
+    get: (type) => {
+      const at = starts.get(type);
+      return at === undefined ? undefined : payloadAt(bytes, at);
+    },
+    has: (type) => starts.has(type),
+  };
+}
+
+/** The payload of the first attribute of that type, where no other attribute is wanted. @throws Truncated */
+export function findAttribute(bytes: Uint8Array, wanted: number): Uint8Array | undefined {
+  let found: Uint8Array | undefined;
+  scan(bytes, (type, at) => {
+    if (type === wanted) found = payloadAt(bytes, at);
+    return type === wanted;
+  });
+  return found;
+}
+
+/** All attributes in their order. @throws Truncated */
+export function listAttributes(bytes: Uint8Array): { readonly type: number; readonly payload: Uint8Array }[] {
+  const found: { type: number; payload: Uint8Array }[] = [];
+  scan(bytes, (type, at) => {
+    found.push({ type, payload: payloadAt(bytes, at) });
+    return false;
+  });
+  return found;
+}
+
+/** Whether one of the payloads satisfies the test; those behind it are not looked at. @throws Truncated */
+export function somePayload(bytes: Uint8Array, satisfies: (payload: Uint8Array) => boolean): boolean {
+  let found = false;
+  scan(bytes, (_, at) => {
+    found = satisfies(payloadAt(bytes, at));
+    return found;
+  });
+  return found;
+}
+
+/** The attributes inside an attribute; none where it is absent. @throws Truncated */
+export function nested(attributes: Attributes, type: number): Attributes {
+  const payload = attributes.get(type);
+  return payload === undefined ? NONE : decodeAttributes(payload);
+}
+
+/** A text up to its NUL; undefined where it is absent. */
+export function textAt(attributes: Attributes, type: number): string | undefined {
+  const payload = attributes.get(type);
+  return payload && readCString(payload);
+}
+
+/** A number in the order of the host; undefined where it is absent. @throws Truncated */
+export function u32At(attributes: Attributes, type: number): number | undefined {
+  const payload = attributes.get(type);
+  return payload && readU32le(payload);
+}
+
+/** A number in network order, as nf_tables has them; undefined where it is absent. @throws Truncated */
+export function u32beAt(attributes: Attributes, type: number): number | undefined {
+  const payload = attributes.get(type);
+  return payload && readU32be(payload);
+}
+
+/** Whether a u8 is there and not zero. @throws Truncated */
+export function flagAt(attributes: Attributes, type: number): boolean {
+  const payload = attributes.get(type);
+  return payload !== undefined && readU8(payload) !== 0;
+}
+
+/** Writes one attribute; its header comes last, since the payload's length is known only then. */
 function putAttribute(output: Output, at: number, attribute: Attribute): number {
   const { view, bytes } = output;
   const { type, value } = attribute;
@@ -105,64 +193,10 @@ function putNumber(view: DataView, at: number, { value, width, bigEndian }: Numb
   return at + width;
 }
 
-/** The payloads by type. Where a type stands more than once, the last counts; `listAttributes` keeps them all. */
-export interface Attributes {
-  get(type: number): Uint8Array | undefined;
-  has(type: number): boolean;
-}
-
-const NONE: Attributes = { get: () => undefined, has: () => false };
-
 /**
- * Finds where the attributes begin; a payload is cut out when it is asked for. A reply about one link has some fifty
- * attributes, of which a dozen are wanted. @throws Truncated when a length runs past the end
+ * Visits each attribute with its place, until `visit` returns true. It calls nothing else, for a reply about a link has fifty
+ * attributes. @throws Truncated
  */
-export function decodeAttributes(bytes: Uint8Array): Attributes {
-  const starts = new Map<number, number>();
-  scan(bytes, (type, at) => {
-    starts.set(type, at);
-    return false;
-  });
-  return {
-    get: (type) => {
-      const at = starts.get(type);
-      return at === undefined ? undefined : payloadAt(bytes, at);
-    },
-    has: (type) => starts.has(type),
-  };
-}
-
-/** The payload of the first attribute of that type, where no other is wanted. @throws Truncated likewise */
-export function findAttribute(bytes: Uint8Array, wanted: number): Uint8Array | undefined {
-  let found: Uint8Array | undefined;
-  scan(bytes, (type, at) => {
-    if (type === wanted) found = payloadAt(bytes, at);
-    return type === wanted;
-  });
-  return found;
-}
-
-/** In their order. @throws Truncated likewise */
-export function listAttributes(bytes: Uint8Array): { readonly type: number; readonly payload: Uint8Array }[] {
-  const found: { type: number; payload: Uint8Array }[] = [];
-  scan(bytes, (type, at) => {
-    found.push({ type, payload: payloadAt(bytes, at) });
-    return false;
-  });
-  return found;
-}
-
-/** Whether one of the payloads satisfies the test; those behind it are not looked at. @throws Truncated likewise */
-export function somePayload(bytes: Uint8Array, satisfies: (payload: Uint8Array) => boolean): boolean {
-  let found = false;
-  scan(bytes, (_, at) => {
-    found = satisfies(payloadAt(bytes, at));
-    return found;
-  });
-  return found;
-}
-
-/** Visits each attribute with its place, until `visit` returns true. No calls but that one: a link has fifty attributes. */
 function scan(bytes: Uint8Array, visit: (type: number, at: number) => boolean): void {
   const { length: end } = bytes;
   for (let at = 0; at + HEADER <= end; ) {
@@ -176,32 +210,4 @@ function scan(bytes: Uint8Array, visit: (type: number, at: number) => boolean): 
 function payloadAt(bytes: Uint8Array, at: number): Uint8Array {
   const length = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
   return bytes.subarray(at + HEADER, at + length);
-}
-
-/** The attributes inside an attribute; none where it is absent. */
-export function nested(attributes: Attributes, type: number): Attributes {
-  const payload = attributes.get(type);
-  return payload === undefined ? NONE : decodeAttributes(payload);
-}
-
-export function textAt(attributes: Attributes, type: number): string | undefined {
-  const payload = attributes.get(type);
-  return payload && readCString(payload);
-}
-
-export function u32At(attributes: Attributes, type: number): number | undefined {
-  const payload = attributes.get(type);
-  return payload && readU32le(payload);
-}
-
-/** The same of a number in network order, as nf_tables has them. */
-export function u32beAt(attributes: Attributes, type: number): number | undefined {
-  const payload = attributes.get(type);
-  return payload && readU32be(payload);
-}
-
-/** Whether a u8 is there and not zero. */
-export function flagAt(attributes: Attributes, type: number): boolean {
-  const payload = attributes.get(type);
-  return payload !== undefined && readU8(payload) !== 0;
 }

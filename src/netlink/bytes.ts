@@ -5,6 +5,7 @@
 
 import { decodeUtf8, encodeUtf8 } from '../sys/text.ts';
 
+/** Bytes that end before what they are to hold. */
 export class Truncated extends Error {
   override readonly name = 'Truncated';
 }
@@ -58,6 +59,7 @@ export function cString(text: string): Uint8Array {
   return encodeUtf8(`${text}\0`);
 }
 
+/** Reads one byte. @throws Truncated where `at` is beyond the end; so do the functions below */
 export function readU8(bytes: Uint8Array, at = 0): number {
   if (at + 1 > bytes.length) throw truncated(bytes, at, 1);
   return bytes[at] as number;

@@ -40,11 +40,11 @@ export interface Connection {
   readonly transport: Transport;
   /** The sequence number of the next request. */
   sequence: number;
-  /** How many answers were lost so far: what was asked may have been done all the same. */
+  /** How many answers were lost so far: the kernel may have carried out those requests all the same. */
   lost: number;
   /** How many transactions of nftables were carried out so far. */
   transactions: number;
-  /** The ruleset's generation before the first of them, once it was read. */
+  /** The generation of the nftables ruleset before the first of these transactions, once it is known. */
   generation?: number;
 }
 
@@ -54,7 +54,7 @@ interface Answer {
   readonly replies: Message[];
   verdict: Verdict | undefined;
   interrupted: boolean;
-  /** Whether the kernel may have carried it out, although its verdict says no: the answer was lost. */
+  /** The answer was lost: the kernel may have carried out the request, although the verdict here says no. */
   lost: boolean;
 }
 
@@ -64,6 +64,7 @@ const ATTEMPTS = 6;
 const DONE: Verdict = { errno: 0, explanation: undefined };
 const UNKNOWN: Verdict = { errno: ENOBUFS, explanation: undefined };
 
+/** A connection over a transport, which `closeConnection` closes. */
 export function connect(transport: Transport): Connection {
   return { transport, sequence: 1, lost: 0, transactions: 0 };
 }
@@ -73,9 +74,9 @@ export function closeConnection(connection: Connection): void {
 }
 
 /**
- * Sends the requests in one datagram and returns the payloads that each asked for. From the first one that is refused for
- * a passing reason on, and from the first dump that the kernel reports as interrupted on, what was refused is repeated a
- * few times, in its order: what comes behind may have been refused for what went before it.
+ * Sends the requests in one datagram and returns the messages that each asked for. A request that is refused for a passing
+ * reason, or a dump that the kernel reports as interrupted, is repeated a few times, together with the refused ones behind it,
+ * in their order: those may have been refused because of it.
  * @throws KernelError for the first request that was refused
  */
 export function execute(connection: Connection, ...requests: readonly Request[]): Message[][] {
@@ -86,8 +87,8 @@ export function execute(connection: Connection, ...requests: readonly Request[])
 }
 
 /**
- * The same for questions of which each may be about something that is not there.
- * @returns undefined for what was refused with one of these errnos. @throws KernelError for any other refusal
+ * Like `execute`, for requests each of which may be about something that is missing.
+ * @returns undefined for each request that was refused with one of these errnos. @throws KernelError for any other refusal
  */
 export function executeUnlessRefused(
   connection: Connection,
@@ -98,17 +99,6 @@ export function executeUnlessRefused(
   const refused = answers.find((answer) => isRefused(answer) && !errnos.includes(errnoOf(answer)));
   if (refused !== undefined) throw refusal(refused);
   return answers.map((answer) => (isRefused(answer) ? undefined : answer.replies));
-}
-
-function persist(connection: Connection, requests: readonly Request[]): Answer[] {
-  const answers = exchange(connection, requests);
-  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
-    const first = answers.find(isRefused);
-    if (first === undefined || !PASSING.includes(errnoOf(first))) break;
-    sleepMs(attempt);
-    repeatRefused(connection, answers);
-  }
-  return answers;
 }
 
 /**
@@ -127,18 +117,34 @@ export function executeTransaction(connection: Connection, requests: readonly Re
   }
 }
 
-/** What was carried out stays out of it: to create it again would be refused. */
+/** Exchanges the requests, and repeats refused ones as `execute` says. */
+function persist(connection: Connection, requests: readonly Request[]): Answer[] {
+  const answers = exchange(connection, requests);
+  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+    const first = answers.find(isRefused);
+    if (first === undefined || !PASSING.includes(errnoOf(first))) break;
+    sleepMs(attempt);
+    repeatRefused(connection, answers);
+  }
+  return answers;
+}
+
+/** Sends the refused requests again, without those that were carried out: to create something again would be refused. */
 function repeatRefused(connection: Connection, answers: Answer[]): void {
   const places = [...answers.keys()].filter((at) => isRefused(answers[at] as Answer));
   const repeated = exchange(
     connection,
     places.map((at) => (answers[at] as Answer).request),
   );
-  for (const [at, place] of places.entries()) answers[place] = judge(repeated[at] as Answer, answers[place] as Answer);
+  for (const [at, place] of places.entries())
+    answers[place] = mergedAnswer(repeated[at] as Answer, answers[place] as Answer);
 }
 
-/** Of a request whose first answer was lost: what it was to create is there, because it was carried out then. */
-function judge(repeated: Answer, former: Answer): Answer {
+/**
+ * The answer to a repeated request. Where the first answer was lost, EEXIST says that the kernel carried out the first
+ * request.
+ */
+function mergedAnswer(repeated: Answer, former: Answer): Answer {
   if (!former.lost) return repeated;
   if (errnoOf(repeated) === EEXIST) return { ...repeated, verdict: DONE };
   return { ...repeated, lost: true };
@@ -183,14 +189,17 @@ function sendMessages(
   }
 }
 
-/** All are answered, or the batch was refused as a whole, after which nothing more need come. */
+/** Whether all are answered; or the batch was refused as a whole, after which no further answer need come. */
 function isComplete(answers: readonly Answer[]): boolean {
   return answers.some(({ request, verdict }) => request.silent && verdict !== undefined && verdict.errno !== 0)
     ? true
     : answers.every(({ request, verdict }) => request.silent || verdict !== undefined);
 }
 
-/** Messages of an earlier exchange that was given up are passed over: their sequence numbers are unknown here. */
+/**
+ * Takes in the messages of one datagram. Messages of an earlier exchange that was given up have sequence numbers that are
+ * unknown here.
+ */
 function receiveInto(connection: Connection, pending: ReadonlyMap<number, Answer>, answers: readonly Answer[]): void {
   for (const message of receiveMessages(connection, answers)) {
     const answer = pending.get(message.sequence);
@@ -204,7 +213,7 @@ function receiveInto(connection: Connection, pending: ReadonlyMap<number, Answer
   }
 }
 
-/** The receive buffer overran: what was asked may have been done or not, so each request counts as refused for now. */
+/** Where the receive buffer overran, the kernel may have carried out the requests or not, so each counts as refused for now. */
 function receiveMessages(connection: Connection, answers: readonly Answer[]): Message[] {
   try {
     return decodeMessages(connection.transport.receive());
@@ -221,6 +230,7 @@ function receiveMessages(connection: Connection, answers: readonly Answer[]): Me
   }
 }
 
+/** The operation of the first request without an answer, for an error. */
 function unanswered(answers: readonly Answer[]): string {
   const waiting = answers.find(({ request, verdict }) => !request.silent && verdict === undefined);
   return (waiting ?? (answers[0] as Answer)).request.operation;

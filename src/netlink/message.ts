@@ -45,23 +45,7 @@ export function encodeMessages(messages: readonly OutgoingMessage[]): Uint8Array
   return output.bytes;
 }
 
-function sizeOf({ header, attributes }: OutgoingMessage): number {
-  return HEADER + header.length + sizeOfAttributes(attributes);
-}
-
-/** The port stays zero: the kernel knows who sent it. */
-function putMessage(output: Output, at: number, message: OutgoingMessage): number {
-  const { view, bytes } = output;
-  view.setUint16(at + 4, message.type, true);
-  view.setUint16(at + 6, message.flags, true);
-  view.setUint32(at + 8, message.sequence, true);
-  bytes.set(message.header, at + HEADER);
-  const end = putAttributes(output, at + HEADER + message.header.length, message.attributes);
-  view.setUint32(at, end - at, true);
-  return end;
-}
-
-/** Every message of one datagram. @throws Truncated when a length runs past the end. */
+/** Every message of one datagram. @throws Truncated when a length runs past the end */
 export function decodeMessages(datagram: Uint8Array): Message[] {
   const messages: Message[] = [];
   const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);
@@ -77,4 +61,20 @@ export function decodeMessages(datagram: Uint8Array): Message[] {
     at += align4(length);
   }
   return messages;
+}
+
+function sizeOf({ header, attributes }: OutgoingMessage): number {
+  return HEADER + header.length + sizeOfAttributes(attributes);
+}
+
+/** Writes one message. Its port stays zero: the kernel knows the sender. */
+function putMessage(output: Output, at: number, message: OutgoingMessage): number {
+  const { view, bytes } = output;
+  view.setUint16(at + 4, message.type, true);
+  view.setUint16(at + 6, message.flags, true);
+  view.setUint32(at + 8, message.sequence, true);
+  bytes.set(message.header, at + HEADER);
+  const end = putAttributes(output, at + HEADER + message.header.length, message.attributes);
+  view.setUint32(at, end - at, true);
+  return end;
 }

@@ -1,7 +1,7 @@
 /**
  * The tables of the older iptables, as the kernel hands them out through a socket's options (linux/netfilter_ipv4/ip_tables.h,
- * netfilter_ipv6/ip6_tables.h, netfilter/x_tables.h): one block of entries, each with its match and its target. Only
- * reading is done here; writing is left to the program, which holds the lock that others honour.
+ * netfilter_ipv6/ip6_tables.h, netfilter/x_tables.h): one block of entries, each with its matches and its
+ * target. They are only read here: the program iptables writes, which takes the lock that other programs honour.
  */
 
 import { type Cidr, maskedNetwork } from '../address/cidr.ts';
@@ -37,7 +37,9 @@ const AT_UNDERFLOW = 56;
 const AT_SIZE = 80;
 /** struct ipt_get_entries: name, size, and what aligns the entries to eight. */
 const ENTRIES_HEADER = 40;
-/** struct xt_entry_match and xt_entry_target: size, name, revision. A verdict, or the name of a chain, stands behind a target. */
+/**
+ * struct xt_entry_match and xt_entry_target: size, name, revision. A verdict, or the name of a chain, stands behind a target.
+ */
 const EXTENSION_HEADER = 32;
 
 export interface LegacyTable {
@@ -87,7 +89,7 @@ export function readLegacyTable(family: Family, table: 'nat' | 'filter'): Legacy
       try {
         return read(fd, family, table);
       } catch (error) {
-        // Somebody changed its size between the two questions.
+        // Another process changed the table's size between the two questions.
         if (attempt === ATTEMPTS || errorCode(error) !== 'EAGAIN') throw error;
       }
     }
@@ -116,7 +118,7 @@ export function decodeEntries({ family, entries }: LegacyTable): LegacyEntry[] {
   return found;
 }
 
-/** Source, destination and their masks stand in front of the interfaces and their masks. */
+/** Source, destination and their masks stand in front of the interfaces and their masks (struct ipt_ip, struct ip6t_ip6). */
 function decodeHeader(family: Family, bytes: Uint8Array): HeaderConditions {
   const { interfaces, flags } = LAYOUT[family];
   const name = (at: number) =>
@@ -148,7 +150,7 @@ function wholeName(bytes: Uint8Array, at: number, mask: number): string | undefi
   return covered === cString(text).length ? text : null;
 }
 
-/** The matches in between. @throws Truncated */
+/** The matches between two places. @throws Truncated */
 function decodeMatches(entries: Uint8Array, begin: number, end: number): LegacyMatch[] {
   const found: LegacyMatch[] = [];
   for (let at = begin; at < end; ) {

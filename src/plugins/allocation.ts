@@ -3,7 +3,6 @@
 import type { Cidr } from '../address/cidr.ts';
 import { type Delegation, delegateAdd } from '../cni/delegate.ts';
 import type { BaseRequest } from '../cni/request.ts';
-
 import {
   type Host,
   type IpamPlan,
@@ -21,30 +20,41 @@ export interface Allocation {
   readonly addresses: readonly ContainerAddress[];
   readonly routes: readonly Route[];
   readonly dns: Dns;
-  /** Of all ranges that the network's addresses come from, each with its subnet's length; absent where that is not known. */
+  /** The gateways of all ranges of the network, each with its subnet's prefix length; absent where they are not known. */
   readonly gateways?: readonly Cidr[];
 }
 
-/** @throws Fault `config`, `address` */
+/** IPAM plugins that release an address through the container's interface. */
+const THROUGH_INTERFACE = ['dhcp'];
+
+/** The plan of a request whose IPAM is done here. @throws Fault `config`, `address` */
 export function planFor(request: BaseRequest & { readonly ipam: IpamSection }): IpamPlan {
   const { network, cniVersion, ipam: section, ipRanges, requestedIps: requested } = request;
   return planIpam({ network, cniVersion, section, ipRanges, requested });
 }
 
 /**
- * Leases what the plan asks for, and writes the attachment's record in any case, with what `planFor` makes of the allocation.
- * Nothing is left on failure.
+ * Like `planFor`, for a request that may have no IPAM here. @returns undefined for layer 2 only. @throws Fault `config`,
+ * `address`
+ */
+export function planOf(request: BaseRequest & { readonly ipam: IpamSection | undefined }): IpamPlan | undefined {
+  return request.ipam && planFor({ ...request, ipam: request.ipam });
+}
+
+/**
+ * Leases what the plan asks for, and writes the attachment's record in any case, with the plan that `recordedPlan` makes of
+ * the allocation. Nothing is left on failure. @throws what `leaseAddresses` throws, Fault `io`
  */
 export function allocate(
   request: BaseRequest,
   plan: IpamPlan | undefined,
   owner: Owner,
   host: Host,
-  planFor: (allocation: Allocation) => Owner['plan'] = () => undefined,
+  recordedPlan: (allocation: Allocation) => Owner['plan'] = () => undefined,
 ): Allocation {
   if (plan === undefined) {
     const none = { addresses: [], routes: [], dns: dnsOf(request, {}) };
-    recordAttachment(request.dataDir, { ...owner, plan: planFor(none) }, host);
+    recordAttachment(request.dataDir, { ...owner, plan: recordedPlan(none) }, host);
     return none;
   }
   // Read before anything is leased: a path that leads nowhere fails the ADD.
@@ -57,30 +67,25 @@ export function allocate(
       ranges.map(({ subnet, gateway }) => ({ ip: gateway, prefix: subnet.prefix })),
     ),
   });
-  return allocationOf(leaseAddresses(plan, owner, host, (leases) => planFor(allocationOf(leases))));
+  return allocationOf(leaseAddresses(plan, owner, host, (leases) => recordedPlan(allocationOf(leases))));
 }
 
-/** The configuration's DNS, if it says anything, overrides what IPAM brought. A list says something, even an empty one. */
-export function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
-  const { domain = '', ...lists } = dns;
-  return domain !== '' || Object.values(lists).some((list) => list !== undefined) ? dns : given;
+/** Has another plugin give the addresses. @throws DelegateError, Fault `delegate` */
+export function allocateElsewhere(request: BaseRequest, delegation: Delegation): Allocation {
+  const { ips, routes, dns } = delegateAdd(delegation);
+  return { addresses: ips.map(({ address, gateway }) => ({ address, gateway })), routes, dns: dnsOf(request, dns) };
 }
-
-/** IPAM plugins that give an address back through the container's interface. */
-const THROUGH_INTERFACE = ['dhcp'];
 
 /** Whether the plugin must release the address before the interface goes. */
 export function releasesThroughInterface(delegation: Delegation | undefined): boolean {
   return THROUGH_INTERFACE.includes(delegation?.type ?? '');
 }
 
-/** The plan of a request whose IPAM is done here; undefined for layer 2 only. @throws Fault `config`, `address` */
-export function planOf(request: BaseRequest & { readonly ipam: IpamSection | undefined }): IpamPlan | undefined {
-  return request.ipam && planFor({ ...request, ipam: request.ipam });
-}
-
-/** Has another plugin give the addresses. @throws what `delegateAdd` throws */
-export function allocateElsewhere(request: BaseRequest, delegation: Delegation): Allocation {
-  const { ips, routes, dns } = delegateAdd(delegation);
-  return { addresses: ips.map(({ address, gateway }) => ({ address, gateway })), routes, dns: dnsOf(request, dns) };
+/**
+ * The DNS of the result: the configuration's, if it says anything, else what IPAM gave. A list says something, even an empty
+ * one.
+ */
+function dnsOf({ dns = {} }: BaseRequest, given: Dns): Dns {
+  const { domain = '', ...lists } = dns;
+  return domain !== '' || Object.values(lists).some((list) => list !== undefined) ? dns : given;
 }

@@ -1,4 +1,4 @@
-/** Attachments as their records tell of them: what each has on the node, and taking that away. */
+/** Recorded attachments: what each has on the node by its record, and removing that. */
 
 import { type Cidr, parseCidr } from '../address/cidr.ts';
 import { parseMac } from '../address/mac.ts';
@@ -31,7 +31,25 @@ import { portKind } from './port/port.ts';
 import type { Kind } from './resource.ts';
 import { vlanGatewayKind } from './vlan/vlan-gateway.ts';
 
-/** The plan that a record keeps, or that 0.1.0's notes amount to; without a record there is the host veth, by its name. */
+/** Every kind of resource, by which the plans of records are read. */
+export const KINDS = [
+  bridgeKind,
+  vlanGatewayKind,
+  gatewayKind,
+  forwardAcceptKind,
+  guardKind,
+  portKind,
+  addressingKind,
+  masqueradeKind,
+  forwardingKind,
+] as readonly Kind<unknown>[];
+
+const DENIED: readonly number[] = [EACCES, EPERM];
+
+/**
+ * The plan that a record keeps, or that the notes of 0.1.0 amount to. Without a record it is the host veth alone, by its name.
+ * `isWanted` says which kinds are read from a record's plan.
+ */
 export function recordedPlan(
   attachment: Attachment,
   record: AttachmentRecord | undefined,
@@ -45,7 +63,7 @@ export function recordedPlan(
 }
 
 /**
- * Removes all that an attachment has on the node beside its leases, backwards and past errors. @throws the first error
+ * Removes all that an attachment has on the node beside its leases, in reverse order and past errors. @throws the first error
  */
 export function detach(
   node: Node,
@@ -57,7 +75,7 @@ export function detach(
   if (failure !== undefined) throw failure;
 }
 
-/** What of a recorded plan is to be removed. */
+/** The part of a recorded plan that can be removed. */
 export function removablePlan(
   attachment: Attachment,
   record: AttachmentRecord | undefined,
@@ -67,7 +85,10 @@ export function removablePlan(
   return recordedPlan(attachment, record, dataDir, log, ({ remove }) => remove !== undefined);
 }
 
-/** The other recorded attachments of the network whose host veths are there: a veth dies with its network namespace. @throws Fault `io`, KernelError */
+/**
+ * The other recorded attachments of the network whose host veths are there: a veth dies with its network namespace.
+ * @throws Fault `io`, KernelError
+ */
 export function neighboursOf(node: Node, own: Attachment, dataDir: string, host: Host): Neighbour[] {
   const links = new Set(findLinks(node.route).map(({ name }) => name));
   const ownVeth = hostVethName(own);
@@ -99,8 +120,8 @@ export function recordedProcess({ process, notes }: AttachmentRecord): number | 
 }
 
 /**
- * Whether that process still runs: not another one that has its number by now, but this very program. A process that this
- * one may not look at has other privileges than a runtime gives its plugins, so it is none of them.
+ * Whether the process that makes the attachment still runs. Another program may have its ID by now, so it must run this very
+ * program. A process that this one may not look at has other privileges than a runtime gives its plugins, so it is no plugin.
  */
 export function isBeingMade(record: AttachmentRecord): boolean {
   const pid = recordedProcess(record);
@@ -109,6 +130,7 @@ export function isBeingMade(record: AttachmentRecord): boolean {
   return program !== undefined && program.inode === own?.inode && program.device === own.device;
 }
 
+/** The executable of a process; undefined where the process has ended or may not be looked at. @throws SystemError */
 function programOf(pid: number): FileStatus | undefined {
   try {
     return statPath(`/proc/${pid}/exe`);
@@ -117,8 +139,6 @@ function programOf(pid: number): FileStatus | undefined {
     throw error;
   }
 }
-
-const DENIED: readonly number[] = [EACCES, EPERM];
 
 /** What 0.1.0 noted: the masqueraded addresses (`true`: the leased ones), guarded MAC, accepted bridge, backend. */
 function planOfNotes(key: AttachmentKey, record: AttachmentRecord | undefined): Plan {
@@ -144,15 +164,3 @@ function notedAddresses(record: AttachmentRecord): readonly Cidr[] {
   if (masquerade === true) return recordedAddresses(record);
   return Array.isArray(masquerade) ? masquerade.flatMap((text) => parseCidr(String(text)) ?? []) : [];
 }
-
-export const KINDS = [
-  bridgeKind,
-  vlanGatewayKind,
-  gatewayKind,
-  forwardAcceptKind,
-  guardKind,
-  portKind,
-  addressingKind,
-  masqueradeKind,
-  forwardingKind,
-] as readonly Kind<unknown>[];

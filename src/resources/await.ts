@@ -6,25 +6,27 @@ import type { Watch } from '../netlink/socket.ts';
 import { monotonicMs } from '../sys/clock.ts';
 import { ENOBUFS } from '../sys/errno.ts';
 
+/** A state of the kernel that is waited for. */
 interface Awaited {
-  /** Looks whether it is so. @throws what says that it never will be */
-  isSo(): boolean;
-  /** Subscribes to notifications of what may make it so. */
+  /** Whether the state is reached now. @throws an error where it never will be */
+  isReached(): boolean;
+  /** Subscribes to notifications of what may bring the state about. */
   watch(): Watch;
   /** Whether a notification is a reason to look again. */
   matters(message: Message): boolean;
 }
 
 /**
- * Looks; if it is not so, subscribes and looks again, now and after each notification that matters. @returns false when it is
- * not so within `deadlineMs`. @throws KernelError, and what `isSo` throws
+ * Waits until the state is reached. Where it is not reached at once, it subscribes and looks again, then and after each
+ * notification that matters. @returns false when it is not reached within `deadlineMs`. @throws KernelError, and what
+ * `isReached` throws
  */
-export function awaitNotified({ isSo, watch, matters }: Awaited, deadlineMs: number): boolean {
-  if (isSo()) return true;
+export function awaitNotified({ isReached, watch, matters }: Awaited, deadlineMs: number): boolean {
+  if (isReached()) return true;
   const socket = watch();
   try {
     const end = monotonicMs() + deadlineMs;
-    while (!isSo()) if (!hasNotified(socket, matters, end)) return false;
+    while (!isReached()) if (!hasNotified(socket, matters, end)) return false;
     return true;
   } finally {
     socket.close();

@@ -1,7 +1,7 @@
 /**
  * The lock around what attachments share on a bridge: gateway addresses, accept, the judgement that no port is left. It is
  * flock(2) on the node's network namespace itself (nsfs): every process that sees the same bridges sees the same lock, whatever
- * its mount namespace or data directory, and it needs no file. It goes with the process.
+ * its mount namespace or data directory, and the lock needs no file. The kernel frees it when the process ends.
  */
 
 import { Fault } from '../fault.ts';
@@ -13,7 +13,10 @@ const DEADLINE_MS = 10_000;
 const SHORTEST_SLEEP_MS = 0.2;
 const LONGEST_SLEEP_MS = 2;
 
-/** Runs `act` alone among the calls on the bridges of this network namespace. @throws Fault `busy` after 10 s, and what `act` throws */
+/**
+ * Runs `act` while no other call works on what attachments share on the bridges of this network namespace. @throws Fault
+ * `busy` after `deadlineMs`, and what `act` throws
+ */
 export function withBridgeLock<T>({ netns }: { readonly netns: Netns }, act: () => T, deadlineMs = DEADLINE_MS): T {
   acquire(netns, deadlineMs);
   try {

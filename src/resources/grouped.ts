@@ -1,4 +1,4 @@
-/** The items by a key of theirs, in the order of their first ones. (Map.groupBy is younger than Node 20.) */
+/** Groups items by a key, in the order of the first item of each group. (Map.groupBy is younger than Node 20.) */
 export function grouped<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, [T, ...T[]]> {
   const groups = new Map<string, [T, ...T[]]>();
   for (const item of items) {

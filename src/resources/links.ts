@@ -1,34 +1,38 @@
-/** Looking links up. */
+/** Finds links, their addresses, and the uplink of the node. */
 
 import type { Family, Ip } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import { type Connection, execute } from '../netlink/connection.ts';
-import { isKernelError, KernelError } from '../netlink/error.ts';
+import { KernelError, unlessRefused } from '../netlink/error.ts';
 import { decodeAddress, type LinkAddress, listAddresses } from '../netlink/route/address.ts';
 import { decodeLink, getLink, type Link, type LinkKey, listLinks } from '../netlink/route/link.ts';
 import { decodeRoute, findRoute } from '../netlink/route/route.ts';
 import { ENODEV } from '../sys/errno.ts';
 import type { Node } from './node.ts';
 
+/**
+ * Addresses that no host has (RFC 5737 TEST-NET-2, RFC 6666 discard-only): only a default route leads there. One look-up costs
+ * the same on a node with a hundred thousand routes.
+ */
+const NOWHERE: Record<Family, Ip> = {
+  4: { family: 4, value: 0xc633_6401n },
+  6: { family: 6, value: (0x100n << 112n) | 1n },
+};
+
 /** @returns undefined where there is none. @throws KernelError */
 export function findLink(connection: Connection, key: LinkKey): Link | undefined {
-  try {
-    const reply = execute(connection, getLink(key))[0]?.[0];
-    return reply && decodeLink(reply.payload);
-  } catch (error) {
-    if (isKernelError(error, ENODEV)) return undefined;
-    throw error;
-  }
+  const reply = unlessRefused([ENODEV], () => execute(connection, getLink(key))[0]?.[0]);
+  return reply && decodeLink(reply.payload);
 }
 
-/** A link of the node, as this call saw it last, or as it is now. @throws KernelError */
+/** A link of the node, as this call saw it last, or read now. @returns undefined where there is none. @throws KernelError */
 export function knownLink({ route, links }: Node, name: string): Link | undefined {
   const known = links.get(name) ?? findLink(route, name);
   if (known !== undefined) links.set(name, known);
   return known;
 }
 
-/** The same for one that must be there. @throws Fault `busy`, KernelError */
+/** Like `knownLink`, for a link that must be there. @throws Fault `busy`, KernelError */
 export function linkNamed(node: Node, name: string): Link {
   const link = knownLink(node, name);
   if (link !== undefined) return link;
@@ -47,16 +51,7 @@ export function findAddresses(connection: Connection, index: number, family: Fam
   return replies.map(({ payload }) => decodeAddress(payload)).filter((address) => address.index === index);
 }
 
-/**
- * Addresses that no host has (RFC 5737 TEST-NET-2, RFC 6666 discard-only): only a default route leads there, and one
- * look-up costs the same on a node with a hundred thousand routes.
- */
-const NOWHERE: Record<Family, Ip> = {
-  4: { family: 4, value: 0xc633_6401n },
-  6: { family: 6, value: (0x100n << 112n) | 1n },
-};
-
-/** @returns undefined where the node has no default route of the family. @throws KernelError */
+/** The link of the default route. @returns undefined where the node has no default route of the family. @throws KernelError */
 export function findUplink(connection: Connection, family: Family): Link | undefined {
   const index = defaultInterface(connection, NOWHERE[family]);
   return index === undefined ? undefined : findLink(connection, index);
@@ -67,7 +62,7 @@ function defaultInterface(connection: Connection, ip: Ip): number | undefined {
     const reply = execute(connection, findRoute(ip))[0]?.[0];
     return reply && decodeRoute(reply.payload)?.index;
   } catch (error) {
-    // No route, a prohibiting one, no IPv6 in the kernel.
+    // There is no route, or one that prohibits, or the kernel has no IPv6.
     if (error instanceof KernelError) return undefined;
     throw error;
   }

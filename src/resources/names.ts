@@ -1,4 +1,4 @@
-/** Names and MACs that follow from identifiers, so that they need not be remembered. */
+/** Names, owner texts and MACs that follow from identifiers, so that they need not be remembered. */
 
 import { hashHex } from '../address/hash.ts';
 import { localMac } from '../address/mac.ts';
@@ -14,7 +14,7 @@ export interface AttachmentKey {
   readonly network: string;
   readonly containerId: string;
   readonly ifName: string;
-  /** Where its leases are, which the mark of its owner says; absent for the default directory. */
+  /** The data directory, which the owner text names if it is not the default; absent for the default. */
   readonly dataDir?: string | undefined;
 }
 
@@ -22,68 +22,67 @@ export interface AttachmentKey {
 export const ANCHOR = 'anchor';
 
 const ALIAS_PREFIX = 'trestle:';
-/** Of the bridges that this plugin makes. No attachment's: an owner has two `/`. */
+/** The alias of the bridges that this plugin makes. It is no owner, which has two `/`. */
 export const BRIDGE_ALIAS = `${ALIAS_PREFIX}bridge`;
-/** Likewise, of both ends of a VLAN's gateway. */
+/** The alias of both ends of a VLAN's gateway. */
 export const GATEWAY_ALIAS = `${ALIAS_PREFIX}gateway`;
-/** machine-id(5): 32 digits. Before the first boot is complete it may say `uninitialized`, or nothing. */
+/** machine-id(5): 32 digits. Before the first boot is complete the file may say `uninitialized`, or nothing. */
 const MACHINE_ID = /^[0-9a-f]{32}$/i;
 /** IFALIASZ without its NUL, in bytes. */
 const ALIAS_MOST = 255;
 /** NFTNL_UDATA_COMMENT_MAXLEN, in bytes: nft reads back no longer comment. */
 export const COMMENT_MOST = 128;
-/** `/#` and a hash: what stands for container and interface where both do not fit. */
+/** Characters of `/#` and a hash, which replace container and interface where these do not fit. */
 const HASHED = 18;
-/** Of a network name that would not fit: its beginning, `#` and a hash, which leave room for `@` and 8 digits of a directory. */
+/**
+ * The most characters of a network name in an owner text: they leave room for `@`, 8 digits of a directory, and HASHED. A
+ * longer name is its first NETWORK_KEPT characters, `#` and a hash.
+ */
 const NETWORK_MOST = COMMENT_MOST - HASHED - 9;
 const NETWORK_KEPT = NETWORK_MOST - 17;
 const MACHINE_ID_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id'];
+
+/** The part of an owner text that stands for a data directory. */
+const DIRECTORY = /@[0-9a-f]{8}$/;
 
 /** `veth` and 44 bits of the attachment's hash: 15 characters, the most that an interface name may have. */
 export function hostVethName({ network, containerId, ifName }: AttachmentKey): string {
   return `veth${hashHex('host veth', network, containerId, ifName).slice(0, 11)}`;
 }
 
+/** The MAC of the host veth: never the lowest MAC of a bridge's ports, see `portMac`. */
 export function hostVethMac({ network, containerId, ifName }: AttachmentKey): Uint8Array {
   return portMac(hashHex('host MAC', network, containerId, ifName));
 }
 
-/**
- * `fe:…`, the highest local unicast MACs: a bridge without a MAC of its own takes the lowest of its ports'
- * (br_stp_recalculate_bridge_id), which must stay that of the LAN's interface.
- */
-function portMac(hash: string): Uint8Array {
-  const mac = localMac(hash);
-  mac[0] = 0xfe;
-  return mac;
-}
-
+/** The MAC of the container's interface, where the configuration asks for none. */
 export function containerMac({ network, containerId, ifName }: AttachmentKey): Uint8Array {
   return localMac(hashHex('container MAC', network, containerId, ifName));
 }
 
 /**
- * The same on every boot of a machine, another on another machine. Where the machine has no ID: the same for as long as the
- * network namespace is there, and so the bridge.
+ * The same MAC on every boot of a machine, and another one on another machine. On a machine without an ID the MAC stays the
+ * same for as long as the network namespace is there, and with it the bridge.
  */
 export function bridgeMac(bridge: string, machine: string = machineId()): Uint8Array {
   return localMac(hashHex('bridge MAC', machine, bridge));
 }
 
-/** The end of a VLAN gateway that is a port of the bridge. */
+/** The name of the end of a VLAN gateway that is a port of the bridge. */
 export function vlanPortName(gateway: string): string {
   return `veth${hashHex('VLAN port', gateway).slice(0, 11)}`;
 }
 
-/** Never the lowest MAC of a bridge's ports, which a bridge without a MAC of its own takes. */
+/** The MAC of that end: never the lowest MAC of a bridge's ports, see `portMac`. */
 export function vlanPortMac(gateway: string): Uint8Array {
   return portMac(hashHex('VLAN port MAC', gateway));
 }
 
 /**
- * Who a link, a set element or a rule belongs to, in at most 128 bytes: `pods/CONTAINER/eth0`. With a data directory other than
- * the default it is `pods@HASH/CONTAINER/eth0`: another runtime may have a network of that name. `#` begins a hash that
- * stands for what would be too long, or has a quotation mark. Network names and container IDs contain none of `/`, `@`, `#` (the specification's pattern).
+ * The text that says which attachment a link, a set element or a rule belongs to, in at most 128 bytes: `pods/CONTAINER/eth0`.
+ * With a data directory other than the default it is `pods@HASH/CONTAINER/eth0`, since another runtime may have a network of
+ * that name. `#` begins a hash that replaces what would be too long, or has a quotation mark. Network names and container IDs
+ * contain none of `/`, `@`, `#` (the specification's pattern).
  */
 export function ownerText(attachment: AttachmentKey): string {
   const { containerId, ifName } = attachment;
@@ -95,7 +94,10 @@ export function isOwnedBy(network: string, owner: string | undefined, dataDir?: 
   return owner !== undefined && currentOwner(owner).startsWith(`${networkMark(network, dataDir)}/`);
 }
 
-/** Whether an owner is of the scope. The attachment that a scope names is recognised as 0.1.0 wrote it, too: without the directory. */
+/**
+ * Whether an owner is of the scope. The attachment that a scope names is also recognised as 0.1.0 wrote it, without the
+ * directory.
+ */
 export function isInScope(scope: Scope, owner: string): boolean {
   const { network, dataDir, containerId, ifName } = scope;
   if (isOwnedBy(network, owner, dataDir)) return true;
@@ -103,12 +105,12 @@ export function isInScope(scope: Scope, owner: string): boolean {
   return isSameOwner(owner, ownerText({ network, dataDir, containerId, ifName }));
 }
 
-/** The same for any data directory. */
+/** Whether an owner is an attachment of this network, in any data directory. */
 export function isOfNetwork(network: string, owner: string | undefined): boolean {
   return owner !== undefined && markOf(currentOwner(owner)).replace(DIRECTORY, '') === networkMark(network);
 }
 
-/** An owner as it is written today: 0.1.0 wrote up to 240 characters, quotation marks too, and whole network names. */
+/** An owner as it is written today. 0.1.0 wrote up to 240 characters, with quotation marks and whole network names. */
 export function currentOwner(owner: string): string {
   if (owner.length <= NETWORK_MOST && !owner.includes('"')) return owner;
   const [network = '', container = '', ifName] = owner.split('/');
@@ -118,8 +120,8 @@ export function currentOwner(owner: string): string {
 }
 
 /**
- * Whether what `found` names is the attachment that `wanted` names. 0.1.0 did not say the directory; that an attachment is
- * meant in any directory is certain enough, for container IDs are unique.
+ * Whether the two texts name the same attachment. 0.1.0 did not write the directory, so `found` without a directory counts as
+ * the attachment in any directory: container IDs are unique.
  */
 export function isSameOwner(found: string, wanted: string): boolean {
   if (found === wanted) return true;
@@ -130,7 +132,7 @@ export function isSameOwner(found: string, wanted: string): boolean {
   return mark !== unmarked && markOf(current) === unmarked && hashOf(current) === hashOf(wanted);
 }
 
-/** The alias of a host veth; behind the owner, for people, the data directory if it is not the default. */
+/** The alias of a host veth: the owner and, for people, the data directory if it is not the default. */
 export function hostVethAlias(attachment: AttachmentKey): string {
   const { dataDir } = attachment;
   const alias = `${ALIAS_PREFIX}${ownerText(attachment)}`;
@@ -144,16 +146,24 @@ export function isOurAlias(alias: string | undefined): alias is string {
   return alias?.startsWith(ALIAS_PREFIX) === true;
 }
 
-/** The owner that an alias names. @returns undefined for a link that is no attachment's */
+/** The owner that an alias names. @returns undefined for a link that belongs to no attachment */
 export function aliasOwner(alias: string | undefined): string | undefined {
   if (!isOurAlias(alias) || !alias.includes('/')) return undefined;
   const [owner = ''] = alias.slice(ALIAS_PREFIX.length).split(' ', 1);
   return currentOwner(owner);
 }
 
-const DIRECTORY = /@[0-9a-f]{8}$/;
+/**
+ * A MAC `fe:…`, of the highest local unicast MACs. A bridge without a MAC of its own takes the lowest MAC of its ports
+ * (br_stp_recalculate_bridge_id), and must keep that of the LAN's interface.
+ */
+function portMac(hash: string): Uint8Array {
+  const mac = localMac(hash);
+  mac[0] = 0xfe;
+  return mac;
+}
 
-/** What an owner begins with. */
+/** The beginning of an owner text: the network, and the data directory if it is not the default. */
 function networkMark(network: string, dataDir?: string): string {
   const name =
     network.length <= NETWORK_MOST ? network : `${network.slice(0, NETWORK_KEPT)}#${hashHex('network', network)}`;
@@ -175,7 +185,7 @@ function markOf(owner: string): string {
   return owner.slice(0, Math.max(owner.indexOf('/'), 0));
 }
 
-/** The hash of container and interface, which an owner says or amounts to. */
+/** The hash of container and interface, which an owner text contains or amounts to. */
 function hashOf(owner: string): string {
   const [, container = '', ifName] = owner.split('/');
   return ifName === undefined ? container.slice(1) : hashHex('owner', container, ifName);
@@ -185,7 +195,7 @@ function isDefault(dataDir: string): boolean {
   return dataDir === DEFAULT_DATA_DIR || plain(dataDir) === DEFAULT_DATA_DIR;
 }
 
-/** A path without doubled slashes and without one at its end. */
+/** The path without doubled slashes and without a slash at its end. */
 function plain(path: string): string {
   return path.replace(/\/+/g, '/').replace(/(.)\/$/, '$1');
 }
@@ -196,13 +206,13 @@ function machineId(): string {
       const id = readText(file).trim();
       if (MACHINE_ID.test(id)) return id;
     } catch {
-      // The next file, or none.
+      // Try the next file.
     }
   }
   return netnsId();
 }
 
-/** Of the network namespace that the thread is in. Its inode number is unique in one boot of one kernel. */
+/** An ID of the network namespace that the thread is in. Its inode number is unique in one boot of one kernel. */
 function netnsId(): string {
   try {
     return `${bootId()} ${statPath('/proc/thread-self/ns/net')?.inode}`;

@@ -1,4 +1,4 @@
-/** The ways into the kernel that one call uses: the node, and the container's network namespace while the call is in one. */
+/** What one call works on: the sockets of the node, and those of the container's network namespace. */
 
 import type * as z from 'zod/mini';
 import { Fault, reasonOf } from '../fault.ts';
@@ -15,30 +15,33 @@ export interface Node {
   /** The rtnetlink socket. */
   readonly route: Connection;
   readonly log: Log;
-  /** Links as this call saw them last, by name: one look serves all resources of a walk. */
+  /** Links as this call last saw them, by name: one request serves all resources of a walk. */
   readonly links: Map<string, Link>;
   /** What could not be removed after a failure, a sentence each. */
   readonly leftovers: string[];
-  /** The nf_tables socket, opened when it is first wanted. */
+  /** The nf_tables socket, which the first call opens. @throws SystemError where the kernel has none */
   nft(): Connection;
-  /** Opens a socket that is notified of changes to the node's links; the caller closes it. */
+  /** Opens a socket for notifications of changes to the node's links; the caller closes it. @throws KernelError */
   watchLinks(): Watch;
-  /** The same for IPv6 addresses and routes. */
+  /**
+   * Opens a socket for notifications of changes to the node's IPv6 addresses and routes; the caller closes it.
+   * @throws KernelError
+   */
   watchAddresses(): Watch;
   /** The nf_tables socket if it is open. */
   openNft(): Connection | undefined;
   /** The container; undefined for DEL, GC and STATUS, which need none. */
   readonly container?: Container;
-  /** The generation of the nftables ruleset in which the rules of the network were compared last; undefined where they are to be. */
+  /** The nftables generation in which the rules of the network were last compared; undefined where they are to be compared. */
   readonly comparedAt?: number | undefined;
   /** The other recorded attachments of the network that live; undefined where the call knows of none. */
   neighbours?(): readonly Neighbour[];
-  /** The owner texts of all recorded attachments of the network, without a look at their records. */
+  /** The owner texts of the other recorded attachments of the network, whose records are not read. */
   owners?(): readonly string[];
   close(): void;
 }
 
-/** Another attachment of the same network, as its record tells of it. */
+/** Another attachment of the same network, by its record. */
 export interface Neighbour {
   /** See `ownerText`. */
   readonly owner: string;
@@ -46,7 +49,7 @@ export interface Neighbour {
   wanted<Wanted>(kind: { readonly name: string; readonly schema: z.ZodMiniType<Wanted> }): readonly Wanted[];
   /** Whether its record is still there: another process may be deleting it. */
   isRecorded(): boolean;
-  /** Whether the process that makes it still runs, and will make what is missing. */
+  /** Whether the process that makes the attachment still runs, and will make what is missing. */
   isBeingMade(): boolean;
 }
 
@@ -54,15 +57,15 @@ export interface Container {
   readonly netns: Netns;
   /** An rtnetlink socket in the container's network namespace. */
   readonly route: Connection;
-  /** Its links as this call saw them last, by name. */
+  /** Its links as this call last saw them, by name. */
   readonly links: Map<string, Pick<Link, 'index' | 'name' | 'mac' | 'mtu'>>;
-  /** Opens a socket that is notified of changes to its IPv6 addresses and routes; the caller closes it. */
+  /** Opens a socket for notifications of changes to its IPv6 addresses and routes; the caller closes it. @throws KernelError */
   watchAddresses(): Watch;
-  /** Runs something in the container's network namespace, for what has no socket (sysctls). */
+  /** Runs `action` in the container's network namespace, for what has no socket (sysctls). */
   within<T>(action: () => T): T;
 }
 
-/** @throws SystemError, Fault `io` */
+/** Opens the rtnetlink socket of the node. The caller closes the node. @throws SystemError, Fault `io` */
 export function openNode(searchPath: string, log: Log): Node {
   const netns = openOwnNetns();
   const route = connect(openSocket('route'));
@@ -89,10 +92,6 @@ export function openNode(searchPath: string, log: Log): Node {
   };
 }
 
-function watchAddresses(): Watch {
-  return openWatch('ipv6Address', 'ipv6Route');
-}
-
 /** Runs `act` with a node. @throws SystemError, Fault `io`, and whatever `act` throws */
 export function withNode<T>(searchPath: string, log: Log, act: (node: Node) => T): T {
   const node = openNode(searchPath, log);
@@ -104,7 +103,8 @@ export function withNode<T>(searchPath: string, log: Log, act: (node: Node) => T
 }
 
 /**
- * Runs `act` with the container whose network namespace is at `path`. The socket is opened inside and stays bound there.
+ * Runs `act` with the container whose network namespace is at `path`. Its socket is opened inside, and stays bound to that
+ * namespace.
  * @throws Fault `environment` where `path` leads to no network namespace, and whatever `act` throws
  */
 export function withContainer<T>(node: Node, path: string, act: (container: Container) => T): T {
@@ -129,8 +129,9 @@ export function containerOf({ container }: Node): Container {
 }
 
 /**
- * Runs `inverse`; an error of its own is logged and noted in `node.leftovers`, for the first error is what matters, and the
- * lease of an attachment stays where something of it is left. `what` completes the sentence "cannot …".
+ * Runs `inverse`, which takes back part of a step that has failed. An error of `inverse` is logged, and noted in
+ * `node.leftovers`: the first error is what matters, and the lease of an attachment stays where something of it is left.
+ * `what` completes the sentence "cannot …".
  */
 export function takeBack({ log, leftovers }: Node, what: string, inverse: () => unknown): void {
   try {
@@ -140,4 +141,8 @@ export function takeBack({ log, leftovers }: Node, what: string, inverse: () => 
     leftovers.push(leftover);
     log('error', leftover);
   }
+}
+
+function watchAddresses(): Watch {
+  return openWatch('ipv6Address', 'ipv6Route');
 }

@@ -34,8 +34,8 @@ export function wantedOf<Wanted>(
 }
 
 /**
- * Makes the resources in order, and notes each in `made` when it is there. Stops at the first error: the caller removes what
- * was made. @throws Fault, KernelError, SystemError
+ * Makes the resources in order, and adds each to `made`. Stops at the first error: the caller removes what was made.
+ * @throws Fault, KernelError, SystemError
  */
 export function ensurePlan(node: Node, plan: Plan, made: Resource[], step: Step): void {
   for (const one of plan) {
@@ -51,7 +51,7 @@ export function mendPlan(node: Node, plan: Plan, step: Step): void {
   }
 }
 
-/** @throws Fault `check`: the first thing that is not as wanted */
+/** @throws Fault `check` for the first resource that is not as wanted */
 export function verifyPlan(node: Node, plan: Plan, step: Step): void {
   for (const { kind, wanted } of plan) {
     const finding = step(`verify ${kind.name}`, () => kind.verify(node, wanted));
@@ -59,7 +59,7 @@ export function verifyPlan(node: Node, plan: Plan, step: Step): void {
   }
 }
 
-/** Removes the resources backwards and goes on past errors. @returns the errors, the first first */
+/** Removes the resources in reverse order, and goes on past errors. @returns the errors in the order in which they came */
 export function removePlan(node: Node, plan: Plan, step: Step): unknown[] {
   const failures: unknown[] = [];
   for (const { kind, wanted } of [...plan].reverse()) {
@@ -73,7 +73,10 @@ export function removePlan(node: Node, plan: Plan, step: Step): unknown[] {
   return failures;
 }
 
-/** Asks each resource whether it could be made. @returns what limits it. @throws Fault: the first that says no */
+/**
+ * Asks each resource whether it could be made. @returns the limits that they name. @throws Fault of the first resource that
+ * could not
+ */
 export function ablePlan(node: Node, plan: Plan, step: Step): Fault[] {
   const limits: Fault[] = [];
   for (const { kind, wanted } of plan) {
@@ -85,12 +88,12 @@ export function ablePlan(node: Node, plan: Plan, step: Step): Fault[] {
   return limits;
 }
 
-/** All that attachments of the scope have of these kinds, whether or not a record tells of it. @throws KernelError, Fault */
+/** All that attachments of the scope have of these kinds, recorded or not. @throws KernelError, Fault */
 export function surveyKinds(node: Node, kinds: readonly Kind<unknown>[], scope: Scope): Owned[] {
   return kinds.flatMap((kind) => kind.survey(node, scope));
 }
 
-/** Removes what of it satisfies `isDoomed`, and goes on past errors. @returns the errors */
+/** Removes what satisfies `isDoomed`, and goes on past errors. @returns the errors in order */
 export function removeOwned(owned: readonly Owned[], isDoomed: (one: Owned) => boolean): unknown[] {
   const failures: unknown[] = [];
   for (const one of owned.filter(isDoomed)) {
@@ -103,7 +106,7 @@ export function removeOwned(owned: readonly Owned[], isDoomed: (one: Owned) => b
   return failures;
 }
 
-/** Whether one of the attachments owns it. */
+/** Whether one of the attachments owns the resource. */
 export function isOwnedByAny(owned: Owned, attachments: readonly Omit<Attachment, 'network'>[]): boolean {
   return attachments.some((attachment) => owned.isOf(attachment));
 }
@@ -114,8 +117,8 @@ export function encodePlan(plan: Plan): Json[] {
 }
 
 /**
- * Reads the resources from the plan of a record. One of a kind that is not known here, or with other values, is left out, and the log
- * says so. `isWanted` says by name which kinds are read at all.
+ * Reads the resources from the plan of a record. A resource of an unknown kind, or with other values, is left out, with a
+ * warning in the log. `isWanted` says which kinds are read at all.
  */
 export function decodePlan(
   json: readonly Json[],
@@ -137,7 +140,7 @@ export function decodePlan(
   });
 }
 
-/** Addresses, MACs and prefixes become the text that people write. */
+/** A value as JSON: addresses, MACs and prefixes become the text that people write. */
 function encode(value: unknown): Json {
   if (typeof value !== 'object' || value === null) return value as Json;
   if (Array.isArray(value)) return value.map(encode);

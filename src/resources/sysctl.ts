@@ -1,6 +1,6 @@
 /**
- * Kernel parameters under /proc/sys/net, of the netns that the thread is in; `proc` is where they are looked up. Where /proc/sys is
- * mounted read-only, as it is in containers, they are written through a proc mount of our own.
+ * Kernel parameters under /proc/sys/net, of the netns that the thread is in, looked up in the proc file system `proc`. Where
+ * /proc/sys is mounted read-only, as it is in containers, they are written through a proc mount of our own.
  */
 
 import { errorCode, Fault, reasonOf } from '../fault.ts';
@@ -21,15 +21,18 @@ export function readSysctl(name: string, proc = SHARED_PROC): string | undefined
 }
 
 /**
- * Sets a parameter unless it has that value. One that the kernel lacks is passed over. `beforehand` is the parameter that
- * the administrator may set instead, if that is another one: the defaults of an interface that is not there yet.
+ * Sets a parameter unless it has that value. A parameter that the kernel lacks is ignored. `beforehand` is the parameter for
+ * the administrator to set, if another one serves: the defaults of an interface that is not there yet.
  * @returns whether something was changed. @throws Fault `io` when it cannot be written
  */
 export function ensureSysctl(name: string, value: string, proc = SHARED_PROC, beforehand = name): boolean {
   return readSysctl(name, proc) === value ? false : writeSysctl(name, value, proc, beforehand);
 }
 
-/** The same for what is better set, but not worth failing for. @returns the reason where it does not have the value then */
+/**
+ * Sets a parameter that is worth setting, but not worth a failure. @returns the reason where it does not have the value
+ * afterwards
+ */
 export function preferSysctl(name: string, value: string, proc = SHARED_PROC): string | undefined {
   try {
     setSysctl(name, value, proc);
@@ -39,13 +42,29 @@ export function preferSysctl(name: string, value: string, proc = SHARED_PROC): s
   }
 }
 
-/** Sets a parameter that is not expected to have the value, without looking. @throws Fault `io` as ensureSysctl does */
+/**
+ * Sets a parameter that is not expected to have the value, without reading it first. @throws Fault `io` as `ensureSysctl` does
+ */
 export function setSysctl(name: string, value: string, proc = SHARED_PROC): void {
   try {
     writeSysctl(name, value, proc, name);
   } catch (error) {
     if (readSysctl(name, proc) !== value) throw error;
   }
+}
+
+/** The parameter that says whether a link takes router advertisements. */
+export function acceptRaSysctl(link: string): string {
+  return `ipv6/conf/${link}/accept_ra`;
+}
+
+/**
+ * Keeps router advertisements of containers from configuring the node. Where the parameter cannot be set, the log says so:
+ * mostly forwarding is on, and then the kernel ignores them with accept_ra=1 (ip-sysctl.rst).
+ */
+export function closeToAdvertisements(name: string, log: Log): void {
+  const reason = preferSysctl(acceptRaSysctl(name), '0');
+  if (reason !== undefined) log('warn', `cannot keep router advertisements of containers from the node: ${reason}`);
 }
 
 function writeSysctl(name: string, value: string, proc: Proc, beforehand: string): boolean {
@@ -61,7 +80,7 @@ function writeSysctl(name: string, value: string, proc: Proc, beforehand: string
   }
 }
 
-/** @returns false where the kernel or a security module refuses the mount or the write */
+/** Writes through a private proc mount. @returns false where the kernel or a security module refuses the mount or the write */
 function isWrittenPrivately(name: string, value: string): boolean {
   return withPrivateProc((proc) => {
     if (proc === SHARED_PROC) return false;
@@ -85,15 +104,4 @@ function write(name: string, value: string, proc: Proc): void {
 
 function openSysctl({ directory, prefix }: Proc, name: string, flags: number): number {
   return openBelow(directory, `${prefix}sys/net/${name}`, flags);
-}
-
-export const ACCEPT_RA = (name: string) => `ipv6/conf/${name}/accept_ra`;
-
-/**
- * Router advertisements of a container must not configure the node. Where the parameter cannot be set, the log says so: most of
- * the time forwarding is on, and with it the kernel ignores them (accept_ra=1 in ip-sysctl.rst).
- */
-export function closeToAdvertisements(name: string, log: Log): void {
-  const reason = preferSysctl(ACCEPT_RA(name), '0');
-  if (reason !== undefined) log('warn', `cannot keep router advertisements of containers from the node: ${reason}`);
 }

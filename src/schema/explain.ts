@@ -12,10 +12,25 @@ type DeepReadonly<T> = T extends Uint8Array
     ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
     : T;
 
-/** At most so many keys are named. */
+/** The most keys that a message names. */
 const SHOWN = 5;
 
-/** Parses `input`. `what` is its name in the message: "the configuration". @throws Fault of `kind` that names the keys that are wrong */
+const EXPECTED: Record<string, string> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+};
+
+const REPORT_INPUT = { reportInput: true };
+
+/**
+ * Parses `input`. `what` is its name in the message: "the configuration". @throws Fault of `kind` that names the keys that
+ * are wrong
+ */
 export function parseWith<T>(schema: z.ZodMiniType<T>, input: unknown, what: string, kind: FaultKind): T {
   const result = z.safeParse(schema, input, REPORT_INPUT);
   if (result.success) return result.data;
@@ -25,9 +40,25 @@ export function parseWith<T>(schema: z.ZodMiniType<T>, input: unknown, what: str
   throw new Fault(kind, `cannot use ${what}: ${shown.join('; ')}${more}`);
 }
 
-const REPORT_INPUT = { reportInput: true };
+/** A short name for a JSON value: its type, and the value itself where that is short. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'an object';
+  return typeof value === 'string' ? `the string ${quoted(value)}` : shortened(JSON.stringify(value) ?? String(value));
+}
 
-/** The key's path, the expected value, the value found. Messages of our own transforms are sentences already. */
+/** A text in quotation marks; a long one is cut. */
+export function quoted(text: string): string {
+  return shortened(JSON.stringify(text.length > 100 ? text.slice(0, 100) : text));
+}
+
+/** A long text is cut. */
+export function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** The key's path, the expected value, the value found. Messages of our own transforms are whole clauses already. */
 function complaint(issue: z.core.$ZodIssue): string {
   const where = pathText(issue.path);
   if (issue.input === undefined && where !== '') return `${where} is missing`;
@@ -50,34 +81,6 @@ function expectation(issue: z.core.$ZodIssue): string {
   }
 }
 
-const EXPECTED: Record<string, string> = {
-  string: 'a string',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  array: 'a list',
-  object: 'an object',
-  record: 'an object',
-};
-
 function pathText(path: readonly PropertyKey[]): string {
   return path.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${String(key)}`)).join('');
-}
-
-/** A short name for a JSON value: its type, and the value itself where that is short. */
-export function describe(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'an object';
-  return typeof value === 'string' ? `the string ${quoted(value)}` : shortened(JSON.stringify(value) ?? String(value));
-}
-
-/** A text in quotation marks; a long one is cut. */
-export function quoted(text: string): string {
-  return shortened(JSON.stringify(text.length > 100 ? text.slice(0, 100) : text));
-}
-
-/** A long text is cut. */
-export function shortened(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

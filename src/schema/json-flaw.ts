@@ -27,7 +27,7 @@ const EXPECTED = {
 const WHITE_SPACE = /[ \t\n\r]*/y;
 const NUMBER_OR_NAME = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
-/** As much of the offending text is shown. */
+/** The most characters of the offending text that are shown. */
 const SHOWN = 20;
 
 /**

@@ -1,4 +1,4 @@
-/** Schemas of the values that configurations, arguments and results share. They parse addresses and the like. */
+/** Schemas of the values that configurations, arguments and results share, such as addresses, MACs and routes. */
 
 import * as z from 'zod/mini';
 import { parseCidr } from '../address/cidr.ts';
@@ -61,20 +61,11 @@ export function parsed<T>(what: string, parse: (text: string) => T | undefined) 
   return z.pipe(z.string(), z.transform(reader(what, parse)));
 }
 
-/** The same, where "", Go's zero value, counts as absent. */
+/** Like `parsed`, where "", Go's zero value, counts as absent. */
 export function textOrNothing<T>(what: string, parse: (text: string) => T | undefined) {
   const read = reader(what, parse);
   const transform = z.transform((text: string, context) => (text === '' ? undefined : read(text, context)));
   return z.pipe(z.string(), transform);
-}
-
-function reader<T>(what: string, parse: (text: string) => T | undefined) {
-  return (text: string, context: z.core.ParsePayload): T => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    context.issues.push({ code: 'custom', message: `${quoted(text)} is not ${what}`, input: text });
-    return z.NEVER;
-  };
 }
 
 export const ip = textOrNothing('an IP address', parseIp);
@@ -96,7 +87,7 @@ export function parseMacAddress(text: string): Uint8Array | undefined {
 const u16 = unsigned(0xffff);
 const u32 = unsigned(0xffff_ffff);
 
-/** A link's MTU; 0 counts as absent. */
+/** A link's MTU; callers take 0 for absent, as Go's zero value. */
 export const mtu = u16;
 
 /** A route of CNI 1.1.0. Without `gw` it goes through the attachment's gateway of the same family, if there is one. */
@@ -109,3 +100,12 @@ export type Route = Parsed<typeof route>;
 const texts = list(z.string());
 export const dns = options({ nameservers: texts, domain: z.string(), search: texts, options: texts });
 export type Dns = Parsed<typeof dns>;
+
+function reader<T>(what: string, parse: (text: string) => T | undefined) {
+  return (text: string, context: z.core.ParsePayload): T => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.issues.push({ code: 'custom', message: `${quoted(text)} is not ${what}`, input: text });
+    return z.NEVER;
+  };
+}

@@ -5,7 +5,10 @@ import { formatIp } from '../address/ip.ts';
 import { Fault } from '../fault.ts';
 import type { Route } from './net.ts';
 
-/** What the kernel takes where a route does not say (RT_TABLE_MAIN in linux/rtnetlink.h, IP6_RT_PRIO_USER in linux/ipv6_route.h). */
+/**
+ * The table and the priority of a route that names none (RT_TABLE_MAIN in linux/rtnetlink.h, IP6_RT_PRIO_USER in
+ * linux/ipv6_route.h).
+ */
 const MAIN_TABLE = 254;
 const IPV6_PRIORITY = 1024;
 
@@ -22,8 +25,8 @@ export function distinctRoutes(routes: readonly Route[]): readonly Route[] {
 
 /**
  * Routes to one destination may differ in gateway, priority or table. `at` is the key that holds the routes.
- * @throws Fault `config` for a gateway of the other family; and for two IPv6 routes that differ in `mtu` or `advmss` alone, of which
- * the kernel keeps one (fib6_add_rt2node in net/ipv6/ip6_fib.c)
+ * @throws Fault `config` for a gateway of the other family; and for two IPv6 routes that differ in `mtu` or `advmss` alone,
+ * of which the kernel keeps one (fib6_add_rt2node in net/ipv6/ip6_fib.c)
  */
 export function verifyRoutes(routes: readonly Route[], at: string): void {
   const seen = new Map<string, { index: number; metrics: string }>();
@@ -44,7 +47,7 @@ export function verifyRoutes(routes: readonly Route[], at: string): void {
   }
 }
 
-/** By what the kernel finds a route, gateway included. */
+/** What the kernel finds a route by, gateway included. */
 function placeOf({ dst, gw, priority, table, scope }: Route): string {
   const isV6 = dst.ip.family === 6;
   const metric = priority || (isV6 ? IPV6_PRIORITY : 0);

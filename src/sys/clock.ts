@@ -5,6 +5,14 @@ import { Fault } from '../fault.ts';
 import { statPath } from './directory.ts';
 import { readText, readWholeText } from './file.ts';
 
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+
+/** Coarse file timestamps lag a few milliseconds, and a leap second may have been inserted. */
+const MARGIN_MS = 2_000;
+
+/** The kernel (devtmpfs) or early user space creates these, and their mtime is the wall clock of that moment. */
+const STAMPED_EARLY = ['/dev/null', '/dev/zero', '/dev', '/sys', '/run', '/proc/1'];
+
 /** Milliseconds of a clock that never jumps, from an arbitrary start. */
 export function monotonicMs(): number {
   return runtime.monotonicMs();
@@ -15,11 +23,9 @@ export function sleepMs(duration: number): void {
   runtime.sleepMs(duration);
 }
 
-const BOOT_ID = '/proc/sys/kernel/random/boot_id';
-
 /**
- * The kernel's random ID of this boot. No netns and no process outlives a boot. An empty file mounted over /proc's would make
- * every lease one of another boot. @throws Fault `io` where the file holds no ID, SystemError
+ * The kernel's random ID of this boot. No netns and no process outlives a boot. An empty file mounted over that of /proc would
+ * make every lease look like one of another boot, so it is refused. @throws Fault `io` where the file holds no ID, SystemError
  */
 export function bootId(): string {
   const id = readWholeText(BOOT_ID).trim();
@@ -28,12 +34,6 @@ export function bootId(): string {
     details: 'Something is mounted over it. Without it, leases of an earlier boot cannot be told from those in use.',
   });
 }
-
-/** Coarse file timestamps lag a few milliseconds, and a leap second may have been inserted. */
-const MARGIN_MS = 2_000;
-
-/** The kernel (devtmpfs) or early user space creates these, and their mtime is the wall clock of that moment. */
-const STAMPED_EARLY = ['/dev/null', '/dev/zero', '/dev', '/sys', '/run', '/proc/1'];
 
 /**
  * A lower bound of the mtime of every file that was written in this boot, in milliseconds since 1970.

@@ -10,45 +10,6 @@ const SYS_GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61 }
 /** struct linux_dirent64: inode, offset, record length (u16), type, name. */
 const DIRENT = { recordLength: 16, name: 19 } as const;
 
-/** The names in a directory, in no order, without `.` and `..`. @throws SystemError */
-export function listDirectory(path: string): string[] {
-  const fd = openFile(path, O_RDONLY | O_DIRECTORY);
-  try {
-    return readNames(fd);
-  } finally {
-    closeFile(fd);
-  }
-}
-
-/** The target of a symbolic link. @throws SystemError */
-export function readLink(path: string): string {
-  const buffer = scratch();
-  const length = libc('readlink', cPath(path), buffer, buffer.length);
-  return decodeUtf8(buffer.subarray(0, length));
-}
-
-function readNames(fd: number): string[] {
-  const number = SYS_GETDENTS64[runtime.arch];
-  if (number === undefined)
-    throw new Error(`directories cannot be read on ${runtime.arch}: its system calls are not known`);
-  const names: string[] = [];
-  const buffer = scratch();
-  for (;;) {
-    const length = libc('syscall', number, fd, buffer, buffer.length, null, 0);
-    if (length === 0) return names;
-    collectNames(buffer.subarray(0, length), names);
-  }
-}
-
-function collectNames(entries: Uint8Array, names: string[]): void {
-  const view = new DataView(entries.buffer, entries.byteOffset, entries.length);
-  for (let at = 0; at < entries.length; at += view.getUint16(at + DIRENT.recordLength, true)) {
-    const start = at + DIRENT.name;
-    const name = decodeUtf8(entries.subarray(start, entries.indexOf(0, start)));
-    if (name !== '.' && name !== '..') names.push(name);
-  }
-}
-
 export interface FileStatus {
   /** dev_t as stat(2) gives it. */
   readonly device: number;
@@ -91,12 +52,31 @@ const STATX = {
   minor: 140,
 } as const;
 
+/** The names in a directory, in no order, without `.` and `..`. @throws SystemError */
+export function listDirectory(path: string): string[] {
+  const fd = openFile(path, O_RDONLY | O_DIRECTORY);
+  try {
+    return readNames(fd);
+  } finally {
+    closeFile(fd);
+  }
+}
+
+/** The target of a symbolic link. @throws SystemError */
+export function readLink(path: string): string {
+  const buffer = scratch();
+  const length = libc('readlink', cPath(path), buffer, buffer.length);
+  return decodeUtf8(buffer.subarray(0, length));
+}
+
 /** The status of the file at a path; follows symbolic links. @returns undefined where there is none. @throws SystemError */
 export function statPath(path: string): FileStatus | undefined {
   return unlessMissing(() => statx(AT_FDCWD, path, 0));
 }
 
-/** The status of the symbolic link itself, where the path is one. @returns undefined where there is none. @throws SystemError */
+/**
+ * The status of the symbolic link itself, where the path is one. @returns undefined where there is none. @throws SystemError
+ */
 export function statLink(path: string): FileStatus | undefined {
   return unlessMissing(() => statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW));
 }
@@ -104,6 +84,38 @@ export function statLink(path: string): FileStatus | undefined {
 /** The status of an open file. @throws SystemError */
 export function statFile(fd: number): FileStatus {
   return statx(fd, '', AT_EMPTY_PATH);
+}
+
+/**
+ * Whether the open file is on a file system of that type (f_type of statfs(2); linux/magic.h has the numbers).
+ * @throws SystemError
+ */
+export function isOnFileSystem(fd: number, magic: number): boolean {
+  const status = new Uint8Array(256); // struct statfs has 120 bytes, f_type first
+  libc('fstatfs', fd, status);
+  return new DataView(status.buffer).getUint32(0, true) === magic;
+}
+
+function readNames(fd: number): string[] {
+  const number = SYS_GETDENTS64[runtime.arch];
+  if (number === undefined)
+    throw new Error(`directories cannot be read on ${runtime.arch}: its system calls are not known`);
+  const names: string[] = [];
+  const buffer = scratch();
+  for (;;) {
+    const length = libc('syscall', number, fd, buffer, buffer.length, null, 0);
+    if (length === 0) return names;
+    collectNames(buffer.subarray(0, length), names);
+  }
+}
+
+function collectNames(entries: Uint8Array, names: string[]): void {
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.length);
+  for (let at = 0; at < entries.length; at += view.getUint16(at + DIRENT.recordLength, true)) {
+    const start = at + DIRENT.name;
+    const name = decodeUtf8(entries.subarray(start, entries.indexOf(0, start)));
+    if (name !== '.' && name !== '..') names.push(name);
+  }
 }
 
 function statx(fd: number, path: string, flags: number): FileStatus {
@@ -141,11 +153,4 @@ function u64At(view: DataView, at: number): number {
 /** dev_t as glibc's gnu_dev_makedev makes it, for numbers below 2^32. */
 function deviceNumber(major: number, minor: number): number {
   return (minor & 0xff) + (major & 0xfff) * 0x100 + (minor >>> 8) * 0x100000;
-}
-
-/** Whether the open file is on a file system of that type (f_type of statfs(2); linux/magic.h has the numbers). @throws SystemError */
-export function isOnFileSystem(fd: number, magic: number): boolean {
-  const status = new Uint8Array(256); // struct statfs has 120 bytes, f_type first
-  libc('fstatfs', fd, status);
-  return new DataView(status.buffer).getUint32(0, true) === magic;
 }

@@ -1,4 +1,7 @@
-/** The adapter of the engine in dist/trestle (engine/src/host.rs), whose host object is nearly a `Runtime` already. */
+/**
+ * The adapter of the engine in dist/trestle. The host object of the engine (engine/src/host.rs) is nearly a `Runtime`
+ * already.
+ */
 
 import { EINVAL, errnoName, signalName } from './errno.ts';
 import type { Ended, ProgramCall, Runtime } from './runtime.ts';
@@ -6,7 +9,7 @@ import type { Ended, ProgramCall, Runtime } from './runtime.ts';
 interface Host extends Omit<Runtime, 'args' | 'programName' | 'run'> {
   /** argv: the first is the name that the program was started under. */
   args(): readonly [string, ...string[]];
-  /** All in bytes: path, arguments and variables are C strings, one after the other. */
+  /** All arguments are bytes: path, arguments and variables are C strings, one after the other. */
   run(
     file: Uint8Array,
     args: Uint8Array,

@@ -2,10 +2,11 @@
 
 export const EPERM = 1;
 export const ENOENT = 2;
+export const ESRCH = 3;
 export const EINTR = 4;
+export const ENXIO = 6;
 export const EAGAIN = 11;
 export const EACCES = 13;
-export const ENXIO = 6;
 export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENODEV = 19;
@@ -25,8 +26,8 @@ export const EADDRNOTAVAIL = 99;
 export const ENETUNREACH = 101;
 export const ENOBUFS = 105;
 export const EHOSTUNREACH = 113;
-export const ESRCH = 3;
 
+/** Every errno that messages name: a name, and a meaning. */
 const ERRNO: Record<number, readonly [name: string, meaning: string]> = {
   1: ['EPERM', 'operation not permitted'],
   2: ['ENOENT', 'no such file or directory'],
@@ -39,8 +40,8 @@ const ERRNO: Record<number, readonly [name: string, meaning: string]> = {
   11: ['EAGAIN', 'no answer in time'],
   12: ['ENOMEM', 'out of memory'],
   13: ['EACCES', 'permission denied'],
-  16: ['EBUSY', 'device or resource busy'],
   14: ['EFAULT', 'bad address'],
+  16: ['EBUSY', 'device or resource busy'],
   17: ['EEXIST', 'already exists'],
   18: ['EXDEV', 'on another file system'],
   19: ['ENODEV', 'no such device'],
@@ -78,6 +79,12 @@ const ERRNO: Record<number, readonly [name: string, meaning: string]> = {
   122: ['EDQUOT', 'disk quota exceeded'],
 };
 
+/** From signal 1 on; the same on both processors. */
+const SIGNALS =
+  'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS'.split(
+    ' ',
+  );
+
 /** `ENOENT` for 2; `errno 999` for one that is not listed. */
 export function errnoName(errno: number): string {
   return ERRNO[errno]?.[0] ?? `errno ${errno}`;
@@ -88,12 +95,6 @@ export function errnoText(errno: number): string {
   const entry = ERRNO[errno];
   return entry === undefined ? `errno ${errno}` : `${entry[1]} (${entry[0]})`;
 }
-
-/** From signal 1 on; the same on both processors. */
-const SIGNALS =
-  'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS'.split(
-    ' ',
-  );
 
 /** `SIGKILL` for 9; `signal 64` for one without a name. */
 export function signalName(signal: number): string {

@@ -14,7 +14,7 @@ export const O_EXCL = 0o200;
 const O_NOCTTY = 0o400;
 export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
-const IS_ARM = runtime.arch === 'arm64'; // it has its own numbers for these two (asm/fcntl.h)
+const IS_ARM = runtime.arch === 'arm64'; // arm64 has numbers of its own for the next two (asm/fcntl.h)
 export const O_DIRECTORY = IS_ARM ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = IS_ARM ? 0o100000 : 0o400000;
 const O_CLOEXEC = 0o2000000;
@@ -27,7 +27,7 @@ export function openFile(path: string, flags: number, mode = 0): number {
   return openBelow(AT_FDCWD, path, flags, mode);
 }
 
-/** The same for a path relative to an open directory. */
+/** Like `openFile`, for a path relative to an open directory. */
 export function openBelow(directory: number, path: string, flags: number, mode = 0): number {
   return again(() => libc('openat', directory, cPath(path), flags | O_CLOEXEC, mode));
 }
@@ -78,20 +78,20 @@ export function readText(path: string): string {
   }
 }
 
-/** The same for a regular file or a kernel parameter: one read(2) that does not fill the buffer has read all of it. */
+/** The whole of a regular file or a kernel parameter: one read(2) that does not fill the buffer has read all of it. */
 export function readWholeText(path: string): string {
   return readAtMost(path, Number.POSITIVE_INFINITY);
 }
 
 /**
- * The same for a file that another user may have planted: a FIFO does not block the call, and a file of more than `most` bytes is
- * refused with EFBIG. `flags` are further flags of open(2), such as O_NOFOLLOW.
+ * Like `readWholeText`, for a file that another user may have planted: a FIFO does not block the call, and a file of more than
+ * `most` bytes is refused with EFBIG. `flags` are further flags of open(2), such as O_NOFOLLOW.
  */
 export function readAtMost(path: string, most: number, flags = 0): string {
   return readWhole(openFile(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | flags), most);
 }
 
-/** The same for an open file, which it closes. */
+/** Like `readWholeText`, for an open file, which it closes. */
 export function readWhole(fd: number, most = Number.POSITIVE_INFINITY): string {
   try {
     const buffer = scratch();
@@ -101,19 +101,6 @@ export function readWhole(fd: number, most = Number.POSITIVE_INFINITY): string {
   } finally {
     closeFile(fd);
   }
-}
-
-/** Reads to the end of the file. The first `length` bytes are in the buffer already. */
-function readOn(fd: number, length: number, most: number): string {
-  const buffer = scratch();
-  const pieces: Uint8Array[] = [];
-  let total = 0;
-  for (let got = length; got > 0; got = readInto(fd, buffer)) {
-    total += got;
-    if (total > most) throw new SystemError('read', EFBIG);
-    pieces.push(buffer.slice(0, got));
-  }
-  return decodePieces(pieces, total);
 }
 
 export function renameFile(from: string, to: string): void {
@@ -150,12 +137,25 @@ export function cPath(path: string): Uint8Array {
   return encodeUtf8(`${path}\0`);
 }
 
-/** Repeats a call that a signal interrupted (EINTR). */
-function again(call: () => number): number {
-  return retrying([EINTR], Number.POSITIVE_INFINITY, call);
-}
-
 /** Runs `act`. @returns undefined where it fails because the file does not exist */
 export function unlessMissing<T>(act: () => T): T | undefined {
   return ignoring([ENOENT, ENOTDIR], act);
+}
+
+/** Reads to the end of the file. The buffer holds the first `length` bytes already. */
+function readOn(fd: number, length: number, most: number): string {
+  const buffer = scratch();
+  const pieces: Uint8Array[] = [];
+  let total = 0;
+  for (let got = length; got > 0; got = readInto(fd, buffer)) {
+    total += got;
+    if (total > most) throw new SystemError('read', EFBIG);
+    pieces.push(buffer.slice(0, got));
+  }
+  return decodePieces(pieces, total);
+}
+
+/** Repeats a call as long as a signal interrupts it (EINTR). */
+function again(call: () => number): number {
+  return retrying([EINTR], Number.POSITIVE_INFINITY, call);
 }

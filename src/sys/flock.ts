@@ -1,4 +1,7 @@
-/** flock(2), the lock that the reference host-local takes too, and the process that holds it. The kernel frees it with the file descriptor. */
+/**
+ * flock(2), the lock that the reference host-local takes too, and the process that holds a lock. The kernel frees the lock
+ * with the file descriptor.
+ */
 
 import { EAGAIN, EINTR } from './errno.ts';
 import { readText } from './file.ts';
@@ -7,6 +10,12 @@ import { libc, SystemError } from './libc.ts';
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
+
+interface LockHolder {
+  readonly pid: number;
+  /** The command's name; undefined when the process has ended or is hidden. */
+  readonly command: string | undefined;
+}
 
 /** Tries once to lock the open file exclusively. @returns false while another process holds it. @throws SystemError */
 export function tryFlock(fd: number): boolean {
@@ -24,19 +33,16 @@ export function unlockFlock(fd: number): void {
   libc('flock', fd, LOCK_UN);
 }
 
-interface LockHolder {
-  readonly pid: number;
-  /** The command's name; undefined when the process has ended or is hidden. */
-  readonly command: string | undefined;
-}
-
 /** Finds the process that holds the flock on a file. @returns undefined where none is seen from here */
 export function lockHolder(file: { readonly device: number; readonly inode: number }): LockHolder | undefined {
   const pid = parseLockHolder(readIfAny('/proc/locks') ?? '', file);
   return pid === undefined ? undefined : { pid, command: readIfAny(`/proc/${pid}/comm`)?.trim() };
 }
 
-/** /proc/locks (proc_locks(5)) has lines like `1: FLOCK  ADVISORY  WRITE 1234 fd:01:98765 0 EOF`; a waiting process has `->` in the second column. */
+/**
+ * Reads /proc/locks (proc_locks(5)), which has lines like `1: FLOCK  ADVISORY  WRITE 1234 fd:01:98765 0 EOF`; a waiting
+ * process has `->` in the second column.
+ */
 export function parseLockHolder(
   locks: string,
   file: { readonly device: number; readonly inode: number },

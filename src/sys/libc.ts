@@ -17,7 +17,7 @@ export class SystemError extends Error {
   }
 }
 
-/** Calls a C function. @throws SystemError when it returns a negative value. */
+/** Calls a C function. @throws SystemError when it returns a negative value */
 export function libc(
   name: SymbolName,
   a?: CArgument,
@@ -38,8 +38,8 @@ export const SCRATCH_BYTES = 64 * 1024;
 const buffer = new Uint8Array(SCRATCH_BYTES);
 
 /**
- * The buffer for reading from sockets, files and stdin. Its content is valid until the next read of anything, so callers copy it at
- * once. One buffer for all of them spares a call the page faults of several.
+ * The buffer for reading from sockets, files and stdin. Its content is valid until the next read of anything, so callers copy
+ * it at once. One buffer for all of them spares a call the page faults of several.
  */
 export function scratch(): Uint8Array {
   return buffer;

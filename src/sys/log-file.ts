@@ -10,12 +10,12 @@ import { encodeUtf8 } from './text.ts';
 const MODE = 0o640;
 
 /**
- * Opens the file at `path` for appending, and creates it if it is missing. Other users may be able to write to its directory, so only a
- * regular file with one name is opened, and opening does not block.
+ * Opens the file at `path` for appending, and creates it if it is missing. Other users may be able to write to its directory,
+ * so only a regular file with one name is opened, and opening does not block.
  * @throws Error with the reason
  */
 export function openLogFile(path: string): number {
-  // Verified before opening, since opening a device may have an effect; and again after it, since the file may have been exchanged.
+  // Verified before opening, since opening a device may have an effect; and after it, since the file may have been exchanged.
   verifyFile(statLink(path));
   const fd = openFile(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, MODE);
   try {

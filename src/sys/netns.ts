@@ -10,7 +10,7 @@ const CLONE_NEWNET = 0x4000_0000;
 /** statfs(2)'s f_type of the file system that namespaces live in (linux/magic.h). */
 const NSFS_MAGIC = 0x6e73_6673;
 
-/** An open network namespace. Device and inode tell whether a path still leads to the same one. */
+/** An open network namespace. Device and inode tell whether a path still leads to it. */
 export interface Netns {
   readonly path: string;
   readonly fd: number;
@@ -18,9 +18,34 @@ export interface Netns {
   readonly inode: number;
 }
 
+/** The network namespaces that threads are in. */
+export interface NetnsUse {
+  /** Inodes of nsfs, as in `net:[4026531840]`. */
+  readonly inodes: ReadonlySet<number>;
+  /** A thread whose namespace could not be read, so that further namespaces may be in use; undefined where all were read. */
+  readonly gap: string | undefined;
+}
+
+/** A thread, or a whole process, whose namespace may not be read: its directory in /proc, and the reason. */
+interface Unread {
+  readonly thread: string;
+  readonly reason: string;
+}
+
+interface Threads {
+  /** For each namespace, by its inode, the directory of a thread that is in it. */
+  readonly examples: Map<number, string>;
+  readonly unread: Unread[];
+}
+
+/** The errors of a process that has ended, and of a thread that has released its namespaces. */
+const ENDED = ['ENOENT', 'ESRCH'];
+
+const CAP_SYS_PTRACE = 19n;
+
 /**
  * Opens the network namespace at `path`.
- * @throws Fault `environment` when nothing is there or it is no namespace, `io` when it cannot be opened.
+ * @throws Fault `environment` when nothing is there or it is no network namespace, `io` when it cannot be opened
  */
 export function openNetns(path: string): Netns {
   const fd = openPath(path);
@@ -38,7 +63,7 @@ export function closeNetns(netns: Netns): void {
   closeFile(netns.fd);
 }
 
-/** The namespace that this process is in. */
+/** Opens the namespace that this process is in. @throws SystemError, Fault `io` */
 export function openOwnNetns(): Netns {
   return openNetns('/proc/self/ns/net');
 }
@@ -50,7 +75,7 @@ export function sameNetns(a: Netns, b: Netns): boolean {
 /**
  * Runs `action` inside `netns`, and returns to `own` also when it throws. `action` must be synchronous: the namespace belongs
  * to the thread, so other code would run inside it too.
- * @throws Fault `environment` when it is a namespace of another sort, SystemError when the switch is refused.
+ * @throws Fault `environment` when it is a namespace of another sort, SystemError when the switch is refused
  */
 export function withNetns<T>(own: Netns, netns: Netns, action: () => T): T {
   enter(netns);
@@ -58,6 +83,25 @@ export function withNetns<T>(own: Netns, netns: Netns, action: () => T): T {
     return action();
   } finally {
     libc('setns', own.fd, CLONE_NEWNET);
+  }
+}
+
+/**
+ * The namespaces of all threads of all processes: each thread may be in a namespace of its own, and outlive the first thread.
+ * A thread whose namespace may not be read is a gap, unless it has ended meanwhile or shares its namespace with a thread that
+ * was read. Never throws: an error is a gap.
+ */
+export function findNetnsInUse(): NetnsUse {
+  const inodes = new Set<number>();
+  try {
+    const mounts = readText('/proc/self/mountinfo');
+    const { examples, unread } = readThreads();
+    for (const inode of examples.keys()) inodes.add(inode);
+    if (hidesProcesses(mounts) && !mayTrace())
+      return { inodes, gap: '/proc is mounted with hidepid, and hides processes' };
+    return { inodes, gap: unread.length === 0 ? undefined : firstElsewhere(unread, [...examples.values()]) };
+  } catch (error) {
+    return { inodes, gap: `/proc cannot be read: ${reasonOf(error)}` };
   }
 }
 
@@ -96,43 +140,6 @@ function notANetns(path: string): Fault {
   });
 }
 
-export interface NetnsUse {
-  /** Inodes of nsfs, as in `net:[4026531840]`. */
-  readonly inodes: ReadonlySet<number>;
-  /** A thread whose namespace could not be read, so that further namespaces may be in use; undefined where all were read. */
-  readonly gap: string | undefined;
-}
-
-/**
- * The namespaces of all threads of all processes: each thread may be in one of its own, and outlive the first thread. A thread whose
- * namespace may not be read is a gap, unless it has ended meanwhile or shares its namespace with a thread that was read.
- */
-export function findNetnsInUse(): NetnsUse {
-  const inodes = new Set<number>();
-  try {
-    const mounts = readText('/proc/self/mountinfo');
-    const { examples, unread } = readThreads();
-    for (const inode of examples.keys()) inodes.add(inode);
-    if (hidesProcesses(mounts) && !mayTrace())
-      return { inodes, gap: '/proc is mounted with hidepid, and hides processes' };
-    return { inodes, gap: unread.length === 0 ? undefined : firstElsewhere(unread, [...examples.values()]) };
-  } catch (error) {
-    return { inodes, gap: `/proc cannot be read: ${reasonOf(error)}` };
-  }
-}
-
-/** A thread, or a whole process, whose namespace may not be read: its directory in /proc, and the reason. */
-interface Unread {
-  readonly thread: string;
-  readonly reason: string;
-}
-
-interface Threads {
-  /** For each namespace, by its inode, the directory of a thread that is in it. */
-  readonly examples: Map<number, string>;
-  readonly unread: Unread[];
-}
-
 /** @throws SystemError where /proc cannot be listed */
 function readThreads(): Threads {
   const threads: Threads = { examples: new Map(), unread: [] };
@@ -147,9 +154,7 @@ function readThreads(): Threads {
   return threads;
 }
 
-/** The errors of a process that has ended, and of a thread that has released its namespaces. */
-const ENDED = ['ENOENT', 'ESRCH'];
-
+/** Runs `act` for a thread; notes the thread as unread where that fails, unless it has ended. */
 function tryRead<T>({ unread }: Threads, thread: string, act: () => T): T | undefined {
   try {
     return act();
@@ -160,8 +165,9 @@ function tryRead<T>({ unread }: Threads, thread: string, act: () => T): T | unde
 }
 
 /**
- * The first thread that shares its namespace with none of `examples`, and the reason why its own cannot be read. All threads of a
- * namespace see the same files in their directory `net`, with the same inodes, and every user may stat those (fs/proc/proc_net.c).
+ * The first thread that shares its namespace with none of `examples`, and the reason why its own cannot be read. All threads
+ * of a namespace see the same files in their directory `net`, with the same inodes, and every user may stat those
+ * (fs/proc/proc_net.c).
  */
 function firstElsewhere(unread: readonly Unread[], examples: readonly string[]): string | undefined {
   const places = new Set(examples.map(placeOf));
@@ -178,6 +184,7 @@ function firstElsewhere(unread: readonly Unread[], examples: readonly string[]):
   return undefined;
 }
 
+/** A number that all threads of a namespace share, see `firstElsewhere`. @throws SystemError */
 function placeOf(thread: string): number | undefined {
   return statPath(`${thread}/net/dev`)?.inode;
 }
@@ -196,8 +203,6 @@ function hidesProcesses(mounts: string): boolean {
   const options = [...mounts.matchAll(/^\S+ \S+ \S+ \S+ \/proc .* - proc \S+ (\S+)$/gm)].at(-1)?.[1] ?? '';
   return /\bhidepid=(2|4|invisible|ptraceable)\b/.test(options);
 }
-
-const CAP_SYS_PTRACE = 19n;
 
 /** Whether this process may trace every other one (capabilities(7)). @throws SystemError */
 function mayTrace(): boolean {

@@ -31,7 +31,7 @@ export const node: Omit<Runtime, 'c'> = {
 
 export const runtime: Runtime = {
   ...node,
-  /** Linked at the first use, so that `--version` runs without koffi. */
+  /** Linked at the first use, so that a bundle without koffi can be loaded, and says what it lacks. */
   get c() {
     functions ??= openWithKoffi();
     return functions;

@@ -1,9 +1,9 @@
 /**
  * The proc file system: the mounted one, and a private mount.
  *
- * Below /proc/sys/net the dentry cache of one mount holds the entries of all network namespaces under the same names, and a look-up for a
- * fresh namespace compares them one by one (proc_sys_compare in fs/proc/proc_sysctl.c): 2 ms beside 2,000 containers. A private
- * mount begins with an empty cache, costs 0.1 ms, and disappears with its descriptor.
+ * Below /proc/sys/net the dentry cache of one mount holds the entries of all network namespaces under the same names, and a
+ * look-up for a fresh namespace compares them one by one (proc_sys_compare in fs/proc/proc_sysctl.c): 2 ms beside 2,000
+ * containers. A private mount begins with an empty cache, costs 0.1 ms, and disappears with its descriptor.
  */
 
 import { AT_FDCWD, closeFile, cPath } from './file.ts';
@@ -27,7 +27,10 @@ const FSCONFIG_CMD_CREATE = 6;
 const FSMOUNT_CLOEXEC = 1;
 const NOSUID_NODEV_NOEXEC = 0x2 | 0x4 | 0x8;
 
-/** Runs `act` with a private proc; with the mounted one where the kernel is older than 5.2 or a security module refuses the mount. */
+/**
+ * Runs `act` with a private proc mount; with the shared one where the kernel is older than 5.2, or a security module refuses
+ * the mount.
+ */
 export function withPrivateProc<T>(act: (proc: Proc) => T): T {
   const directory = mountIfPossible();
   if (directory === undefined) return act(SHARED_PROC);

@@ -8,6 +8,14 @@ import { readText } from './file.ts';
 import { libc } from './libc.ts';
 import type { Ended, ProgramCall } from './runtime.ts';
 
+export type { Ended, ProgramCall };
+
+/** The limit of each output, which is that of our own stdin. A result has a few hundred bytes. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
+/** kill(2) by its number (asm/unistd.h). */
+const SYS_KILL: Readonly<Record<string, number>> = { x64: 62, arm64: 129 };
+
 export function processId(): number {
   return runtime.pid();
 }
@@ -27,17 +35,14 @@ export function commandLine(): { readonly name: string; readonly args: readonly 
   return { name: runtime.programName(), args: runtime.args() };
 }
 
-/** Registers `main`, which runs at each start of the program and returns the exit status. Before that, the functions above fail. */
+/** Registers `main`, which runs at each start of the program and returns the exit status. Nothing above can be asked before. */
 export function startWith(main: () => number): void {
   runtime.start(main);
 }
 
-/** The limit of each output, as of our own stdin. A result has a few hundred bytes. */
-const MOST_BYTES = 4 * 1024 * 1024;
-
 /**
- * Runs a program to its end, with a deadline. It inherits nothing that the call does not name, and its output is captured: a process
- * that it leaves behind does not keep our stdout and stderr open.
+ * Runs a program to its end, with a deadline. It inherits nothing that the call does not name, and its output is captured: a
+ * process that it leaves behind does not keep our stdout and stderr open.
  */
 export function runProgram(call: ProgramCall): Ended {
   return runtime.run(call, MOST_BYTES);
@@ -48,14 +53,9 @@ export function findProgram(name: string, directories: readonly string[]): strin
   return directories.map((directory) => `${directory}/${name}`).find((file) => statPath(file)?.isFile);
 }
 
-export type { Ended, ProgramCall };
-
-/** kill(2) by its number (asm/unistd.h). */
-const SYS_KILL: Readonly<Record<string, number>> = { x64: 62, arm64: 129 };
-
 /**
- * Asks kill(2) with signal 0, since /proc may hide a process. Every answer but ESRCH means that the process exists. `start` is an
- * earlier `startOf` of the process: where the start differs now, another process has its ID.
+ * Whether a process runs. It asks kill(2) with signal 0, since /proc may hide a process; every answer but ESRCH means that the
+ * process exists. `start` is an earlier `startOf` of the process: where the start differs now, another process has the ID.
  */
 export function isRunning(pid: number, start?: number): boolean {
   const number = SYS_KILL[runtime.arch];
@@ -66,7 +66,7 @@ export function isRunning(pid: number, start?: number): boolean {
   return now === undefined || now === start;
 }
 
-/** When a process began, in clock ticks since the boot (field 22 in proc_pid_stat(5)); undefined where it cannot be read. */
+/** When a process started, in clock ticks since the boot (field 22 in proc_pid_stat(5)); undefined where it cannot be read. */
 export function startOf(pid: number): number | undefined {
   let text = '';
   collecting(() => {

@@ -1,6 +1,6 @@
 /**
- * The interface of the JavaScript runtime. `#runtime` in package.json selects the adapter: the engine's (engine.ts) in dist/trestle,
- * Node's (node.ts) in dist/trestle.cjs, and one for Bun in the tests.
+ * The interface of the JavaScript runtime. `#runtime` in package.json selects the adapter: the engine's (engine.ts) in
+ * dist/trestle, Node's (node.ts) in dist/trestle.cjs, and one for Bun in the tests.
  */
 
 /** An argument of a C function: a number, bytes whose address is passed, or a null pointer. */
@@ -66,8 +66,8 @@ export interface Ended {
 }
 
 /**
- * Types of C on 64-bit Linux: `i32` int, `u32` unsigned int or socklen_t, `i64` ssize_t, `u64` size_t, `ptr` a pointer (bytes or
- * null), or a number where C takes either, as syscall(2) does.
+ * Types of C on 64-bit Linux: `i32` int, `u32` unsigned int or socklen_t, `i64` ssize_t, `u64` size_t, `ptr` a pointer (bytes
+ * or null), or a number where C takes either, as syscall(2) does.
  */
 export type CType = 'i32' | 'u32' | 'i64' | 'u64' | 'ptr';
 
@@ -77,8 +77,7 @@ export interface CSignature {
 }
 
 /**
- * The C functions that Trestle calls, for runtimes that must know their types. The engine has the same functions
- * (engine/src/functions.rs).
+ * The C functions that Trestle calls, for runtimes that must know their types. engine/src/functions.rs has the same functions.
  */
 export const SYMBOLS = {
   socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },

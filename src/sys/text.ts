@@ -12,7 +12,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
   return runtime.decode(bytes);
 }
 
-/** The same for text in several pieces of together `length` bytes. */
+/** Decodes UTF-8 in several pieces, of `length` bytes together. */
 export function decodePieces(pieces: readonly Uint8Array[], length: number): string {
   const [first] = pieces;
   if (first?.length === length) return decodeUtf8(first);

@@ -16,6 +16,15 @@ const HEADER = 4;
 /** NFTNL_UDATA_COMMENT_MAXLEN: nft reads back no longer comment, in bytes. */
 const COMMENT_MOST = 128;
 
+/** Messages that are answered by one message, unless they ask for a dump. */
+const QUESTIONS: readonly number[] = [
+  nft.NFT_MSG_GETTABLE,
+  nft.NFT_MSG_GETCHAIN,
+  nft.NFT_MSG_GETSET,
+  nft.NFT_MSG_GETSETELEM,
+  nft.NFT_MSG_GETGEN,
+];
+
 interface NftRequest {
   readonly operation: string;
   /** NFT_MSG_*. */
@@ -25,15 +34,7 @@ interface NftRequest {
   readonly attributes: readonly Attribute[];
 }
 
-/** Messages that ask for one thing, unless they ask for a dump. */
-const QUESTIONS: readonly number[] = [
-  nft.NFT_MSG_GETTABLE,
-  nft.NFT_MSG_GETCHAIN,
-  nft.NFT_MSG_GETSET,
-  nft.NFT_MSG_GETSETELEM,
-  nft.NFT_MSG_GETGEN,
-];
-
+/** A request to nf_tables, with its header. */
 export function nftRequest({ operation, message, flags, family, attributes }: NftRequest): Request {
   const type = (nft.NFNL_SUBSYS_NFTABLES << 8) | message;
   const single = QUESTIONS.includes(message) && (flags & NLM_F_DUMP) === 0;
@@ -55,23 +56,23 @@ export function readGeneration(connection: Connection): number {
   return decodeGeneration(query(connection, getGeneration())[0]);
 }
 
-/** Answered by the generation. */
+/** Answered by the generation of the ruleset. */
 export function getGeneration(): Request {
   const operation = 'read the generation of nftables';
   return nftRequest({ operation, message: nft.NFT_MSG_GETGEN, flags: 0, family: 0, attributes: [] });
 }
 
-/** @throws Truncated */
+/** The generation in the answer to `getGeneration`; 0 where there is none. @throws Truncated */
 export function decodeGeneration(reply: Message | undefined): number {
   return (reply && u32beAt(decodeAttributes(nftBody(reply)), nft.NFTA_GEN_ID)) ?? 0;
 }
 
-/** Asks something that changes nothing. @throws KernelError */
+/** Sends a request that changes nothing. @throws KernelError */
 export function query(connection: Connection, request: Request): Message[] {
   return execute(connection, request)[0] ?? [];
 }
 
-/** The attributes' bytes of an answer. */
+/** The attributes of an answer, as bytes. */
 export function nftBody(message: Message): Uint8Array {
   return message.payload.subarray(HEADER);
 }
@@ -96,6 +97,7 @@ export function decodeComment(userdata: Uint8Array | undefined, entry: number): 
   return undefined;
 }
 
+/** The message that begins or ends a batch. */
 function boundary(end: string, type: number, attributes: readonly Attribute[] = []): Request {
   const operation = `${end} a transaction of nftables`;
   const header = encodeHeader(0, nft.NFNL_SUBSYS_NFTABLES);

@@ -4,7 +4,7 @@ import { sameBytes } from '../bytes.ts';
 import { NFT_CMP_EQ, NFT_CMP_NEQ } from './constants.ts';
 import type { Expression } from './expression.ts';
 
-/** Whether two rules say the same. What is not known here equals nothing. */
+/** Whether two rules say the same. An unknown expression equals nothing. */
 export function sameExpressions(some: readonly Expression[], others: readonly Expression[]): boolean {
   const [ours, theirs] = [withoutByteMasks(some), withoutByteMasks(others)];
   return ours.length === theirs.length && ours.every((one, at) => one.name !== 'unknown' && isSame(one, theirs[at]));

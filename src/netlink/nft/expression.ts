@@ -1,7 +1,7 @@
 /**
  * The expressions that rules are made of (linux/netfilter/nf_tables.h), as values: what a rule of ours declares and what the
  * kernel has are compared as such. Each kind encodes and decodes itself; the disassembly of `nft --debug=netlink` stands
- * beside it. A kind that is not known here keeps its name alone.
+ * beside it. Of an unknown kind, the name alone is kept.
  */
 
 import {
@@ -76,7 +76,7 @@ export interface Immediate {
   readonly verdict: Verdict | undefined;
 }
 
-/** What a rule comes to: NF_* or NFT_*, and `chain` where it is a jump or a goto. */
+/** The verdict of a rule: NF_* or NFT_*, and `chain` where it is a jump or a goto. */
 export interface Verdict {
   readonly code: number;
   readonly chain: string | undefined;
@@ -96,38 +96,18 @@ export interface Masq {
   readonly flags: number | undefined;
 }
 
-/** What says all by its name; what a counter has counted and how a packet is rejected, logged or queued makes no difference here. */
+/**
+ * An expression that is compared by its name alone: what a counter has counted, and how a packet is rejected, logged or
+ * queued, makes no difference here.
+ */
 export interface Plain {
   readonly name: 'counter' | 'notrack' | 'reject' | 'log' | 'queue';
 }
 
-export interface Unknown {
+interface Unknown {
   readonly name: 'unknown';
   /** Its name in the kernel: `fib`, `objref`, `dynset`, … */
   readonly kind: string;
-}
-
-/** @throws Error for an expression that is not known here: what it says is lost, so it cannot be sent */
-export function encodeExpression(expression: Expression): Attribute {
-  if (expression.name === 'unknown') throw new Error(`the expression ${expression.kind} cannot be encoded`);
-  return attrNest(
-    nft.NFTA_LIST_ELEM,
-    attrText(nft.NFTA_EXPR_NAME, expression.name),
-    attrNest(nft.NFTA_EXPR_DATA, ...(CODECS[expression.name] as Codec<Expression>).encode(expression)),
-  );
-}
-
-/** The expressions of a rule, from the payload of NFTA_RULE_EXPRESSIONS. @throws Truncated */
-export function decodeExpressions(list: Uint8Array): Expression[] {
-  return listAttributes(list).map(({ payload }) => decodeExpression(payload));
-}
-
-/** One of them, from the payload of its NFTA_LIST_ELEM. @throws Truncated */
-export function decodeExpression(payload: Uint8Array): Expression {
-  const attributes = decodeAttributes(payload);
-  const kind = textAt(attributes, nft.NFTA_EXPR_NAME) ?? '';
-  const isKnown = Object.hasOwn(CODECS, kind);
-  return isKnown ? CODECS[kind as Known].decode(nested(attributes, nft.NFTA_EXPR_DATA)) : { name: 'unknown', kind };
 }
 
 type Known = Exclude<Expression['name'], 'unknown'>;
@@ -138,7 +118,7 @@ interface Codec<E> {
   decode(data: Attributes): E;
 }
 
-/** The attribute that it is sent as, and how. */
+/** The attribute that a field is sent as, and how its value is encoded. */
 type Field<T> = readonly [type: number, kind: FieldKind<T>];
 
 interface FieldKind<T> {
@@ -174,6 +154,8 @@ const VERDICT: FieldKind<Verdict | undefined> = {
     return isVerdict ? { code, chain: textAt(verdict, nft.NFTA_VERDICT_CHAIN) } : undefined;
   },
 };
+
+type Fields<Name extends Known> = { readonly [Key in Exclude<keyof Named<Name>, 'name'>]: Field<Named<Name>[Key]> };
 
 const CODECS: { readonly [Name in Known]: Codec<Named<Name>> } = {
   meta: codec('meta', { key: [nft.NFTA_META_KEY, NUMBER], register: [nft.NFTA_META_DREG, NUMBER] }),
@@ -216,6 +198,29 @@ const CODECS: { readonly [Name in Known]: Codec<Named<Name>> } = {
   queue: codec('queue', {}),
 };
 
+/** @throws Error for an expression of an unknown kind, of which only the name is left */
+export function encodeExpression(expression: Expression): Attribute {
+  if (expression.name === 'unknown') throw new Error(`the expression ${expression.kind} cannot be encoded`);
+  return attrNest(
+    nft.NFTA_LIST_ELEM,
+    attrText(nft.NFTA_EXPR_NAME, expression.name),
+    attrNest(nft.NFTA_EXPR_DATA, ...(CODECS[expression.name] as Codec<Expression>).encode(expression)),
+  );
+}
+
+/** The expressions of a rule, from the payload of NFTA_RULE_EXPRESSIONS. @throws Truncated */
+export function decodeExpressions(list: Uint8Array): Expression[] {
+  return listAttributes(list).map(({ payload }) => decodeExpression(payload));
+}
+
+/** One expression of a rule, from the payload of its NFTA_LIST_ELEM. @throws Truncated */
+export function decodeExpression(payload: Uint8Array): Expression {
+  const attributes = decodeAttributes(payload);
+  const kind = textAt(attributes, nft.NFTA_EXPR_NAME) ?? '';
+  const isKnown = Object.hasOwn(CODECS, kind);
+  return isKnown ? CODECS[kind as Known].decode(nested(attributes, nft.NFTA_EXPR_DATA)) : { name: 'unknown', kind };
+}
+
 /** NFTA_TARGET_* has the numbers of NFTA_MATCH_*. */
 function extension<Name extends Extension['name']>(name: Name): Codec<Named<Name>> {
   return codec(name, {
@@ -224,8 +229,6 @@ function extension<Name extends Extension['name']>(name: Name): Codec<Named<Name
     info: [nft.NFTA_MATCH_INFO, BYTES],
   } as Fields<Name>);
 }
-
-type Fields<Name extends Known> = { readonly [Key in Exclude<keyof Named<Name>, 'name'>]: Field<Named<Name>[Key]> };
 
 /** The attributes are sent in the order of the fields. */
 function codec<Name extends Known>(name: Name, fields: Fields<Name>): Codec<Named<Name>> {

@@ -22,7 +22,7 @@ export interface KernelRule {
   readonly expressions: readonly Expression[];
 }
 
-/** By what a rule is known to the kernel: 64 bits, of which only the kernel makes a number. */
+/** The kernel's number of a rule: 64 bits in network order, kept as bytes, since only the kernel reads them as a number. */
 export type RuleHandle = Uint8Array;
 
 /** Adds the rule at the end of its chain, whether or not there is one like it. */
@@ -30,7 +30,9 @@ export function appendRule(rule: Rule): Request {
   return newRule(rule, NLM_F_CREATE | NLM_F_APPEND);
 }
 
-/** Adds the rule in front of all of its chain, or of `before`; refused with ENOENT where that one is not there. */
+/**
+ * Adds the rule in front of all others of its chain, or in front of `before`; refused with ENOENT where `before` is missing.
+ */
 export function insertRule(rule: Rule, before?: RuleHandle): Request {
   return newRule(rule, NLM_F_CREATE, before === undefined ? [] : [attrBytes(nft.NFTA_RULE_POSITION, before)]);
 }

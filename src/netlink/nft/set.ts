@@ -24,14 +24,17 @@ export interface NftSet {
   /** TYPE_*, or several of them in one number. */
   readonly keyType: number;
   readonly keyLength: number;
-  /** Names of interfaces are; nft prints no key of theirs unless it is told. */
+  /**
+   * The keys are in the host's byte order, as names of interfaces are; nft prints them only where the set's user data says
+   * so.
+   */
   readonly isHostOrder?: boolean;
 }
 
-/** All that must be known of a set to ask for its elements. */
+/** What identifies a set. */
 export type SetName = Pick<NftSet, 'table' | 'name'>;
 
-/** What is looked up, and how it reads. */
+/** The key of an element: its bytes, and the text that messages show for it. */
 export interface Key {
   readonly bytes: Uint8Array;
   readonly text: string;
@@ -42,12 +45,7 @@ export interface Element {
   readonly comment: string | undefined;
 }
 
-/** An entry of user data: u8 type, u8 length, u32. */
-function hostOrder(): Uint8Array {
-  return pack([1, nft.NFTNL_UDATA_SET_KEYBYTEORDER], [1, 4], [4, nft.BYTEORDER_HOST_ENDIAN]);
-}
-
-/** Makes the set unless it is there. `id` is any number that no other set of the batch has. */
+/** Creates the set unless it is there. `id` is any number that no other set of the batch has. */
 export function ensureSet(set: NftSet, id: number): Request {
   return setRequest(`create the nftables set ${set.name}`, set, nft.NFT_MSG_NEWSET, NLM_F_CREATE, [
     attrText(nft.NFTA_SET_TABLE, set.table.name),
@@ -55,7 +53,7 @@ export function ensureSet(set: NftSet, id: number): Request {
     attrU32be(nft.NFTA_SET_KEY_TYPE, set.keyType),
     attrU32be(nft.NFTA_SET_KEY_LEN, set.keyLength),
     attrU32be(nft.NFTA_SET_ID, id),
-    ...(set.isHostOrder ? [attrBytes(nft.NFTA_SET_USERDATA, hostOrder())] : []),
+    ...(set.isHostOrder ? [attrBytes(nft.NFTA_SET_USERDATA, byteOrderOfHost())] : []),
   ]);
 }
 
@@ -72,7 +70,7 @@ export function addElement(set: SetName, key: Key, comment: string): Request {
   return elementAddition(set, key, comment, NLM_F_CREATE | NLM_F_EXCL);
 }
 
-/** The same; an element that is there stays as it is. */
+/** Adds an element, or leaves one with the same key as it is. Refused with ENOENT where there is no such set. */
 export function ensureElement(set: SetName, key: Key, comment: string): Request {
   return elementAddition(set, key, comment, NLM_F_CREATE);
 }
@@ -163,4 +161,9 @@ function elementListOf(set: SetName): Attribute[] {
 
 function keyOf({ bytes }: Key): Attribute {
   return attrNest(nft.NFTA_SET_ELEM_KEY, attrBytes(nft.NFTA_DATA_VALUE, bytes));
+}
+
+/** User data of a set, which tells the byte order of its keys: u8 type, u8 length, u32. */
+function byteOrderOfHost(): Uint8Array {
+  return pack([1, nft.NFTNL_UDATA_SET_KEYBYTEORDER], [1, 4], [4, nft.BYTEORDER_HOST_ENDIAN]);
 }

@@ -1,10 +1,11 @@
-/** What rules of ours say, in nft's words, as the expressions that it takes. All work on register 1. */
+/** The steps that rules of ours are made of, in nft's notation, as expressions. All work on register 1. */
 
 import { type Cidr, maskedNetwork, maskOf } from '../../address/cidr.ts';
 import { BITS, type Family, ipToBytes } from '../../address/ip.ts';
 import { cString, readCString } from '../bytes.ts';
 import * as nft from './constants.ts';
 import type {
+  Bitwise,
   Cmp,
   Expression,
   Extension,
@@ -19,6 +20,10 @@ import type {
 
 const REGISTER = nft.NFT_REG_1;
 
+/** Where the addresses stand in the header (RFC 791, RFC 8200). */
+const OFFSET = { source: { 4: 12, 6: 8 }, destination: { 4: 16, 6: 24 } } as const;
+type End = keyof typeof OFFSET;
+
 /** `meta nfproto PROTO`: packets of one family in an inet table. */
 export function matchFamily(nfproto: number): Expression[] {
   return [loadMeta(nft.NFT_META_NFPROTO), compare(nft.NFT_CMP_EQ, Uint8Array.of(nfproto))];
@@ -30,7 +35,7 @@ export function matchInterface(direction: 'in' | 'out', name: string): Expressio
   return [loadMeta(key), compare(nft.NFT_CMP_EQ, cString(name))];
 }
 
-/** The interface whose whole name two steps compare with, see `matchInterface`; undefined where they do something else. */
+/** The interface whose whole name the two expressions compare with, as those of `matchInterface` do; undefined for others. */
 export function interfaceOf(
   load: Expression | undefined,
   comparison: Expression | undefined,
@@ -53,7 +58,7 @@ export function matchExtension(extension: string, revision: number, info: Uint8A
   return { name: 'match', extension, revision, info };
 }
 
-/** `meta KEY` into the register: NFT_META_IIFNAME is in a bridge table the port that a frame came in by. */
+/** `meta KEY` into the register. In a bridge table, NFT_META_IIFNAME is the port that a frame came in by. */
 export function loadMeta(key: number): Meta {
   return { name: 'meta', key, register: REGISTER };
 }
@@ -63,7 +68,7 @@ export function loadNetworkHeader(offset: number, length: number): Payload {
   return { name: 'payload', base: nft.NFT_PAYLOAD_NETWORK_HEADER, offset, length, register: REGISTER };
 }
 
-/** Bytes of the link header; into register 2 they are the second part of a key whose first is in register 1. */
+/** Bytes of the link header. In register 2 they are the second part of a key whose first part is in register 1. */
 export function loadLinkHeader(offset: number, length: number, register: number = REGISTER): Payload {
   return { name: 'payload', base: nft.NFT_PAYLOAD_LL_HEADER, offset, length, register };
 }
@@ -80,10 +85,7 @@ export function lookupNotIn(set: string): Lookup {
 
 /** `& MASK != VALUE` */
 export function differsUnder(mask: Uint8Array, value: Uint8Array): Expression[] {
-  const { length } = mask;
-  const registers = { source: REGISTER, destination: REGISTER };
-  const masked: Expression = { name: 'bitwise', ...registers, length, mask, xor: new Uint8Array(length) };
-  return [masked, compare(nft.NFT_CMP_NEQ, value)];
+  return [maskWith(mask), compare(nft.NFT_CMP_NEQ, value)];
 }
 
 /** `counter`, which iptables puts into each of its rules. */
@@ -95,7 +97,7 @@ export function masquerade(): Masq {
   return { name: 'masq', flags: undefined };
 }
 
-/** Connection tracking passes the packet by. */
+/** `notrack`: connection tracking ignores the packet. */
 export function notrack(): Plain {
   return { name: 'notrack' };
 }
@@ -112,42 +114,20 @@ export function jumpTo(chain: string): Immediate {
   return verdict(nft.NFT_JUMP, chain);
 }
 
-function verdict(code: number, chain?: string): Immediate {
-  return { name: 'immediate', register: nft.NFT_REG_VERDICT, verdict: { code, chain } };
-}
-
-function compare(operator: number, value: Uint8Array): Cmp {
-  return { name: 'cmp', operator, register: REGISTER, value };
-}
-
-/** Where the addresses stand in the header (RFC 791, RFC 8200). */
-const OFFSET = { source: { 4: 12, 6: 8 }, destination: { 4: 16, 6: 24 } } as const;
-export type End = keyof typeof OFFSET;
-
-/** The network's host bits are clear. */
+/** `ip saddr NETWORK`, or `daddr`: the address is in the network, whose host bits must be clear. */
 export function matchNetwork(end: End, network: Cidr): Expression[] {
-  const { family } = network.ip;
   const mask = maskOf(network);
-  const register = nft.NFT_REG_1;
-  const { length } = mask;
-  const masked: Expression = {
-    name: 'bitwise',
-    source: register,
-    destination: register,
-    length,
-    mask,
-    xor: new Uint8Array(length),
-  };
   return [
-    loadNetworkHeader(OFFSET[end][family], length),
-    masked,
-    { name: 'cmp', operator: nft.NFT_CMP_EQ, register, value: ipToBytes(network.ip) },
+    loadNetworkHeader(OFFSET[end][network.ip.family], mask.length),
+    maskWith(mask),
+    compare(nft.NFT_CMP_EQ, ipToBytes(network.ip)),
   ];
 }
 
 /**
- * The network that the rule compares that address with, as `matchNetwork` or iptables writes it: without a mask, and of whole bytes
- * no more of them than the mask has. Undefined where it does not, or asks for any other.
+ * The network that a rule compares the address with, as `matchNetwork` or iptables writes it. (Iptables writes no mask where
+ * that is of whole bytes, and compares only so many bytes.) Undefined where the rule does not compare it, or asks for any
+ * address outside of a network.
  */
 export function networkAt(end: End, family: Family, expressions: readonly Expression[]): Cidr | undefined {
   const isLoad = (one: Expression) =>
@@ -158,6 +138,19 @@ export function networkAt(end: End, family: Family, expressions: readonly Expres
   if (compare.operator !== nft.NFT_CMP_EQ || load.length > BITS[family] / 8) return undefined;
   const mask = next?.name === 'bitwise' ? next.mask : new Uint8Array(load.length).fill(0xff);
   return maskedNetwork(padded(compare.value, family), padded(mask, family));
+}
+
+function verdict(code: number, chain?: string): Immediate {
+  return { name: 'immediate', register: nft.NFT_REG_VERDICT, verdict: { code, chain } };
+}
+
+function maskWith(mask: Uint8Array): Bitwise {
+  const { length } = mask;
+  return { name: 'bitwise', source: REGISTER, destination: REGISTER, length, mask, xor: new Uint8Array(length) };
+}
+
+function compare(operator: number, value: Uint8Array): Cmp {
+  return { name: 'cmp', operator, register: REGISTER, value };
 }
 
 function padded(bytes: Uint8Array, family: Family): Uint8Array {

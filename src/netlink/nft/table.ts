@@ -6,7 +6,35 @@ import { type Message, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from '../message.t
 import { nftBody, nftRequest, type Table } from './batch.ts';
 import * as nft from './constants.ts';
 
-/** Makes the table unless it is there. */
+/** A table as the kernel has it. */
+export interface KernelTable extends Table {
+  /** How many chains, sets and objects are in it. */
+  readonly uses: number;
+}
+
+export interface BaseChain {
+  readonly table: Table;
+  readonly name: string;
+  readonly type: 'nat' | 'filter';
+  /** NF_INET_*. */
+  readonly hook: number;
+  readonly priority: number;
+}
+
+export interface Chain {
+  readonly table: Table;
+  readonly name: string;
+  /** Where packets come into it, NF_INET_*; undefined for a chain that rules jump to. */
+  readonly hook: number | undefined;
+  /** `filter`, `nat` or `route`; undefined for a chain that rules jump to. */
+  readonly type: string | undefined;
+  /** What becomes of a packet at its end, NF_*. */
+  readonly policy: number | undefined;
+  /** How many rules it has, and how many jump to it, together. */
+  readonly uses: number;
+}
+
+/** Creates the table unless it is there. */
 export function ensureTable({ family, name }: Table): Request {
   const operation = `create the nftables table ${name}`;
   const attributes = [attrText(nft.NFTA_TABLE_NAME, name)];
@@ -18,12 +46,6 @@ export function deleteTable({ family, name }: Table): Request {
   const operation = `remove the nftables table ${name}`;
   const attributes = [attrText(nft.NFTA_TABLE_NAME, name)];
   return nftRequest({ operation, message: nft.NFT_MSG_DELTABLE, flags: 0, family, attributes });
-}
-
-/** A table as the kernel has it. */
-export interface KernelTable extends Table {
-  /** How many chains, sets and objects are in it. */
-  readonly uses: number;
 }
 
 /** Answered by the table; refused with ENOENT where there is none. */
@@ -49,16 +71,7 @@ export function decodeTable(message: Message): KernelTable {
   };
 }
 
-export interface BaseChain {
-  readonly table: Table;
-  readonly name: string;
-  readonly type: 'nat' | 'filter';
-  /** NF_INET_*. */
-  readonly hook: number;
-  readonly priority: number;
-}
-
-/** Makes the chain unless it is there. */
+/** Creates the chain unless it is there. */
 export function ensureChain({ table, name, type, hook, priority }: BaseChain): Request {
   const place = [attrU32be(nft.NFTA_HOOK_HOOKNUM, hook), attrU32be(nft.NFTA_HOOK_PRIORITY, priority)];
   return nftRequest({
@@ -73,19 +86,6 @@ export function ensureChain({ table, name, type, hook, priority }: BaseChain): R
       attrText(nft.NFTA_CHAIN_TYPE, type),
     ],
   });
-}
-
-export interface Chain {
-  readonly table: Table;
-  readonly name: string;
-  /** Where packets come into it, NF_INET_*; undefined for a chain that rules jump to. */
-  readonly hook: number | undefined;
-  /** `filter`, `nat` or `route`; undefined likewise. */
-  readonly type: string | undefined;
-  /** What becomes of a packet at its end, NF_*. */
-  readonly policy: number | undefined;
-  /** How many rules it has, and how many jump to it, together. */
-  readonly uses: number;
 }
 
 /** Answered by the chain; refused with ENOENT where there is none. */

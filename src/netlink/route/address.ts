@@ -11,13 +11,16 @@ import * as rt from './constants.ts';
 export interface LinkAddress {
   readonly index: number;
   readonly address: Cidr;
-  /** Duplicate address detection is not done with it yet. */
+  /** The kernel still detects duplicates of it. */
   readonly tentative: boolean;
+  /** Another host has it. */
   readonly duplicate: boolean;
 }
 
+/** Bytes of struct ifaddrmsg. */
 const HEADER = 8;
 
+/** AF_INET or AF_INET6. */
 export function afOf(family: Family): number {
   return family === 4 ? rt.AF_INET : rt.AF_INET6;
 }
@@ -47,7 +50,10 @@ export function listAddresses(index: number, family: Family): Request {
   return { operation: 'list the addresses', type: rt.RTM_GETADDR, flags: NLM_F_DUMP, header, attributes: [] };
 }
 
-/** Answered by the addresses of a link in another network namespace, by the number that this one has for it. Linux 4.20. */
+/**
+ * Answered by the addresses of a link in another network namespace; `netnsId` is the number that this namespace has for it.
+ * Linux 4.20.
+ */
 export function listPeerAddresses(index: number, family: Family, netnsId: number): Request {
   const request = listAddresses(index, family);
   return { ...request, attributes: [attrU32(rt.IFA_TARGET_NETNSID, netnsId)] };
@@ -77,7 +83,7 @@ function encodeIp({ ip }: Cidr): Attribute[] {
   return [attrBytes(rt.IFA_LOCAL, bytes), attrBytes(rt.IFA_ADDRESS, bytes)];
 }
 
-/** IPv4 alone has one, and not where the subnet is as small as /31. */
+/** The broadcast address, which IPv4 alone has, and not in a subnet as small as /31. */
 function broadcastOf(address: Cidr): Attribute[] {
   if (address.ip.family === 6 || address.prefix >= 31) return [];
   const broadcast: Ip = { family: 4, value: lastValue(address) };

@@ -22,23 +22,8 @@ interface NewBridge {
   readonly name: string;
   readonly mac: Uint8Array;
   readonly mtu?: number | undefined;
-  /** Refused with EOPNOTSUPP by a kernel that cannot. */
+  /** Refused with EOPNOTSUPP by a kernel whose bridges cannot filter by VLAN. */
   readonly vlanFiltering?: boolean | undefined;
-}
-
-/** Creates a bridge that is down. Its MAC, being given, no longer follows its ports. */
-export function createBridge({ name, mac, mtu, vlanFiltering }: NewBridge): Request {
-  const data = vlanFiltering ? [attrNest(rt.IFLA_INFO_DATA, attrU8(rt.IFLA_BR_VLAN_FILTERING, 1))] : [];
-  return {
-    operation: `create the bridge ${name}`,
-    type: rt.RTM_NEWLINK,
-    flags: NLM_F_CREATE | NLM_F_EXCL,
-    header: encodeLinkHeader({}),
-    attributes: [
-      ...endAttributes({ name, mac, mtu }),
-      attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, 'bridge'), ...data),
-    ],
-  };
 }
 
 export interface VethEnd {
@@ -54,7 +39,22 @@ interface NewVeth {
   readonly container: VethEnd & { readonly netnsFd: number };
 }
 
-/** Creates both ends in place with one request. */
+/** Creates a bridge that is down. It keeps the given MAC, whatever ports it has. */
+export function createBridge({ name, mac, mtu, vlanFiltering }: NewBridge): Request {
+  const data = vlanFiltering ? [attrNest(rt.IFLA_INFO_DATA, attrU8(rt.IFLA_BR_VLAN_FILTERING, 1))] : [];
+  return {
+    operation: `create the bridge ${name}`,
+    type: rt.RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    header: encodeLinkHeader({}),
+    attributes: [
+      ...endAttributes({ name, mac, mtu }),
+      attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, 'bridge'), ...data),
+    ],
+  };
+}
+
+/** Creates both ends where they belong, with one request. */
 export function createVeth({ host, container }: NewVeth): Request {
   const place = attrU32(rt.IFLA_NET_NS_FD, container.netnsFd);
   // The peer's attributes stand behind an ifinfomsg of its own.
@@ -71,18 +71,6 @@ export function createVeth({ host, container }: NewVeth): Request {
       attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, 'veth'), data),
     ],
   };
-}
-
-function endAttributes({ name, mac, mtu }: VethEnd): Attribute[] {
-  const size = mtu === undefined ? [] : [attrU32(rt.IFLA_MTU, mtu)];
-  return [attrText(rt.IFLA_IFNAME, name), attrBytes(rt.IFLA_ADDRESS, mac), ...size];
-}
-
-function concatAttributes(header: Uint8Array, attributes: readonly Attribute[]): Uint8Array {
-  const output = createOutput(header.length + sizeOfAttributes(attributes));
-  output.bytes.set(header);
-  putAttributes(output, header.length, attributes);
-  return output.bytes;
 }
 
 export function setLinkUp(key: LinkKey): Request {
@@ -107,8 +95,8 @@ export function withoutLinkLocal(name: string): Request {
 }
 
 /**
- * The link tells its neighbours of its IPv4 addresses by ARP as it comes up, as sysctl arp_notify does. Refused with
- * EAFNOSUPPORT where it has no IPv4, as with an MTU below 68.
+ * Makes the kernel announce the IPv4 addresses of the link by ARP when it comes up, as sysctl arp_notify does. Refused with
+ * EAFNOSUPPORT where the link has no IPv4, as with an MTU below 68.
  */
 export function setArpNotify(index: number): Request {
   const conf = attrNest(rt.IFLA_INET_CONF, attrU32(rt.IPV4_DEVCONF_ARP_NOTIFY, 1));
@@ -117,14 +105,14 @@ export function setArpNotify(index: number): Request {
   return { operation: `set arp_notify of link ${index}`, type: rt.RTM_SETLINK, flags: 0, header, attributes };
 }
 
-/** Gives the link a MAC. A bridge's, being given, no longer follows its ports. */
+/** Sets the MAC of a link. A bridge whose MAC is set keeps it, whatever ports it has. */
 export function setLinkMac(index: number, mac: Uint8Array): Request {
   const attributes = [attrBytes(rt.IFLA_ADDRESS, mac)];
   const operation = `set the MAC of link ${index}`;
   return { operation, type: rt.RTM_SETLINK, flags: 0, header: encodeLinkHeader({ index }), attributes };
 }
 
-/** Sets the MTU of a link. That of a bridge, being set, no longer follows its ports. */
+/** Sets the MTU of a link. A bridge whose MTU is set keeps it, whatever ports it has. */
 export function setLinkMtu(index: number, mtu: number): Request {
   const attributes = [attrU32(rt.IFLA_MTU, mtu)];
   const operation = `set the MTU of link ${index}`;
@@ -138,7 +126,7 @@ export function setLinkMaster(index: number, bridge: number): Request {
   return { operation, type: rt.RTM_SETLINK, flags: 0, header: encodeLinkHeader({ index }), attributes };
 }
 
-/** Whether the link takes every frame, whoever it is for. */
+/** Sets whether the link takes every frame, whatever its destination. */
 export function setLinkPromiscuous(index: number, on: boolean): Request {
   const header = encodeLinkHeader({ index, flags: on ? rt.IFF_PROMISC : 0, change: rt.IFF_PROMISC });
   return {
@@ -162,12 +150,12 @@ export function setBridgePort(index: number, { hairpin, isolated }: BridgePort):
   };
 }
 
-/** Removes a link (a veth goes with its peer); refused with ENODEV where there is none. */
+/** Removes a link, a veth together with its peer; refused with ENODEV where there is none. */
 export function deleteLink(key: LinkKey): Request {
   return { operation: `delete the interface ${key}`, type: rt.RTM_DELLINK, flags: 0, ...selectLink(key) };
 }
 
-/** Refused with EEXIST where any link of the netns has the name, and with EOPNOTSUPP by kernels before 5.5. */
+/** Refused with EEXIST where a link of the netns has the name, and with EOPNOTSUPP by kernels before 5.5. */
 export function addAlternativeName(index: number, name: string): Request {
   const flags = NLM_F_EXCL | NLM_F_CREATE | NLM_F_APPEND;
   return { operation: `add the alternative name ${name}`, type: rt.RTM_NEWLINKPROP, flags, ...properties(index, name) };
@@ -183,10 +171,22 @@ export function removeAlternativeName(index: number, name: string): Request {
   };
 }
 
-/** @throws Truncated */
+/** The alternative names of a link. @throws Truncated */
 export function alternativeNames({ properties }: Pick<Link, 'properties'>): string[] {
   const names = properties === undefined ? [] : listAttributes(properties);
   return names.filter(({ type }) => type === rt.IFLA_ALT_IFNAME).map(({ payload }) => readCString(payload));
+}
+
+function endAttributes({ name, mac, mtu }: VethEnd): Attribute[] {
+  const size = mtu === undefined ? [] : [attrU32(rt.IFLA_MTU, mtu)];
+  return [attrText(rt.IFLA_IFNAME, name), attrBytes(rt.IFLA_ADDRESS, mac), ...size];
+}
+
+function concatAttributes(header: Uint8Array, attributes: readonly Attribute[]): Uint8Array {
+  const output = createOutput(header.length + sizeOfAttributes(attributes));
+  output.bytes.set(header);
+  putAttributes(output, header.length, attributes);
+  return output.bytes;
 }
 
 function properties(index: number, name: string): Pick<Request, 'header' | 'attributes'> {

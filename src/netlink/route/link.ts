@@ -21,15 +21,15 @@ export interface Link {
   readonly master: number | undefined;
   /** Index of the other end of a veth, in the netns of `peerNetns`. */
   readonly peer: number | undefined;
-  /** The number that this netns has for the other end's; undefined where that is this one. */
+  /** The number that this netns has for the netns of the other end; undefined where both are the same. */
   readonly peerNetns: number | undefined;
   readonly alias: string | undefined;
   readonly port: BridgePort | undefined;
-  /** What each family says of it (IFLA_AF_SPEC), for the few that look into it. */
+  /** IFLA_AF_SPEC: what each address family says of the link. Few callers decode it. */
   readonly families: Uint8Array | undefined;
-  /** What its driver says of it (IFLA_INFO_DATA), likewise. */
+  /** IFLA_INFO_DATA: what the driver says of the link. */
   readonly data: Uint8Array | undefined;
-  /** IFLA_PROP_LIST, likewise. */
+  /** IFLA_PROP_LIST: alternative names. */
   readonly properties: Uint8Array | undefined;
 }
 
@@ -52,6 +52,8 @@ interface LinkHeader {
   readonly change?: number;
 }
 
+const WITHOUT_STATISTICS = attrU32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS);
+
 /** struct ifinfomsg. */
 export function encodeLinkHeader({ family = rt.AF_UNSPEC, index = 0, flags = 0, change = 0 }: LinkHeader): Uint8Array {
   const header = new Uint8Array(LINK_HEADER);
@@ -67,8 +69,6 @@ export function selectLink(key: LinkKey, header: LinkHeader = {}): Pick<Request,
   if (typeof key === 'number') return { header: encodeLinkHeader({ ...header, index: key }), attributes: [] };
   return { header: encodeLinkHeader(header), attributes: [attrText(rt.IFLA_IFNAME, key)] };
 }
-
-const WITHOUT_STATISTICS = attrU32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS);
 
 /** Answered by one link, or refused with ENODEV. */
 export function getLink(key: LinkKey): Request {
@@ -112,14 +112,10 @@ export function decodeLink(payload: Uint8Array): Link {
   };
 }
 
-function decodePort(info: Attributes): BridgePort {
-  const data = nested(info, rt.IFLA_INFO_SLAVE_DATA);
-  return { hairpin: flagAt(data, rt.IFLA_BRPORT_MODE), isolated: flagAt(data, rt.IFLA_BRPORT_ISOLATED) };
-}
-
 /**
- * Whether the link takes router advertisements, as sysctl accept_ra has it: 0 not, 1 unless it forwards, 2 in any case.
- * @returns undefined where it has no IPv6. @throws Truncated
+ * The accept_ra of the link, as the sysctl has it: 0 takes no router advertisements, 1 takes them unless the link forwards, 2
+ * in any case.
+ * @returns undefined where the link has no IPv6. @throws Truncated
  */
 export function acceptRaOf(link: Pick<Link, 'families'>): number | undefined {
   return ipv6Parameter(link, rt.DEVCONF_ACCEPT_RA);
@@ -128,6 +124,11 @@ export function acceptRaOf(link: Pick<Link, 'families'>): number | undefined {
 /** Whether the link forwards IPv6, as sysctl `conf/<link>/forwarding` has it. @throws Truncated */
 export function isForwardingIpv6(link: Pick<Link, 'families'>): boolean {
   return ipv6Parameter(link, rt.DEVCONF_FORWARDING) === 1;
+}
+
+function decodePort(info: Attributes): BridgePort {
+  const data = nested(info, rt.IFLA_INFO_SLAVE_DATA);
+  return { hairpin: flagAt(data, rt.IFLA_BRPORT_MODE), isolated: flagAt(data, rt.IFLA_BRPORT_ISOLATED) };
 }
 
 function ipv6Parameter({ families }: Pick<Link, 'families'>, place: number): number | undefined {

@@ -1,4 +1,7 @@
-/** Network namespaces: the number that this one has for another (linux/net_namespace.h), and whether one forwards (linux/netconf.h). */
+/**
+ * Network namespaces: the number that this one has for another (linux/net_namespace.h), and whether this one forwards
+ * (linux/netconf.h).
+ */
 
 import type { Family } from '../../address/ip.ts';
 import { type Attribute, attrU32, decodeAttributes, findAttribute } from '../attribute.ts';
@@ -9,9 +12,12 @@ import * as rt from './constants.ts';
 /** struct rtgenmsg, padded. */
 const HEADER = pack([1, rt.AF_UNSPEC], [1, 0], [2, 0]);
 
+/** Bytes of struct netconfmsg, with its padding. */
+const NETCONF_HEADER = 4;
+
 /**
- * Asks for the namespace of that number, as IFLA_LINK_NETNSID has it. Refused with ENOENT where nobody holds it any more
- * (get_net_ns_by_id), with EINVAL by kernels before 5.0, which cannot be asked so.
+ * Asks for the namespace of that number, as IFLA_LINK_NETNSID has it. Refused with ENOENT where nothing holds the namespace
+ * any more (get_net_ns_by_id), with EINVAL by kernels before 5.0, which take no number.
  */
 export function getNetns(id: number): Request {
   return request(`find the network namespace ${id}`, attrU32(rt.NETNSA_NSID, id));
@@ -29,14 +35,7 @@ export function decodeNetnsNumber(payload: Uint8Array): number | undefined {
   return number === rt.NETNSA_NSID_NOT_ASSIGNED ? undefined : number;
 }
 
-function request(operation: string, attribute: Attribute): Request {
-  return { operation, type: rt.RTM_GETNSID, flags: 0, header: HEADER, attributes: [attribute], single: true };
-}
-
-/** Bytes of struct netconfmsg, with its padding. */
-const NETCONF_HEADER = 4;
-
-/** Asks for what `conf/all` holds. Refused with EOPNOTSUPP by a kernel without the family. */
+/** Asks for the parameters of `conf/all`. Refused with EOPNOTSUPP by a kernel without the family. */
 export function getNetconf(family: Family): Request {
   const header = pack([1, family === 4 ? rt.AF_INET : rt.AF_INET6], [1, 0], [2, 0]);
   const attributes = [attrU32(rt.NETCONFA_IFINDEX, rt.NETCONFA_IFINDEX_ALL)];
@@ -48,4 +47,8 @@ export function getNetconf(family: Family): Request {
 export function decodeForwarding(payload: Uint8Array): number | undefined {
   const value = decodeAttributes(payload.subarray(NETCONF_HEADER)).get(rt.NETCONFA_FORWARDING);
   return value && readI32le(value);
+}
+
+function request(operation: string, attribute: Attribute): Request {
+  return { operation, type: rt.RTM_GETNSID, flags: 0, header: HEADER, attributes: [attribute], single: true };
 }

@@ -19,16 +19,17 @@ import { NLM_F_CREATE, NLM_F_DUMP } from '../message.ts';
 import { afOf } from './address.ts';
 import * as rt from './constants.ts';
 
-/** A unicast route through one link. What is undefined is left to the kernel. */
+/** A unicast route through one link. The kernel chooses what is undefined. */
 export interface LinkRoute extends Omit<Route, 'gw'> {
   readonly index: number;
   readonly gateway?: Ip | undefined;
 }
 
+/** Bytes of struct rtmsg, and of struct rtnexthop. */
 const HEADER = 12;
 const NEXT_HOP = 8;
-/** struct rtmsg behind the family: lengths, TOS, table, protocol, scope and type; flags. */
-const NOTHING: readonly Field[] = [
+/** struct rtmsg behind the family, all zero: two lengths, TOS, table, protocol, scope and type; flags. */
+const ZEROS: readonly Field[] = [
   [1, 0],
   [1, 0],
   [1, 0],
@@ -41,7 +42,8 @@ const NOTHING: readonly Field[] = [
 
 /**
  * Adds a route. Where there is another to the same destination, as the default route of a container's second network, the new
- * IPv4 route comes before it, as of `ip route prepend`, and an IPv6 route joins it. Refused with EEXIST where it is there itself.
+ * IPv4 route comes before it, as of `ip route prepend`, and an IPv6 route joins it. Refused with EEXIST where it is there
+ * itself.
  */
 export function addRoute(route: LinkRoute): Request {
   const { dst, gateway } = route;
@@ -58,19 +60,19 @@ export function addRoute(route: LinkRoute): Request {
 /** Answered by the routes of one table (of all tables where it is RT_TABLE_UNSPEC). */
 export function listRoutes(family: 4 | 6, table: number = rt.RT_TABLE_MAIN): Request {
   const attributes = table === rt.RT_TABLE_UNSPEC ? [] : [attrU32(rt.RTA_TABLE, table)];
-  const header = pack([1, afOf(family)], ...NOTHING);
+  const header = pack([1, afOf(family)], ...ZEROS);
   return { operation: 'list the routes', type: rt.RTM_GETROUTE, flags: NLM_F_DUMP, header, attributes };
 }
 
 /** Answered by the route that a packet to `ip` would take, or refused (ENETUNREACH where there is none). */
 export function findRoute(ip: Ip): Request {
-  const [, ...rest] = NOTHING;
+  const [, ...rest] = ZEROS;
   const header = pack([1, afOf(ip.family)], [1, BITS[ip.family]], ...rest);
   const attributes = [attrBytes(rt.RTA_DST, ipToBytes(ip))];
   return { operation: 'find a route', type: rt.RTM_GETROUTE, flags: 0, header, attributes, single: true };
 }
 
-/** @returns undefined for what is no unicast route through one link. @throws Truncated */
+/** @returns undefined for a message that is no unicast route through one link. @throws Truncated */
 export function decodeRoute(payload: Uint8Array): LinkRoute | undefined {
   const attributes = decodeAttributes(payload.subarray(HEADER));
   const index = u32At(attributes, rt.RTA_OIF);
@@ -86,6 +88,16 @@ export function decodeRoutes(payload: Uint8Array): LinkRoute[] {
   const ways = attributes.get(rt.RTA_MULTIPATH);
   if (readU8(payload, 7) !== rt.RTN_UNICAST || ways === undefined) return [];
   return decodeNextHops(ways).map((way) => ({ ...decodeCommon(payload, attributes), ...way }));
+}
+
+/** Whether the route delivers packets to the host itself. @throws Truncated */
+export function isLocalRoute(payload: Uint8Array): boolean {
+  return readU8(payload, 7) === rt.RTN_LOCAL;
+}
+
+/** RTPROT_*: what made the route. @throws Truncated */
+export function decodeRouteProtocol(payload: Uint8Array): number {
+  return readU8(payload, 5);
 }
 
 /** struct rtnexthop: u16 length, flags, hops, i32 link; attributes. */
@@ -116,16 +128,6 @@ function decodeCommon(payload: Uint8Array, attributes: Attributes): Omit<LinkRou
     table: u32At(attributes, rt.RTA_TABLE) ?? readU8(payload, 4),
     scope: readU8(payload, 6),
   };
-}
-
-/** Whether it delivers packets to the host itself. @throws Truncated */
-export function isLocalRoute(payload: Uint8Array): boolean {
-  return readU8(payload, 7) === rt.RTN_LOCAL;
-}
-
-/** RTPROT_*: who made the route. @throws Truncated */
-export function decodeRouteProtocol(payload: Uint8Array): number {
-  return readU8(payload, 5);
 }
 
 function decodeDestination(payload: Uint8Array, attributes: Attributes): Cidr {

@@ -1,4 +1,4 @@
-/** What ADD answers: the interfaces that it made, and the addresses. */
+/** The result of ADD: the interfaces that it made, and the addresses. */
 
 import { formatMac } from '../../address/mac.ts';
 import type { Result } from '../../cni/result.ts';
@@ -14,7 +14,7 @@ import type { Allocation } from '../allocation.ts';
 import type { MainRequest } from './request.ts';
 import type { Settings } from './settings.ts';
 
-/** The order of the interfaces is the reference's: bridge, host veth, container, the VLAN's gateway. */
+/** Interfaces come in the order of the reference: bridge, host veth, container, the gateway of the VLAN. @throws KernelError */
 export function addResult(
   node: Node,
   { netns, ifName }: MainRequest,
@@ -39,7 +39,7 @@ export function addResult(
   };
 }
 
-/** A bridge that is not ours may have taken another MAC with the new port. */
+/** Reads a bridge that is not ours again, since it may have taken another MAC with the new port. */
 function asItIsNow({ route }: Node, bridge: Link): Link {
   return isOwnBridge(bridge) ? bridge : (findLink(route, bridge.index) ?? bridge);
 }

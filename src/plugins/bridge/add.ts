@@ -1,4 +1,4 @@
-/** ADD: addresses and record first, then what the plan says, in its order; an error takes all of it back. */
+/** ADD: addresses and record first, then the resources of the plan in their order. After an error, all of it is taken back. */
 
 import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
 import type { Result } from '../../cni/result.ts';
@@ -32,11 +32,25 @@ interface Call {
   readonly owner: Owner;
   readonly port: PortFacts;
   readonly journal: Journal;
-  /** What is there, in the order in which it was made. */
+  /** The resources that were made, in order. */
   readonly made: Resource[];
   /** Another plugin was asked for addresses, and may have given some. */
   askedElsewhere: boolean;
 }
+
+/** The addresses, and the plan that they complete. */
+interface Taken {
+  readonly allocation: Allocation;
+  readonly plan: Plan;
+}
+
+/**
+ * Kinds that need no address. They are made first, since the plugin that gives the addresses may need the interface, as dhcp
+ * does.
+ */
+const WITHOUT_ADDRESSES = ['bridge', 'guard', 'port'];
+/** Kinds that attachments share on the bridge. */
+const SHARED = ['vlan-gateway', 'gateway', 'forward-accept'];
 
 /** Attaches the container. On failure nothing is left. @throws Fault, KernelError, SystemError: the first error */
 export function add(request: MainRequest, journal: Journal): Result {
@@ -75,7 +89,7 @@ function attach(call: Call, ipam: IpamPlan | undefined): Result {
   }
 }
 
-/** Addresses, and the plan with them, which is in the record before anything of it is made. */
+/** Takes addresses, and writes a record with the whole plan before anything of the plan is made. */
 function takeAddresses({ request, settings, host, owner, port }: Call, ipam: IpamPlan | undefined): Taken {
   let taken: Taken | undefined;
   allocate(request, ipam, owner, host, (leased) => {
@@ -86,24 +100,14 @@ function takeAddresses({ request, settings, host, owner, port }: Call, ipam: Ipa
   return taken as Taken;
 }
 
-interface Taken {
-  readonly allocation: Allocation;
-  readonly plan: Plan;
-}
-
-/** Makes everything: what is shared on the bridge together with the port, under the lock. */
+/** Makes everything. What attachments share on the bridge, and the port, are made under the lock. */
 function makeAll(call: Call, plan: Plan): void {
   const at = plan.findIndex(({ kind }) => kind.name === 'port');
   withBridgeLock(call.node, () => ensure(call, plan.slice(0, at + 1)));
   ensure(call, plan.slice(at + 1));
 }
 
-/** Kinds that need no address: the plugin that gives the addresses may need the interface for it, as dhcp does. */
-const WITHOUT_ADDRESSES = ['bridge', 'guard', 'port'];
-/** What attachments share on the bridge. */
-const SHARED = ['vlan-gateway', 'gateway', 'forward-accept'];
-
-/** Has another plugin give the addresses, in between. */
+/** Makes what needs no address, has another plugin give the addresses, and makes the rest. */
 function makeAround(call: Call, first: Plan, delegation: Delegation): Allocation {
   const { request, settings, node, host, port, journal } = call;
   const isEarly = ({ kind }: Resource) => WITHOUT_ADDRESSES.includes(kind.name);
@@ -128,7 +132,7 @@ function ensure({ node, made, journal }: Call, plan: Plan): void {
   ensurePlan(node, plan, made, journal.step);
 }
 
-/** The addresses are released only when nothing can answer for them any more. */
+/** Takes everything back. The addresses are released only if nothing is left on the node that uses them. */
 function takeBack({ request, node, made, host, askedElsewhere, journal: { log, step } }: Call): void {
   const { delegation } = request;
   if (delegation !== undefined && askedElsewhere) releaseElsewhere(delegation, log);
@@ -142,7 +146,7 @@ function takeBack({ request, node, made, host, askedElsewhere, journal: { log, s
   }
 }
 
-/** Through the interface, if need be: so it comes first. */
+/** Comes before the interface is removed: the plugin may need the interface. */
 function releaseElsewhere(delegation: Delegation, log: Journal['log']): void {
   try {
     delegateCommand(delegation, 'DEL');
@@ -158,7 +162,7 @@ function ownerOf(request: MainRequest, node: Node, hostVeth: string): Owner {
   return { network, containerId, ifName, pod, netns, hostVeth, process: processId() };
 }
 
-/** What can be seen to stand in the way, before anything is changed. */
+/** Verifies, before anything is changed, what can be seen to stand in the way. @throws Fault, KernelError */
 function inspectPlace({ netns: path, allowOwnNetns }: MainRequest, { bridge, vlans }: Settings, node: Node): void {
   if (!allowOwnNetns && sameNetns(node.netns, containerOf(node).netns)) throw ownNetns(path);
   if (vlans !== undefined) verifyVlanFilterable(node.route);

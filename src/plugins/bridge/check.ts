@@ -1,4 +1,4 @@
-/** CHECK: all that ADD made, against prevResult, the kernel and the store. The first thing that is off is named. */
+/** CHECK: compares all that ADD made with prevResult, the kernel and the store, and names the first thing that is off. */
 
 import { parseMac } from '../../address/mac.ts';
 import { delegateCommand } from '../../cni/delegate.ts';
@@ -50,8 +50,8 @@ function verifyAttachment(
 }
 
 /**
- * The plan as the previous result has it: plugins behind us may have changed the MAC, and the reference may have made the port.
- * What the configuration does not ask for, such as an MTU, may be anything.
+ * The plan according to the previous result: plugins after this one may have changed the MAC, and the reference may have made
+ * the port. What the configuration does not ask for, such as an MTU, may be anything.
  */
 function expectedPlan(request: MainRequest, settings: Settings, previous: Result, ips: readonly ResultIp[]): Plan {
   const addresses = ips.map(({ address, gateway }) => ({ address, gateway }));
@@ -69,7 +69,7 @@ function previousResult({ prevResult }: MainRequest): Result {
   });
 }
 
-/** Those of our interface; chained plugins may have added interfaces and addresses of their own. */
+/** The addresses of our interface; chained plugins may have added interfaces and addresses of their own. */
 function ownIps({ ifName }: MainRequest, { interfaces, ips }: Result): readonly ResultIp[] {
   const isOurs = (ip: ResultIp) =>
     ip.interface === undefined || isInside(interfaces[ip.interface], ifName) || interfaces[ip.interface] === undefined;
@@ -80,7 +80,9 @@ function isInside(found: ResultInterface | undefined, ifName: string): boolean {
   return found?.name === ifName && found.sandbox !== undefined;
 }
 
-/** Ours is named after the attachment; the reference named its at random, and only the result tells. */
+/**
+ * The name of the host veth. Ours follows from the attachment; the reference chose one at random, which only the result says.
+ */
 function hostVethOf(request: MainRequest, { interfaces }: Result, { bridge }: Settings): string {
   const own = hostVethName(request);
   const outside = interfaces.filter(({ sandbox, name }) => sandbox === undefined && name !== bridge);

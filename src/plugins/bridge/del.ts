@@ -1,6 +1,7 @@
 /**
- * DEL: needs neither the netns, nor prevResult, nor the bridge. It goes on past an error and reports at the end; the
- * addresses are released last, when nothing can answer for them any more. (But dhcp gives them back over the interface.)
+ * DEL: needs neither the netns, nor prevResult, nor the bridge. It goes on past an error and reports at the end. The
+ * addresses are released last, when nothing on the node uses them any more; only dhcp releases them earlier, through the
+ * interface.
  */
 
 import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
@@ -40,11 +41,11 @@ function detachContainer(request: MainRequest, node: Node, { log, step }: Journa
   };
   if (isEarly) releaseElsewhere();
   if (record !== undefined) failures.push(...removePlan(node, removablePlan(request, record, dataDir, log), step));
-  if (saysNothing(record)) failures.push(...removeUnrecorded(node, request, step));
+  if (lacksPlan(record)) failures.push(...removeUnrecorded(node, request, step));
   // A record of 0.1.0 does not say what was accepted for it.
   else if (record?.plan === undefined) failures.push(...withdrawAccepts(node, request, step));
   const broken = failures.filter(isBroken);
-  // With anything still there, the address is still in use: it stays leased, and the runtime will call again.
+  // Where anything is left, the address is still in use: it stays leased, and the runtime calls DEL again.
   const hasFailed = failures.length > broken.length;
   if (!hasFailed && !isEarly) releaseElsewhere();
   if (failures.length === 0) {
@@ -58,16 +59,16 @@ function detachContainer(request: MainRequest, node: Node, { log, step }: Journa
 }
 
 /**
- * What iptables does not remove because it is not installed, or refuses, would fail DEL for ever, and the runtime would not let go of
- * the container. So DEL succeeds, and the record keeps the addresses leased until something else removes the rule.
+ * Where iptables is not installed, or refuses a removal, failing DEL would fail it for ever, and the runtime would not let go
+ * of the container. So DEL succeeds, and the record keeps the addresses leased until something else removes the rule.
  */
 function leftBehind({ message, details }: Fault): string {
   const advice = details === undefined ? '' : ` ${details}`;
   return `DEL: ${message}.${advice} The addresses stay leased until GC, or an ADD that needs them, has removed the rules.`;
 }
 
-/** No record, or one that was written anew after the data directory had been emptied, see `survivorsOf`. */
-function saysNothing(record: AttachmentRecord | undefined): boolean {
+/** Whether there is no record, or one that was written anew after the data directory had been emptied, see `survivorsOf`. */
+function lacksPlan(record: AttachmentRecord | undefined): boolean {
   return record === undefined || (record.plan === undefined && record.notes === undefined);
 }
 

@@ -9,7 +9,7 @@ import { mainHost } from './host.ts';
 import type { MainRequest } from './request.ts';
 import { removeOrphans, removeUnusedAccepts } from './unrecorded.ts';
 
-/** Goes on past errors. @throws Fault that reports them together */
+/** Removes what is not valid or dead, past errors. @throws Fault that reports them together */
 export function gc(request: MainRequest, journal: Journal): void {
   withNode(request.searchPath, journal.log, (node) => collectGarbage(request, node, journal));
 }

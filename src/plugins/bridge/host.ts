@@ -1,6 +1,6 @@
-/** The machine as IPAM must know it, with what only rtnetlink tells: host veths, and what attachments have on the node. */
+/** The host that IPAM judges by, with what src/ipam cannot see: host veths, and what attachments have on the node. */
 
-import { type Host, type HostVeth, type Machine, type Owner, readHost } from '../../ipam/index.ts';
+import { type Host, type HostVeth, type Owner, readHost } from '../../ipam/index.ts';
 import type { Log } from '../../log.ts';
 import { detach } from '../../resources/attachment.ts';
 import { findLink } from '../../resources/links.ts';
@@ -8,8 +8,8 @@ import { type Node, openNode } from '../../resources/node.ts';
 import { survivorsOf } from '../../resources/port/unrecorded.ts';
 import { hasDyingPeer } from '../../resources/port/veth.ts';
 
-/** The machine for a call of the main plugin. */
-export function mainHost(node: Node, dataDir: string): Machine {
+/** The host of a call of the main plugin. */
+export function mainHost(node: Node, dataDir: string): Host {
   return {
     ...readHost(node.log, { hostVeth: (name) => stateOf(node, name) }),
     detach: (attachment, record) => detach(node, attachment, record, dataDir),
@@ -17,15 +17,15 @@ export function mainHost(node: Node, dataDir: string): Machine {
   };
 }
 
-/** The machine for an ADD, which may find its own attachment recorded, and judges that one more strictly. */
+/** The host of an ADD, which judges a record of the same attachment more strictly. */
 export function addHost(node: Node, owner: Owner, dataDir: string): Host {
   const host = mainHost(node, dataDir);
   return { ...host, judge: (record) => host.judge(record, owner) };
 }
 
 /**
- * The machine for the IPAM plugin, which knows nothing of interfaces, except where it meets an attachment that the main plugin
- * made on the same network: only then sockets are opened.
+ * The host of the IPAM plugin, which opens sockets only where it meets an attachment that the main plugin made on the same
+ * network.
  */
 export function withIpamHost<T>(searchPath: string, dataDir: string, log: Log, act: (host: Host) => T): T {
   let node: Node | undefined;

@@ -1,7 +1,7 @@
 /**
- * Elements of other attachments that somebody removed by hand. Every transaction of anybody gives the nftables ruleset a new
- * generation. Where it is the one that our last call left behind, nothing is missing; where it is not, the next ADD of each network
- * compares what the network's sets hold with its records.
+ * Mends elements of other attachments that another program removed. Every nftables transaction, of any program, gives the
+ * ruleset a new generation. Where the generation is the one that our last call left behind, nothing is missing. Where it is
+ * another one, the next ADD of each network compares what the network's sets hold with its records.
  */
 
 import { tolerating } from '../../attempt.ts';
@@ -13,7 +13,9 @@ import type { Node } from '../../resources/node.ts';
 import { mendPlan, type Plan } from '../../resources/plan.ts';
 import type { MainRequest } from './request.ts';
 
-/** For the end of an ADD: puts back what neighbours have lost if others have changed the ruleset. */
+/**
+ * For the end of an ADD: puts back what neighbours have lost if other programs have changed the ruleset. A failure is logged.
+ */
 export function mendAfterOthers(node: Node, plan: Plan, { network, dataDir }: MainRequest, step: Step): void {
   const nft = node.openNft();
   if (nft === undefined) return;
@@ -21,19 +23,22 @@ export function mendAfterOthers(node: Node, plan: Plan, { network, dataDir }: Ma
   const isChanged = isChangedByOthers(nft, hint?.generation);
   const toCompare = isChanged ? listNetworks(dataDir) : (hint?.pending ?? []);
   const isDue = isChanged || toCompare.includes(network);
-  // What others have lost is no reason to fail this ADD; the next one compares again.
+  // A loss of neighbours must not fail this ADD; the next one compares again.
   const isMended = isDue && (node.owners?.().length === 0 || tolerating(node.log, () => mendPlan(node, plan, step)));
   const pending = isMended ? toCompare.filter((one) => one !== network) : toCompare;
   remember(node, dataDir, nft, hint, pending);
 }
 
-/** The generation in which an ADD has compared the network's rules last, if nobody has changed the ruleset before its end. */
+/**
+ * The generation in which an ADD last compared the rules of the network; undefined where another program has changed the
+ * ruleset since.
+ */
 export function comparedAt(node: Node, { network, dataDir }: MainRequest): number | undefined {
   const hint = readGenerationHint(dataDir, node.netns);
   return hint?.pending.includes(network) ? undefined : hint?.generation;
 }
 
-/** For the end of a DEL, which changes the ruleset too. */
+/** For the end of a DEL, whose own transactions change the generation, too. */
 export function rememberGeneration(node: Node, { dataDir }: MainRequest): void {
   const nft = node.openNft();
   if (nft === undefined) return;

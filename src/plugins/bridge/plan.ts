@@ -25,28 +25,32 @@ import { gatewayVlan, type Settings } from './settings.ts';
 export interface PortFacts {
   /** The name of the host veth. */
   readonly name: string;
-  /** Of the container's interface; undefined for CHECK where the result names none. */
+  /** The MAC of the container's interface; undefined for CHECK where the result names none. */
   readonly mac: Uint8Array | undefined;
   readonly mtu: Mtu;
   /** The bridge exists, and another program made it. */
   readonly isBridgeOfOthers?: boolean;
 }
 
-/** The port as ADD makes it on a bridge, if that is there. `inherit` finds the MTU where the configuration names none. */
+/**
+ * The port that ADD makes; `bridge` is the bridge as it was found, if it is there. `inherit` finds the MTU where the
+ * configuration names none.
+ */
 export function newPort(request: MainRequest, settings: Settings, inherit: () => Mtu, bridge?: Link): PortFacts {
   const mtu = settings.mtu === undefined ? inherit() : configuredMtu(settings);
   const isBridgeOfOthers = bridge !== undefined && !isOwnBridge(bridge);
   return { name: hostVethName(request), mac: macOf(request), mtu, isBridgeOfOthers };
 }
 
-/** The MTU of the configuration; without one, any. */
+/** The MTU of the configuration; undefined, for any MTU, where it names none. */
 export function configuredMtu({ mtu }: Settings): Mtu {
   return { value: mtu, from: 'configuration' };
 }
 
 /**
- * The resources in the order in which they are made; they are removed in the reverse order. What is masqueraded or guarded is so before
- * it can send, and the accept is there before the port, under one lock, so that no DEL takes it for unused.
+ * The resources in the order in which they are made; they are removed in the reverse order. Guard and accept come before the
+ * port: no frame passes unguarded, and no DEL, which needs the lock too, takes the accept for unused. The masquerading comes
+ * before forwarding is turned on.
  */
 export function attachmentPlan(
   request: MainRequest,
@@ -95,12 +99,40 @@ export function attachmentPlan(
   ];
 }
 
-/** The MAC that the container gets, and with macspoofchk is held to. */
+/**
+ * The allocation as the main plugin uses it: with a gateway where IPAM named none, and the default routes that are asked for.
+ */
+export function withGateways(allocation: Allocation, settings: Settings): Allocation {
+  if (!settings.isGateway) return allocation;
+  const addresses = allocation.addresses.map(({ address, gateway }) => ({
+    address,
+    gateway: gateway ?? { family: address.ip.family, value: firstValue(address) + 1n },
+  }));
+  const routes = settings.isDefaultGateway ? withDefaultRoutes(allocation.routes, addresses) : allocation.routes;
+  return { ...allocation, addresses, routes };
+}
+
+/** The MAC of the container, to which macspoofchk holds it. */
 export function macOf(request: MainRequest): Uint8Array {
   return request.mac ?? containerMac(request);
 }
 
-/** Bridged frames go by the bridge, what leaves a VLAN by its gateway. */
+/** The bridge's own addresses: each gateway, with its subnet's length. */
+export function gatewaysOf({ addresses }: Pick<Allocation, 'addresses'>): Cidr[] {
+  const gateways = addresses.flatMap(({ address, gateway }) => gateway && [{ ip: gateway, prefix: address.prefix }]);
+  const present = gateways.filter((gateway): gateway is { ip: Ip; prefix: number } => gateway !== undefined);
+  return [...new Map(present.map((gateway) => [formatCidr(gateway), gateway])).values()];
+}
+
+/** The families of the addresses. */
+export function familiesOf({ addresses }: Pick<Allocation, 'addresses'>): Set<Family> {
+  return new Set(addresses.map(({ address }) => address.ip.family));
+}
+
+/**
+ * An accept for the bridge, which forwards bridged frames, and one for the gateway of the VLAN, which forwards what leaves the
+ * VLAN.
+ */
 function accepts(
   { bridge, forward: mode }: Settings,
   vlanKey: { readonly vlan?: number },
@@ -117,34 +149,12 @@ function optional<T>(value: T | undefined): T[] {
   return value === undefined ? [] : [value];
 }
 
-/** What the main plugin makes of it: a gateway where IPAM named none, and the default routes that are asked for. */
-export function withGateways(allocation: Allocation, settings: Settings): Allocation {
-  if (!settings.isGateway) return allocation;
-  const addresses = allocation.addresses.map(({ address, gateway }) => ({
-    address,
-    gateway: gateway ?? { family: address.ip.family, value: firstValue(address) + 1n },
-  }));
-  const routes = settings.isDefaultGateway ? withDefaultRoutes(allocation.routes, addresses) : allocation.routes;
-  return { ...allocation, addresses, routes };
-}
-
-/** The bridge's own addresses: each gateway, with its subnet's length. */
-export function gatewaysOf({ addresses }: Pick<Allocation, 'addresses'>): Cidr[] {
-  const gateways = addresses.flatMap(({ address, gateway }) => gateway && [{ ip: gateway, prefix: address.prefix }]);
-  const present = gateways.filter((gateway): gateway is { ip: Ip; prefix: number } => gateway !== undefined);
-  return [...new Map(present.map((gateway) => [formatCidr(gateway), gateway])).values()];
-}
-
-export function familiesOf({ addresses }: Pick<Allocation, 'addresses'>): Set<Family> {
-  return new Set(addresses.map(({ address }) => address.ip.family));
-}
-
-/** Those that packet filters see: without addresses it may be either. */
+/** The families that packet filters may see: without addresses, either. */
 function filteredFamilies(allocation: Pick<Allocation, 'addresses'>): ReadonlySet<Family> {
   return allocation.addresses.length === 0 ? new Set([4, 6]) : familiesOf(allocation);
 }
 
-/** One for each family that has an address and no default route yet. */
+/** The routes, and a default route for each family that has an address with a gateway and no default route yet. */
 function withDefaultRoutes(routes: readonly Route[], addresses: readonly ContainerAddress[]): Route[] {
   const added: Route[] = [];
   for (const { address, gateway } of addresses) {

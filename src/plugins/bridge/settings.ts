@@ -17,31 +17,45 @@ export interface Settings {
   readonly isDefaultGateway: boolean;
   readonly ipMasq: boolean;
   readonly backend: Backend;
-  /** What of that which the bridge forwards is accepted where something drops it; undefined for nothing, and for no warning. */
+  /** What to accept where a packet filter drops what the bridge forwards; undefined: accept nothing, and warn of nothing. */
   readonly forward: ForwardAcceptWanted['mode'] | undefined;
-  /** Undefined: as the interface of the node's default route. */
+  /** Undefined: inherited, see `inheritedMtu`. */
   readonly mtu: number | undefined;
   readonly hairpin: boolean;
   /** The bridge takes every frame. */
   readonly promiscuous: boolean;
-  /** The port talks to ports that are not isolated, and to the bridge, alone. */
+  /** The port exchanges frames only with the bridge and with ports that are not isolated. */
   readonly isolated: boolean;
   /** Another address of the bridge gives way to the gateway's. */
   readonly forceAddress: boolean;
   /** The container's interface stays down. */
   readonly keepDown: boolean;
   readonly detectDuplicates: boolean;
-  /** Frames come from the container with its own MAC only. */
+  /** Only frames with the container's own MAC as source are let through (macspoofchk). */
   readonly guarded: boolean;
-  /** What STATUS makes of what only limits. */
+  /** Whether STATUS reports a limit as a warning or as an error. */
   readonly strictness: Strictness;
-  /** Undefined: the bridge knows no VLANs, or need not. */
+  /** Undefined where the configuration asks for no VLAN. */
   readonly vlans: VlanSettings | undefined;
+}
+
+export interface VlanSettings {
+  /** The VLANs of the container's port. */
+  readonly port: VlanMembership;
+  /** The VLAN of untagged frames, which has a gateway of its own; undefined where it is the bridge's own VLAN. */
+  readonly access: number | undefined;
 }
 
 const DEFAULT_BRIDGE = 'cni0';
 
-/** @throws Fault `config` for a value that cannot be, `unsupported` for one that is not built */
+/** The default VLAN of a bridge: the VLAN of untagged frames where a trunk names none. */
+const NATIVE = 1;
+/** IFNAMSIZ without its NUL. */
+const LONGEST_NAME = 15;
+
+type TrunkEntry = NonNullable<MainConfig['vlanTrunk']>[number];
+
+/** @throws Fault `config` that names the key and its value */
 export function readSettings(config: MainConfig): Settings {
   const bridge = bridgeName(config);
   verifyCombinations(config);
@@ -69,11 +83,16 @@ export function readSettings(config: MainConfig): Settings {
   };
 }
 
-/** The bridge alone, for the commands that must not trip over the rest. @throws Fault `config` */
+/** The name of the bridge, for commands that must not fail for the other keys. @throws Fault `config` */
 export function bridgeName(config: MainConfig): string {
   const name = config.bridge || DEFAULT_BRIDGE;
   verifyInterfaceName('the configuration\'s "bridge"', name, 'config');
   return name;
+}
+
+/** The VLAN that needs a gateway of its own; undefined where the bridge itself is the gateway. */
+export function gatewayVlan(vlans: VlanSettings | undefined): VlanGateway | undefined {
+  return vlans?.access === undefined ? undefined : { vlan: vlans.access, keepDefault: vlans.port.keepDefault };
 }
 
 function verifyCombinations(config: MainConfig): void {
@@ -90,8 +109,8 @@ function verifyCombinations(config: MainConfig): void {
 }
 
 /**
- * What is accepted of forwarding where something drops it. Without a gateway nothing is, unless the key asks for it, and a drop of
- * bridged frames is looked for. Undefined for "off", and for a value that is not known.
+ * What to accept where a packet filter drops what the bridge forwards. Without the key, a gateway has its packets accepted,
+ * and any other bridge only has a drop of bridged frames looked for. Undefined for "off", and for an unknown value.
  */
 function forwardMode(config: MainConfig): ForwardAcceptWanted['mode'] | undefined {
   const { forward, isGateway, isDefaultGateway } = config;
@@ -116,18 +135,6 @@ function masqueradeBackend({ ipMasqBackend }: MainConfig): Backend {
   });
 }
 
-export interface VlanSettings {
-  /** What the container's port is in. */
-  readonly port: VlanMembership;
-  /** The VLAN of untagged frames, which has a gateway of its own; undefined where it is the bridge's own VLAN. */
-  readonly access: number | undefined;
-}
-
-/** The bridge's default VLAN: the one of untagged frames where a trunk names none. */
-const NATIVE = 1;
-/** IFNAMSIZ without its NUL. */
-const LONGEST_NAME = 15;
-
 /** @returns undefined where no VLAN is asked for. @throws Fault `config` */
 function readVlans({ vlan, vlanTrunk, preserveDefaultVlan }: MainConfig): VlanSettings | undefined {
   const access = vlan || undefined;
@@ -137,11 +144,6 @@ function readVlans({ vlan, vlanTrunk, preserveDefaultVlan }: MainConfig): VlanSe
   const native = access ?? (trunk.length > 0 ? NATIVE : undefined);
   const vlans = mergeVlans([...trunk, ...(native === undefined ? [] : [untagged(native)])]);
   return { access, port: { vlans, keepDefault: preserveDefaultVlan === true } };
-}
-
-/** The VLAN that has a gateway of its own, where the bridge cannot be it. */
-export function gatewayVlan(vlans: VlanSettings | undefined): VlanGateway | undefined {
-  return vlans?.access === undefined ? undefined : { vlan: vlans.access, keepDefault: vlans.port.keepDefault };
 }
 
 /** @throws Fault `config` where the gateway's interface would have a name that is too long */
@@ -154,9 +156,7 @@ function verifyVlanGatewayName(bridge: string, vlan: number): void {
   });
 }
 
-type TrunkEntry = NonNullable<MainConfig['vlanTrunk']>[number];
-
-/** A range, one VLAN, both, or neither. */
+/** The VLANs of one entry of the trunk: a range, one VLAN, both, or neither. @throws Fault `config` */
 function readEntry({ minID, maxID, id }: TrunkEntry, at: number): VlanRange[] {
   if ((minID === undefined) !== (maxID === undefined)) {
     const [there, missing] = minID === undefined ? ['maxID', 'minID'] : ['minID', 'maxID'];

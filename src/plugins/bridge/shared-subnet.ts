@@ -1,4 +1,4 @@
-/** Two networks that give out addresses of one subnet on one bridge: each knows its own leases alone. */
+/** Finds networks that give out addresses of one range on one bridge: each network knows only its own leases. */
 
 import { type Cidr, formatCidr } from '../../address/cidr.ts';
 import { Fault } from '../../fault.ts';
@@ -9,9 +9,9 @@ import { wantedOf } from '../../resources/plan.ts';
 import { portKind } from '../../resources/port/port.ts';
 
 /**
- * Looks at the recorded attachments of the other networks of the data directory. Two networks may share a subnet if their ranges
- * differ, so only an address within a range of this one counts.
- * @returns a Fault `limited` for the first. @throws Fault `io`
+ * Looks at the recorded attachments of the other networks of the data directory. Two networks may share a subnet if their
+ * ranges differ, so only an address within a range of this network counts.
+ * @returns a Fault `limited` for the first such address. @throws Fault `io`
  */
 export function findSharedSubnet(node: Node, bridge: string, plan: IpamPlan, host: Host): Fault | undefined {
   const { dataDir } = plan;

@@ -1,4 +1,4 @@
-/** STATUS: whether an ADD can succeed, or the node's owner must mend something first. What only limits is a warning. */
+/** STATUS: whether an ADD can succeed, or the node's owner must mend something first. A limit is only a warning. */
 
 import { firstValue } from '../../address/cidr.ts';
 import { delegateCommand } from '../../cni/delegate.ts';
@@ -15,7 +15,7 @@ import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { findSharedSubnet } from './shared-subnet.ts';
 
-/** @throws Fault `unavailable` with the reason, `config` where no ADD can ever succeed; see `limited` for the rest */
+/** @throws Fault `unavailable` with the reason, `config` where no ADD can ever succeed; see `limited` for limits */
 export function status(request: MainRequest, { log, step }: Journal): void {
   const settings = readSettings(request.config);
   const { strictness } = settings;
@@ -37,7 +37,7 @@ export function status(request: MainRequest, { log, step }: Journal): void {
   });
 }
 
-/** The plan of an attachment with the first address of each range set, as if there were one. */
+/** The plan of an imagined attachment with an address of each range set. */
 function sketch(request: MainRequest, settings: Settings, ipam: IpamPlan | undefined): Plan {
   const ranges = (ipam?.rangeSets ?? []).flatMap((set) => set.ranges.slice(0, 1));
   const addresses = ranges.map(({ subnet, gateway }) => ({
@@ -57,7 +57,7 @@ function raise(fault: Fault): never {
   throw fault;
 }
 
-/** What would fail an ADD is told with STATUS's own code. */
+/** What would fail an ADD becomes a Fault `unavailable`, which has the code of STATUS. */
 function asUnavailable<T>(ask: () => T): T {
   try {
     return ask();

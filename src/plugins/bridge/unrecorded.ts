@@ -1,6 +1,7 @@
 /**
- * What no record tells of: attachments whose record is lost, and those that the reference plugins made. Of an attachment that is
- * the host veth, by its name or through the container, and whatever in the packet filters names its owner.
+ * Removes what no record tells of: of attachments whose record is lost, and of those that the reference plugins made. What
+ * such an attachment has is the host veth, found by its name or through the container, and entries of packet filters that name
+ * their owner.
  */
 
 import type { Attachment } from '../../ipam/index.ts';
@@ -18,7 +19,7 @@ import type { Kind, Scope } from '../../resources/resource.ts';
 import type { MainRequest } from './request.ts';
 import { bridgeName } from './settings.ts';
 
-/** Removes what the attachment of the request may have, past errors. @returns the errors, the first first */
+/** Removes what the attachment of the request may have, and goes on past errors. @returns the errors in order */
 export function removeUnrecorded(node: Node, request: MainRequest, step: Step): unknown[] {
   const { containerId, ifName, config } = request;
   const scope = { ...scopeOf(request), containerId, ifName };
@@ -42,7 +43,7 @@ export function removeUnrecorded(node: Node, request: MainRequest, step: Step): 
   return [...failures, ...withdrawAccepts(node, request, step)];
 }
 
-/** Removes what the network has for attachments that are not valid, past errors. @returns the errors */
+/** Removes what the network has for attachments that are not valid, and goes on past errors. @returns the errors in order */
 export function removeOrphans(
   node: Node,
   request: MainRequest,
@@ -57,12 +58,12 @@ export function removeOrphans(
   return removeOwned(surveyKinds(node, kinds, scopeOf(request)), (one) => !isOwnedByAny(one, valid));
 }
 
-/** Takes out the accepts that no port uses, also those of bridges that are gone. @returns the errors */
+/** Removes the accepts that no port uses, also those of bridges that are gone. @returns the errors in order */
 export function removeUnusedAccepts(node: Node, request: MainRequest): unknown[] {
   return removeOwned(forwardAcceptKind.survey(node, scopeOf(request)), () => true);
 }
 
-/** Takes the accepts of the bridge and the VLAN out where no port uses them. @returns the errors */
+/** Removes the accepts of the bridge and of the VLAN where no port uses them. @returns the errors in order */
 export function withdrawAccepts(node: Node, { config }: MainRequest, step: Step): unknown[] {
   const wanted = { bridge: bridgeName(config), mode: 'auto', families: [4, 6] } as const;
   const plan: Resource[] = [resource(forwardAcceptKind, wanted)];

@@ -1,4 +1,4 @@
-/** The commands of the IPAM plugin, which any main plugin may run: the same store, and nothing of the kernel's links. */
+/** The commands of the IPAM plugin, which any main plugin may run: they use the same store, and touch no links. */
 
 import type { Environment } from '../../cni/environment.ts';
 import type { Plugin } from '../../cni/plugin.ts';
@@ -15,12 +15,38 @@ import { statPath } from '../../sys/directory.ts';
 import { allocate, planFor } from '../allocation.ts';
 import { readOwnSection } from './section.ts';
 
-/** Runs `act` with what IPAM must know of the machine. `searchPath` is PATH, for the programs of iptables. */
+/** Runs `act` with the host that IPAM judges by. `searchPath` is PATH, for the programs of iptables. */
 type WithHost = <T>(searchPath: string, dataDir: string, log: Log, act: (host: ipam.Host) => T) => T;
 
-/** The IPAM plugin. What main plugins have made on the node, only they can judge and remove: `withHost` provides that. */
+export interface IpamRequest extends BaseRequest {
+  readonly ipam: IpamSection;
+  /** The key `status`, see `strictnessOf`. */
+  readonly status: string | undefined;
+}
+
+export const ipamPluginSchema = object({ ipam: ipamSchema }, commonKeys);
+
+/** The name of a command in the log. */
+const STEPS: Readonly<Record<IpamRequest['command'], string>> = {
+  ADD: 'take addresses',
+  DEL: 'release the addresses',
+  CHECK: 'verify the leases',
+  GC: 'release the garbage',
+  STATUS: 'look at the leases',
+  VERSION: 'nothing',
+};
+
+/** The IPAM plugin. `withHost` provides what judges and removes what a main plugin has made on the node. */
 export function ipamPlugin(withHost: WithHost): Plugin {
   return (environment, input, journal) => runCommand(environment, input, journal, withHost);
+}
+
+/** @throws Fault `config`, `version`, `environment` */
+export function readIpamRequest(environment: Environment, input: Input, log: Log): IpamRequest {
+  const config = readConfig(() => ipamPluginSchema, input, log);
+  const ipam = readOwnSection(config.ipam, environment.command, log);
+  const { status } = config;
+  return Object.freeze({ ...readBase(environment, config, dataDirOf(ipam)), ipam, status });
 }
 
 function runCommand(
@@ -35,15 +61,6 @@ function runCommand(
     withHost(searchPath, request.dataDir, log, (host) => carryOut(request, host, log)),
   );
 }
-
-const STEPS: Readonly<Record<IpamRequest['command'], string>> = {
-  ADD: 'take addresses',
-  DEL: 'release the addresses',
-  CHECK: 'verify the leases',
-  GC: 'release the garbage',
-  STATUS: 'look at the leases',
-  VERSION: 'nothing',
-};
 
 function carryOut(request: IpamRequest, host: ipam.Host, log: Log): object | undefined {
   switch (request.command) {
@@ -68,8 +85,8 @@ function status(request: IpamRequest, host: ipam.Host, log: Log): void {
 }
 
 /**
- * The result has no interfaces, which only the main plugin can name; and nothing of prevResult, which the main plugin got too: it
- * would assign the addresses in there to its own interface.
+ * The result has no interfaces, which only the main plugin can name. It has nothing of prevResult, which the main plugin got
+ * too: the main plugin would take the addresses in there for addresses of its own interface.
  */
 function add(request: IpamRequest, host: ipam.Host): Result {
   strictnessOf(request);
@@ -79,7 +96,10 @@ function add(request: IpamRequest, host: ipam.Host): Result {
   return { interfaces: [], ips: addresses, routes, dns };
 }
 
-/** IPAM plugins get no look into the netns, but which one it is tells later whether the lease is dead. */
+/**
+ * The netns of the attachment, by which a later call tells whether the lease is dead. Undefined where the path cannot be
+ * looked at.
+ */
 function netnsOf({ netns: path }: IpamRequest): ipam.Netns | undefined {
   try {
     const found = statPath(path);
@@ -105,20 +125,4 @@ function gc({ dataDir, network, validAttachments }: IpamRequest, host: ipam.Host
   if (first === undefined) return;
   const reasons = failures.slice(0, 5).map(reasonOf).join('; ');
   throw new Fault(first.kind, `cannot release all dead leases of ${network}: ${reasons}`, { cause: first });
-}
-
-export interface IpamRequest extends BaseRequest {
-  readonly ipam: IpamSection;
-  /** The key `status`, see `strictnessOf`. */
-  readonly status: string | undefined;
-}
-
-export const ipamPluginSchema = object({ ipam: ipamSchema }, commonKeys);
-
-/** @throws Fault `config`, `version`, `environment` */
-export function readIpamRequest(environment: Environment, input: Input, log: Log): IpamRequest {
-  const config = readConfig(() => ipamPluginSchema, input, log);
-  const ipam = readOwnSection(config.ipam, environment.command, log);
-  const { status } = config;
-  return Object.freeze({ ...readBase(environment, config, dataDirOf(ipam)), ipam, status });
 }

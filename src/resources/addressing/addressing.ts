@@ -1,4 +1,4 @@
-/** The addresses and routes of a container's interface, which is up then, and reachable. */
+/** Sets up the container's interface: its addresses and routes. Afterwards it is up and reachable. */
 
 import * as z from 'zod/mini';
 import { type Cidr, formatCidr, networkOf, sameCidr } from '../../address/cidr.ts';
@@ -37,7 +37,13 @@ export interface AddressingWanted {
   readonly detectDuplicates: boolean;
 }
 
-/** Goes with the interface, so there is nothing to remove. */
+interface Ipv6Wanted {
+  /** Whether the interface has an IPv6 address. */
+  readonly isUsed: boolean;
+  readonly detectDuplicates: boolean;
+}
+
+/** It goes with the interface, so there is nothing to remove. */
 export const addressingKind: Kind<AddressingWanted> = {
   name: 'addressing',
   schema: object({
@@ -52,10 +58,37 @@ export const addressingKind: Kind<AddressingWanted> = {
   able: () => undefined,
 };
 
+/** The routes as the interface gets them: a route without a gateway goes through the gateway of its family. */
+export function linkRoutes(
+  index: number,
+  { addresses, routes }: Pick<AddressingWanted, 'addresses' | 'routes'>,
+): LinkRoute[] {
+  const complete = routes.map((route) => ({ ...route, gw: route.gw ?? gatewayOf(addresses, route.dst.ip.family) }));
+  return distinctRoutes(complete).map(({ gw: gateway, ...route }) => ({ ...route, index, gateway }));
+}
+
+/** Keeps router advertisements, of any router, from configuring the container. @throws Fault `io` */
+export function refuseAdvertisements(container: Container, name: string): void {
+  withContainerProc(container, (proc) => turnOffAdvertisements(name, proc));
+}
+
+/** @throws Fault `check` unless the link has the address; it may have others */
+export function verifyAddress(connection: Connection, link: Pick<Link, 'index'>, address: Cidr, where: string): void {
+  const present = findAddresses(connection, link.index, address.ip.family);
+  const found = present.find((other) => sameCidr(other.address, address));
+  if (found?.duplicate)
+    throw off(`the address ${formatCidr(address)} of ${where} is in use by another host on the bridge`);
+  if (found !== undefined) return;
+  const list = present.map((other) => formatCidr(other.address)).join(', ') || 'none';
+  throw off(`the address ${formatCidr(address)} of ${where} is missing; it has ${list}`);
+}
+
 /**
  * Sets loopback and the interface up, waits until the bridge forwards, then gives the interface its addresses and routes and
- * announces the addresses: duplicate address detection and the announcement are heard that way. Returns when all are usable.
- * @throws Fault `config` when a route's gateway cannot be reached, `conflict` when another host has an address, `busy`; KernelError
+ * announces the addresses. In this order, the bridge forwards the frames of duplicate address detection and the announcements.
+ * Returns when all addresses are usable.
+ * @throws Fault `config` when a route's gateway cannot be reached, `conflict` when another host has an address, `busy`;
+ * KernelError
  */
 function ensureAddressing(node: Node, wanted: AddressingWanted): void {
   const container = containerOf(node);
@@ -70,6 +103,20 @@ function ensureAddressing(node: Node, wanted: AddressingWanted): void {
   awaitUsable(container, link, { addresses: ipv6, detectDuplicates });
 }
 
+/** Sets the IPv6 parameters of the interface. @throws Fault `io` */
+function prepareInterface(container: Container, name: string, ipv6: Ipv6Wanted): void {
+  withContainerProc(container, (proc) => {
+    turnOffAdvertisements(name, proc);
+    if (!ipv6.isUsed) return;
+    // Neighbours learn the MAC that an address has after duplicate address detection, or a later change of the MAC.
+    preferSysctl(`ipv6/conf/${name}/ndisc_notify`, '1', proc);
+    // Otherwise IPv6 alone loses its addresses when the interface is set down and up again.
+    preferSysctl(`ipv6/conf/${name}/keep_addr_on_down`, '1', proc);
+    if (!ipv6.detectDuplicates) preferSysctl(`ipv6/conf/${name}/accept_dad`, '0', proc);
+    for (const device of ['lo', name]) ensureSysctl(`ipv6/conf/${device}/disable_ipv6`, '0', proc);
+  });
+}
+
 function giveAddresses(container: Container, link: Pick<Link, 'index' | 'mac'>, wanted: AddressingWanted): void {
   const requests = addressRequests(link, wanted);
   if (requests.length === 0) return;
@@ -81,8 +128,8 @@ function giveAddresses(container: Container, link: Pick<Link, 'index' | 'mac'>, 
 }
 
 /**
- * An address may have had another MAC before. Setting the MAC, also to what it is, makes the kernel announce all addresses
- * of the interface (NETDEV_CHANGEADDR): by ARP with arp_notify, by neighbour advertisements with ndisc_notify.
+ * Setting the MAC, also to what it is, makes the kernel announce all addresses of the interface (NETDEV_CHANGEADDR), by ARP
+ * with arp_notify, by neighbour advertisements with ndisc_notify: an address may have had another MAC before.
  */
 function addressRequests(link: Pick<Link, 'index' | 'mac'>, wanted: AddressingWanted): Request[] {
   const { addresses, detectDuplicates } = wanted;
@@ -92,15 +139,6 @@ function addressRequests(link: Pick<Link, 'index' | 'mac'>, wanted: AddressingWa
     ...linkRoutes(link.index, wanted).map(addRoute),
     ...(addresses.length > 0 ? [setLinkMac(link.index, link.mac)] : []),
   ];
-}
-
-/** The routes as the interface gets them: one without a gateway goes through the gateway of its family. */
-export function linkRoutes(
-  index: number,
-  { addresses, routes }: Pick<AddressingWanted, 'addresses' | 'routes'>,
-): LinkRoute[] {
-  const complete = routes.map((route) => ({ ...route, gw: route.gw ?? gatewayOf(addresses, route.dst.ip.family) }));
-  return distinctRoutes(complete).map(({ gw: gateway, ...route }) => ({ ...route, index, gateway }));
 }
 
 function gatewayOf(addresses: readonly ContainerAddress[], family: Family): Ip | undefined {
@@ -119,7 +157,16 @@ function unreachableGateway(error: KernelError, addresses: readonly ContainerAdd
   });
 }
 
-/** @throws Fault `check` unless every address and route is there; others beside them may be there too */
+function turnOffAdvertisements(name: string, proc: Proc): void {
+  setSysctl(`ipv6/conf/${name}/accept_ra`, '0', proc);
+}
+
+/** Runs `act` in the container's network namespace, with a proc mount of its own. */
+function withContainerProc(container: Container, act: (proc: Proc) => void): void {
+  container.within(() => withPrivateProc(act));
+}
+
+/** @throws Fault `check` unless every address and route is there; there may be more of them */
 function verifyAddressing(
   { route: connection, links }: Container,
   { ifName, addresses, routes }: AddressingWanted,
@@ -130,52 +177,8 @@ function verifyAddressing(
   verifyRoutes(connection, routes);
 }
 
-interface Ipv6Wanted {
-  /** Whether the interface has an IPv6 address. */
-  readonly isUsed: boolean;
-  readonly detectDuplicates: boolean;
-}
-
-/** @throws Fault `io` */
-function prepareInterface(container: Container, name: string, ipv6: Ipv6Wanted): void {
-  inside(container, (proc) => {
-    setNoAdvertisements(name, proc);
-    if (!ipv6.isUsed) return;
-    // Neighbours learn the MAC that an address has after duplicate address detection, or a later change of the MAC.
-    preferSysctl(`ipv6/conf/${name}/ndisc_notify`, '1', proc);
-    // Otherwise IPv6 alone loses its addresses when the interface is set down and up again.
-    preferSysctl(`ipv6/conf/${name}/keep_addr_on_down`, '1', proc);
-    if (!ipv6.detectDuplicates) preferSysctl(`ipv6/conf/${name}/accept_dad`, '0', proc);
-    for (const device of ['lo', name]) ensureSysctl(`ipv6/conf/${device}/disable_ipv6`, '0', proc);
-  });
-}
-
-/** No router advertisement may configure a container, from whatever router. @throws Fault `io` */
-export function refuseAdvertisements(container: Container, name: string): void {
-  inside(container, (proc) => setNoAdvertisements(name, proc));
-}
-
-function setNoAdvertisements(name: string, proc: Proc): void {
-  setSysctl(`ipv6/conf/${name}/accept_ra`, '0', proc);
-}
-
-function inside(container: Container, act: (proc: Proc) => void): void {
-  container.within(() => withPrivateProc(act));
-}
-
-/** @throws Fault `check` unless the link has the address; others beside it are nobody's business */
-export function verifyAddress(connection: Connection, link: Pick<Link, 'index'>, address: Cidr, where: string): void {
-  const present = findAddresses(connection, link.index, address.ip.family);
-  const found = present.find((other) => sameCidr(other.address, address));
-  if (found?.duplicate)
-    throw off(`the address ${formatCidr(address)} of ${where} is in use by another host on the bridge`);
-  if (found !== undefined) return;
-  const list = present.map((other) => formatCidr(other.address)).join(', ') || 'none';
-  throw off(`the address ${formatCidr(address)} of ${where} is missing; it has ${list}`);
-}
-
-/** @throws Fault `check` unless each route is there, in whatever table (chained plugins move them) */
-export function verifyRoutes(connection: Connection, routes: readonly Route[]): void {
+/** @throws Fault `check` unless each route is there, in any table (chained plugins move routes) */
+function verifyRoutes(connection: Connection, routes: readonly Route[]): void {
   for (const family of [4, 6] as const) {
     const wanted = routes.filter(({ dst }) => dst.ip.family === family);
     if (wanted.length === 0) continue;

@@ -7,7 +7,7 @@
 import { formatIp, type Ip } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { execute } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { findRoute, isLocalRoute } from '../../netlink/route/route.ts';
 import { ENETUNREACH } from '../../sys/errno.ts';
@@ -16,6 +16,8 @@ import { findAddresses } from '../links.ts';
 import type { Container, Node } from '../node.ts';
 
 const DEADLINE_MS = 10_000;
+
+type Where = Pick<Container | Node, 'route' | 'watchAddresses'>;
 
 /**
  * Returns when the kernel delivers packets to each of the IPv6 addresses.
@@ -28,20 +30,14 @@ export function awaitUsable(
   deadlineMs = DEADLINE_MS,
 ): void {
   if (addresses.length === 0) return;
-  const isSo = () => areLocal(where, addresses) || (detectDuplicates && refuseDuplicates(where, link));
-  const usable = { isSo, watch: where.watchAddresses, matters: () => true };
+  const isReached = () => areLocal(where, addresses) || (detectDuplicates && refuseDuplicates(where, link));
+  const usable = { isReached, watch: where.watchAddresses, matters: () => true };
   if (!awaitNotified(usable, deadlineMs)) throw undecided(link.name, addresses, deadlineMs);
 }
 
-type Where = Pick<Container | Node, 'route' | 'watchAddresses'>;
-
 function areLocal({ route }: Where, addresses: readonly Ip[]): boolean {
-  try {
-    return execute(route, ...addresses.map(findRoute)).every(([reply]) => reply && isLocalRoute(reply.payload));
-  } catch (error) {
-    if (isKernelError(error, ENETUNREACH)) return false;
-    throw error;
-  }
+  const found = unlessRefused([ENETUNREACH], () => execute(route, ...addresses.map(findRoute)));
+  return found?.every(([reply]) => reply && isLocalRoute(reply.payload)) ?? false;
 }
 
 /** @returns false: no duplicate is known yet */

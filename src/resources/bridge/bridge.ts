@@ -23,16 +23,24 @@ import { hasNotes, takeBackOptions, verifyOptions, wantsOptions } from './option
 
 const flag = z.boolean();
 
+/** BR_MAX_PORTS in the kernel's net/bridge/br_private.h is 1024, and no port has the number 0. */
+const MOST_PORTS = 1023;
+/** The number of ports from which on STATUS warns. */
+const MANY_PORTS = Math.ceil(MOST_PORTS * 0.9);
+
+const FULL_DETAILS =
+  'Give the network another "bridge", or see to it that containers that are gone are deleted (DEL, GC).';
+
 export interface BridgeWanted extends BridgeSettings {
-  /** The node is a gateway on it, so no port may configure the node by router advertisements. */
+  /** The node is a gateway on the bridge, so no router advertisement of a port may configure the node. */
   readonly isGateway: boolean;
-  /** Another program made it: the last DEL turns off what ADD turned on. */
+  /** Another program made the bridge: the last DEL turns off the options that an ADD turned on. */
   readonly isOthers?: boolean | undefined;
 }
 
 /**
- * The bridge of an attachment. It stays when the last port is gone, as the reference's does. ADD holds the lock of the bridges until
- * the port is there, so that no DEL takes back an option that this attachment needs.
+ * The bridge of an attachment. It stays when the last port is gone, as the reference's does. ADD holds the lock of the bridges
+ * until the port is there, so that no DEL takes back an option that this attachment needs.
  */
 export const bridgeKind: Kind<BridgeWanted> = {
   name: 'bridge',
@@ -50,7 +58,7 @@ export const bridgeKind: Kind<BridgeWanted> = {
   verify: (node, wanted) => findingOf(() => verifyBridge(node, wanted)),
   remove(node, { name, isOthers }) {
     const bridge = isOthers ? findLink(node.route, name) : undefined;
-    if (bridge !== undefined && hasNotes(bridge)) withBridgeLock(node, () => leave(node, bridge.index));
+    if (bridge !== undefined && hasNotes(bridge)) withBridgeLock(node, () => takeBackUnusedOptions(node, bridge.index));
   },
   survey: nothingOwned,
   able({ route }, { name, vlanFiltering }) {
@@ -60,8 +68,13 @@ export const bridgeKind: Kind<BridgeWanted> = {
   },
 };
 
-/** Takes back the options of a bridge that no port of ours is left on. */
-function leave({ route }: Node, index: number): void {
+/** The Fault of a port that the kernel refuses with EXFULL. */
+export function bridgeFull({ name }: Pick<Link, 'name'>, cause?: unknown): Fault {
+  return full('exhausted', name, cause);
+}
+
+/** Takes back the options of a bridge on which no port of ours is left. */
+function takeBackUnusedOptions({ route }: Node, index: number): void {
   const bridge = findLink(route, index);
   if (bridge === undefined || findLinks(route, index).some(({ alias }) => isOurAlias(alias))) return;
   takeBackOptions(route, bridge);
@@ -77,29 +90,17 @@ function verifyBridge({ route, links }: Node, wanted: BridgeWanted): void {
   verifyOptions(bridge, wanted);
 }
 
-/** BR_MAX_PORTS in the kernel's net/bridge/br_private.h is 1024, and no port has the number 0. */
-const MOST = 1023;
-/** From here on STATUS warns. */
-const MANY = Math.ceil(MOST * 0.9);
-
-const DETAILS = 'Give the network another "bridge", or see to it that containers that are gone are deleted (DEL, GC).';
-
-/** What the kernel means when it refuses another port with EXFULL. */
-export function bridgeFull({ name }: Pick<Link, 'name'>, cause?: unknown): Fault {
-  return full('exhausted', name, cause);
-}
-
-/** Lists the ports. @returns a Fault `limited` for a bridge that is full, or will be soon. @throws KernelError */
+/** @returns a Fault `limited` for a bridge that is full, or nearly. @throws KernelError */
 function portShortage(connection: Connection, { name, index }: Link): Fault | undefined {
   const count = findLinks(connection, index).length;
-  if (count >= MOST) return full('limited', name);
-  if (count < MANY) return undefined;
-  return new Fault('limited', `the bridge ${name} has ${count} ports, and the kernel allows ${MOST}`, {
-    details: DETAILS,
+  if (count >= MOST_PORTS) return full('limited', name);
+  if (count < MANY_PORTS) return undefined;
+  return new Fault('limited', `the bridge ${name} has ${count} ports, and the kernel allows ${MOST_PORTS}`, {
+    details: FULL_DETAILS,
   });
 }
 
 function full(kind: 'exhausted' | 'limited', name: string, cause?: unknown): Fault {
-  const reason = `it has ${MOST} ports, the most that the kernel allows (BR_MAX_PORTS)`;
-  return new Fault(kind, `cannot use the bridge ${name}: ${reason}`, { cause, details: DETAILS });
+  const reason = `it has ${MOST_PORTS} ports, the most that the kernel allows (BR_MAX_PORTS)`;
+  return new Fault(kind, `cannot use the bridge ${name}: ${reason}`, { cause, details: FULL_DETAILS });
 }

@@ -8,22 +8,26 @@ import type { Link } from '../../netlink/route/link.ts';
 import { findAddresses, findLinks, findUplink } from '../links.ts';
 import { isOurAlias } from '../names.ts';
 
-/** The kernel disables IPv6 on an interface with less (RFC 8200, section 5), and a veth takes no less than 68 (RFC 791). */
+/**
+ * The least MTU of a family: the kernel disables IPv6 on an interface with less (RFC 8200, section 5), and a veth takes no
+ * less than 68 (RFC 791).
+ */
 const LEAST: Record<Family, number> = { 4: 68, 6: 1280 };
-/** Of a veth and of a bridge (ETH_MAX_MTU). The loopback interface has more. */
+/** The largest MTU of a veth and of a bridge (ETH_MAX_MTU). The loopback interface has a larger one. */
 const MOST = 65_535;
-/** Of a bridge or veth that is made without one (ETH_DATA_LEN). */
+/** The MTU of a bridge or veth that is made without one (ETH_DATA_LEN). */
 export const DEFAULT_MTU = 1500;
 
+/** An MTU and where it comes from. */
 export type Mtu =
   /** Undefined: the kernel's default. */
   | { readonly value: number | undefined; readonly from: 'configuration' | 'uplink' }
   | { readonly value: number; readonly from: 'bridge'; readonly bridge: string };
 
 /**
- * The MTU where none is configured. On a bridge with ports of others it is the bridge's: a larger frame would be dropped at their
- * ports without a word. Else it is that of the interface that the default route leaves by. The ports are looked at only where the
- * two differ. @throws KernelError
+ * The MTU where none is configured. On a bridge with ports of other programs it is the bridge's, since a larger frame would be
+ * dropped silently at their ports. Otherwise it is the MTU of the interface of the default route. The ports are looked at only
+ * where the two differ. @throws KernelError
  */
 export function inheritedMtu(connection: Connection, bridge: Link | undefined): Mtu {
   const uplink = (findUplink(connection, 4) ?? findUplink(connection, 6))?.mtu;
@@ -32,13 +36,9 @@ export function inheritedMtu(connection: Connection, bridge: Link | undefined): 
   return { value: bridge.mtu, from: 'bridge', bridge: bridge.name };
 }
 
-function hasPortsOfOthers(connection: Connection, bridge: Link): boolean {
-  return findLinks(connection, bridge.index).some(({ alias }) => !isOurAlias(alias));
-}
-
 /**
- * The MTU that an attachment with addresses of these families gets. The uplink's is brought between 1280 and 65535.
- * @throws Fault `config`, `conflict` where the configuration, or the bridge, has too small a one
+ * The MTU of an attachment with addresses of these families. The uplink's is brought into the range from 1280 to 65535.
+ * @throws Fault `config` or `conflict`, where the MTU of the configuration or of the bridge is too small
  */
 export function fittingMtu(mtu: Mtu, families: ReadonlySet<Family>): number | undefined {
   const { value, from } = mtu;
@@ -55,19 +55,8 @@ export function allowsIpv6({ mtu }: Pick<Link, 'mtu'>): boolean {
   return mtu >= LEAST[6];
 }
 
-/** A bridge has the least MTU of its ports, unless it was given one. */
-export function bridgeTooSmall({ name, mtu }: Pick<Link, 'name' | 'mtu'>): Fault {
-  return new Fault(
-    'conflict',
-    `cannot use the bridge ${name} for IPv6: its MTU is ${mtu}, and IPv6 needs ${LEAST[6]}`,
-    {
-      details: `Give its ports and it a larger MTU ("ip link set ${name} mtu …"), or use another "bridge".`,
-    },
-  );
-}
-
 /**
- * A bridge takes the least MTU of its ports, and with less than 1280 the kernel removes its IPv6 addresses: other containers would lose
+ * A bridge takes the least MTU of its ports, and below 1280 the kernel removes its IPv6 addresses: other containers would lose
  * their gateway. @throws Fault `conflict`, KernelError
  */
 export function verifyKeepsIpv6(connection: Connection, bridge: Link, mtu: number | undefined): void {
@@ -81,9 +70,24 @@ export function verifyKeepsIpv6(connection: Connection, bridge: Link, mtu: numbe
   });
 }
 
+/** The Fault of a bridge whose MTU is too small for IPv6. A bridge has the least MTU of its ports, unless it was given one. */
+export function bridgeTooSmall({ name, mtu }: Pick<Link, 'name' | 'mtu'>): Fault {
+  return new Fault(
+    'conflict',
+    `cannot use the bridge ${name} for IPv6: its MTU is ${mtu}, and IPv6 needs ${LEAST[6]}`,
+    {
+      details: `Give its ports and it a larger MTU ("ip link set ${name} mtu …"), or use another "bridge".`,
+    },
+  );
+}
+
 function tooSmall(mtu: number, least: number): Fault {
   const reason = least === LEAST[6] ? 'the kernel has no IPv6 on an interface' : 'the kernel has no interface';
   return new Fault('config', `cannot use the configuration: mtu: ${mtu} is too small: ${reason} below ${least}`, {
     details: `Set it to ${least} or more, or leave it out.`,
   });
+}
+
+function hasPortsOfOthers(connection: Connection, bridge: Link): boolean {
+  return findLinks(connection, bridge.index).some(({ alias }) => !isOurAlias(alias));
 }

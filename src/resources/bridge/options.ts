@@ -1,12 +1,12 @@
 /**
- * Options of a bridge that attachments need. Where ADD turns one on for a bridge that another program made, it leaves a note on the
- * bridge itself, an alternative name of the interface, which survives a crash and the loss of the data directory. The last DEL
- * turns off what has a note. A bridge of our own keeps its options.
+ * Options of a bridge that attachments need. Where ADD turns one on for a bridge that another program made, it notes that on
+ * the bridge itself, as an alternative name of the interface, which survives a crash and the loss of the data directory. The
+ * last DEL turns off the options with a note. A bridge of our own keeps its options.
  */
 
 import { Fault } from '../../fault.ts';
 import { type Connection, execute, type Request } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { filtersByVlan, learnsLinkLocal, setLinkLocalLearning, setVlanFiltering } from '../../netlink/route/bridge.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import {
@@ -18,12 +18,20 @@ import {
 import { EEXIST, EINVAL, EOPNOTSUPP } from '../../sys/errno.ts';
 import { off } from '../resource.ts';
 
+export interface BridgeOptions {
+  readonly promiscuous: boolean;
+  /** Its ports are in VLANs. */
+  readonly vlanFiltering?: boolean | undefined;
+  /** Its ports are held to their MACs. */
+  readonly guarded?: boolean | undefined;
+}
+
 interface BridgeOption {
   /** As `ip link` has it. */
   readonly name: string;
   isOn(bridge: Link): boolean;
   set(index: number, on: boolean): Request;
-  /** What CHECK says where it is off. */
+  /** What CHECK says where the option is off. */
   finding(bridge: string): Fault;
 }
 
@@ -42,9 +50,9 @@ const VLAN_FILTERING: BridgeOption = {
 };
 
 /**
- * A bridge hands frames to some of the link-local group addresses (LLDP's 01:80:c2:00:00:0e) to the node before any
- * packet filter sees them, and learns from them who is where (br_handle_frame in the kernel's net/bridge/br_input.c). With
- * the MAC guard it must not.
+ * A bridge hands frames to some of the link-local group addresses (LLDP's 01:80:c2:00:00:0e) to the node before any packet
+ * filter sees them, and learns their source MACs (br_handle_frame in the kernel's net/bridge/br_input.c). With the MAC guard
+ * it must not.
  */
 const NO_LINK_LOCAL_LEARNING: BridgeOption = {
   name: 'no_linklocal_learn',
@@ -58,15 +66,10 @@ const NO_LINK_LOCAL_LEARNING: BridgeOption = {
 
 const ALL = [PROMISCUOUS, VLAN_FILTERING, NO_LINK_LOCAL_LEARNING];
 
-export interface BridgeOptions {
-  readonly promiscuous: boolean;
-  /** Its ports are in VLANs. */
-  readonly vlanFiltering?: boolean | undefined;
-  /** Its ports are held to their MACs. */
-  readonly guarded?: boolean | undefined;
-}
-
-/** Turns on what is off. @returns whether anything was. @throws KernelError */
+/**
+ * Turns on the options that are off. `isOwn` says whether the bridge is ours, and needs no note. @returns whether any was off.
+ * @throws KernelError
+ */
 export function ensureOptions(
   connection: Connection,
   bridge: Link,
@@ -77,32 +80,32 @@ export function ensureOptions(
   for (const option of missing) {
     execute(connection, option.set(bridge.index, true));
     if (!isOwn())
-      passing([EEXIST, EOPNOTSUPP], () => execute(connection, addAlternativeName(...noteOf(bridge, option))));
+      unlessRefused([EEXIST, EOPNOTSUPP], () => execute(connection, addAlternativeName(...noteOf(bridge, option))));
   }
   return missing.length > 0;
 }
 
-/** @throws Fault `check` for the first one that is off */
+/** @throws Fault `check` for the first option that is off */
 export function verifyOptions(bridge: Link, wanted: BridgeOptions): void {
   const missing = optionsOf(wanted).find((option) => !option.isOn(bridge));
   if (missing !== undefined) throw missing.finding(bridge.name);
 }
 
-/** Whether attachments of the bridge need any. */
+/** Whether an attachment needs any option. */
 export function wantsOptions(wanted: BridgeOptions): boolean {
   return optionsOf(wanted).length > 0;
 }
 
-/** Whether ADD turned anything on. */
+/** Whether ADD turned on any option. */
 export function hasNotes(bridge: Link): boolean {
   return notedOn(bridge).length > 0;
 }
 
-/** Turns off what ADD turned on and what is still on. @throws KernelError */
+/** Turns off the options with a note, and removes the notes. @throws KernelError */
 export function takeBackOptions(connection: Connection, bridge: Link): void {
   for (const option of notedOn(bridge)) {
     if (option.isOn(bridge)) execute(connection, option.set(bridge.index, false));
-    passing([EINVAL], () => execute(connection, removeAlternativeName(...noteOf(bridge, option))));
+    unlessRefused([EINVAL], () => execute(connection, removeAlternativeName(...noteOf(bridge, option))));
   }
 }
 
@@ -116,15 +119,10 @@ function notedOn(bridge: Link): BridgeOption[] {
   return ALL.filter((option) => names.includes(noteOf(bridge, option)[1]));
 }
 
-/** An alternative name is unique in the network namespace, so it has the index in it. */
+/**
+ * The note of an option: a link and an alternative name for it. Such a name is unique in the network namespace, so it has the
+ * index in it.
+ */
 function noteOf({ index }: Link, { name }: BridgeOption): [index: number, name: string] {
   return [index, `trestle.${name}.${index}`];
-}
-
-function passing(errnos: readonly number[], act: () => unknown): void {
-  try {
-    act();
-  } catch (error) {
-    if (!isKernelError(error, ...errnos)) throw error;
-  }
 }

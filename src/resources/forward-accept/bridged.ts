@@ -1,6 +1,6 @@
 /**
- * Frames between the ports of a bridge that is no gateway. With net.bridge.bridge-nf-call-iptables on they pass FORWARD, too, and
- * nobody has asked for an accept: a drop is named, with what to do.
+ * Finds drops of frames between the ports of a bridge that is no gateway. With net.bridge.bridge-nf-call-iptables on, such
+ * frames pass FORWARD, too. The configuration asks for no accept, so a drop is only reported, with what to do.
  */
 
 import type { Family } from '../../address/ip.ts';
@@ -15,12 +15,18 @@ const SYSCTL: Record<Family, string> = {
   6: 'bridge/bridge-nf-call-ip6tables',
 };
 
-/** The families whose bridged frames packet filters see. One small file each; the kernel has none without br_netfilter. @throws Fault `io` */
+/**
+ * The families whose bridged frames pass packet filters. Reads one small file for each; without br_netfilter the kernel has
+ * none. @throws Fault `io`
+ */
 export function bridgedFamilies(families: readonly Family[]): Family[] {
   return families.filter((family) => readSysctl(SYSCTL[family]) === '1');
 }
 
-/** A Fault `limited` where FORWARD drops them and no rule on the way may accept them. Only reads. @throws KernelError, SystemError */
+/**
+ * A Fault `limited` where FORWARD drops the frames, and no rule on their way may accept them. Only reads. @throws KernelError,
+ * SystemError
+ */
 export function findBridgedDrop(
   node: Node,
   drivers: readonly ForwardAcceptDriver[],
@@ -37,7 +43,7 @@ export function findBridgedDrop(
   return undefined;
 }
 
-/** Another network of the bridge has a gateway. */
+/** Whether FORWARD has an accept for the bridge, which another network of the bridge with a gateway needs. */
 function isAccepted(path: ForwardPath<unknown>, bridge: string): boolean {
   return ['in place', 'too early'].includes(standingOf(path, bridge));
 }

@@ -16,12 +16,13 @@ import type { Family } from '../../address/ip.ts';
 import type { ConnectionState } from '../../netlink/xt-conntrack.ts';
 
 /**
- * What is accepted. `auto`: what containers begin, replies to it, what the node has destination-NATed to them (host ports),
- * and what goes from the bridge to itself. `open`: new connections from outside to the network's own subnets, too.
+ * What is accepted. `auto`: connections that containers begin, the replies, what the node has destination-NATed to containers
+ * (host ports), and what goes from the bridge to itself. `open`: new connections from outside to the subnets of the network,
+ * too.
  */
 export type ForwardMode = 'auto' | 'open';
 
-/** What one network wants accepted on its bridge. Without subnets `open` is of all that goes out through the bridge. */
+/** What one network wants accepted on its bridge. `open` without subnets accepts all that goes out through the bridge. */
 export interface Acceptance {
   readonly mode: ForwardMode;
   readonly subnets: readonly Cidr[];
@@ -30,15 +31,17 @@ export interface Acceptance {
 /** One rule of the chain: packets that come in or go out through the bridge, of connections in one of the states. */
 export interface Accept {
   readonly direction: 'in' | 'out';
-  /** None: of every connection. */
+  /** Empty: packets of every connection. */
   readonly states: readonly ConnectionState[];
-  /** Undefined: to anywhere. */
+  /** Undefined: packets to any address. */
   readonly destination?: Cidr | undefined;
 }
 
 export const FORWARD = 'FORWARD';
 
-/** States as the rules name them, each list a rule. */
+const PREFIX = 'TRESTLE-FWD-';
+
+/** Connection states as the rules name them, a list for each rule. */
 export const STATE_LISTS: readonly (readonly ConnectionState[])[] = [['RELATED', 'ESTABLISHED'], ['DNAT']];
 
 const ALWAYS: readonly Accept[] = [
@@ -47,8 +50,8 @@ const ALWAYS: readonly Accept[] = [
 ];
 
 /**
- * The rules of the chain for a network, beside those by which other networks of the bridge are open. A subnet that overlaps one of
- * the network's own is closed, unless the network is open. `found` are the rules that are there.
+ * The rules of the chain for a network, and those of `found`, the rules that are there, that open other networks of the
+ * bridge. A rule that opens a subnet which overlaps one of this network's subnets is left out, unless this network is open.
  */
 export function acceptsFor(
   { mode, subnets }: Acceptance,
@@ -60,20 +63,21 @@ export function acceptsFor(
   return [...ALWAYS, ...(mode === 'open' ? openings(own) : []), ...kept];
 }
 
-/** Whether the rules are the same, in whatever order: all of them accept. Undefined stands for a rule that is none of these. */
+/**
+ * Whether the rules are the same in any order, which does not matter, since all of them accept. Undefined stands for a rule
+ * that is no `Accept`.
+ */
 export function sameAccepts(found: readonly (Accept | undefined)[], wanted: readonly Accept[]): boolean {
   const texts = (accepts: readonly (Accept | undefined)[]) => accepts.map(textOf).sort().join('\n');
   return texts(found) === texts(wanted);
 }
 
-const PREFIX = 'TRESTLE-FWD-';
-
-/** At most 27 characters; iptables takes 28. */
+/** The name of the chain for a link, of at most 27 characters; iptables takes 28. */
 export function acceptChain(link: string): string {
   return `${PREFIX}${link}`;
 }
 
-/** Whether a chain is the accept of some bridge: it only ever accepts. */
+/** Whether a chain is the accept of any link: such a chain only accepts. */
 export function isAcceptChain(chain: string): boolean {
   return chain.startsWith(PREFIX);
 }

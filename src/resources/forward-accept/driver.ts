@@ -1,4 +1,7 @@
-/** The two iptables of a node, as far as the accept for a bridge is concerned: over nf_tables, and over the kernel's older tables. */
+/**
+ * The face of the two iptables of a node (over nf_tables, and over the kernel's older tables) for the accept of a bridge; and
+ * what both decide alike: what to change, and what to report.
+ */
 
 import type { Family } from '../../address/ip.ts';
 import { Fault, type FaultKind, reasonOf } from '../../fault.ts';
@@ -6,31 +9,35 @@ import type { Node } from '../node.ts';
 import { type Accept, type Acceptance, acceptChain, acceptsFor, sameAccepts } from './chain.ts';
 import { type Drop, type ForwardPath, type Place, standingOf } from './path.ts';
 
-/** What one flavour has for a link: a bridge, or the gateway of a VLAN. `Handle` is what it knows a rule by. */
+/** What one flavour has for a link: a bridge, or the gateway of a VLAN. `Handle` identifies a rule in that flavour. */
 export interface ForwardView<Handle> {
   readonly path: ForwardPath<Handle>;
-  /** How many rules lead to the accept. */
+  /** How many rules lead to the chain of the accept. */
   readonly ways: number;
-  /** The rules of the accept, undefined for each that is no `Accept`. None where there is no chain. */
+  /** The rules in the chain of the accept, undefined for each rule that is no `Accept`. Empty where there is no chain. */
   accepts(): readonly (Accept | undefined)[];
 }
 
-/** What is to be there instead: the accept with these rules, at that place; without a place, nothing. */
+/** What is to replace the accept of a link: one with these rules, at that place; without a place, none. */
 export interface Change<Handle> {
   readonly place: Place<Handle> | undefined;
   readonly accepts: readonly Accept[];
 }
 
-/** Decides what to change by what it sees when it looks; undefined: nothing. */
+/** Decides what to change, by what `look` sees. Undefined: nothing. */
 export type Decide = <Handle>(look: () => ForwardView<Handle> | undefined) => Change<Handle> | undefined;
 
 export interface ForwardAcceptDriver {
-  /** In messages: `iptables (nf_tables)`. */
+  /** The name for messages: `iptables (nf_tables)`. */
   nameFor(family: Family): string;
-  /** Follows what the link forwards. Only reads. Undefined where no FORWARD drops anything. @throws KernelError, SystemError */
+  /**
+   * Follows a packet that the link forwards. Only reads. Undefined where FORWARD cannot drop anything. @throws KernelError,
+   * SystemError
+   */
   read(node: Node, family: Family, link: string): ForwardView<unknown> | undefined;
   /**
-   * Carries out what `decide` says, in one transaction; asks it again where others changed the ruleset in between.
+   * Carries out what `decide` says, in one transaction; asks `decide` again where another program changed the ruleset
+   * meanwhile.
    * @throws KernelError, SystemError, Fault where the change is refused
    */
   change(node: Node, family: Family, link: string, decide: Decide): void;
@@ -38,13 +45,18 @@ export interface ForwardAcceptDriver {
   has(node: Node, family: Family, link: string): boolean;
   /** The links that have an accept there. Only reads. @throws KernelError, SystemError */
   acceptedLinks(node: Node, family: Family): readonly string[];
-  /** Why an accept for the link cannot be written there, as far as that shows without trying; undefined where it can. */
+  /** Why an accept for the link cannot be written, as far as that can be seen without trying; undefined where it can. */
   able(node: Node, family: Family, link: string): Fault | undefined;
 }
 
+type DropCause = Drop<unknown>['by'];
+
+/** The change that removes an accept. */
+export const REMOVAL: Change<never> = { place: undefined, accepts: [] };
+
 /**
- * What an ADD changes: the accept stands where packets would be dropped, behind whatever may deny them; it goes where nothing drops
- * and it overrules a rule. Undefined where all is well, or nothing drops.
+ * What an ADD changes. An accept is put where packets would be dropped, behind every rule that may deny them. An accept is
+ * removed where nothing drops and it overrules a rule. Undefined where the accept is right, or none is needed.
  */
 export function changeFor<Handle>(
   view: ForwardView<Handle> | undefined,
@@ -60,12 +72,10 @@ export function changeFor<Handle>(
   return isWhole ? undefined : { place: view.path.drop?.place, accepts };
 }
 
-/** What the last port of a link leaves. */
-export const REMOVAL: Change<never> = { place: undefined, accepts: [] };
-
-type DropCause = Drop<unknown>['by'];
-
-/** What is off about the accept of a link; undefined where all is well, or nothing drops. `program` is the flavour of iptables. */
+/**
+ * What is off about the accept of a link; undefined where it is right, or none is needed. `program` is the flavour of
+ * iptables.
+ */
 export function findingFor(
   view: ForwardView<unknown>,
   family: Family,
@@ -84,7 +94,7 @@ export function findingFor(
   return sameAccepts(found, acceptsFor(wanted, family, found)) ? undefined : otherAccept(link, program, kind);
 }
 
-/** For STATUS, where the flavour's driver cannot put an accept there. */
+/** The Fault for STATUS where the flavour's driver cannot write the accept. */
 export function notAcceptable(link: string, program: string, drop: DropCause, cause: Fault): Fault {
   const why = `${whatDrops(drop, program)}, and an accept cannot be put there: ${reasonOf(cause)}`;
   return new Fault('limited', `what ${link} forwards is dropped: ${why}`, {
@@ -93,6 +103,7 @@ export function notAcceptable(link: string, program: string, drop: DropCause, ca
   });
 }
 
+/** Says what drops, as a clause. */
 export function whatDrops(drop: DropCause, program: string): string {
   if (drop === 'policy') return `the policy of FORWARD in ${program} is DROP`;
   return `a rule of FORWARD in ${program} drops or rejects everything`;

@@ -1,6 +1,6 @@
 /**
- * Drops in tables of nftables that are neither ours nor iptables' (firewalld's, an administrator's). An accept in one table
- * cannot overrule them, and their tables are their own business: they are named, with what to do.
+ * Finds drops in nftables tables that are neither ours nor iptables' (firewalld's, an administrator's). An accept in one table
+ * cannot overrule a drop in another, and the tables of other programs are left alone: a drop is reported, with what to do.
  */
 
 import type { Family } from '../../address/ip.ts';
@@ -37,24 +37,27 @@ const FAMILIES: readonly TableFamily[] = [
   { number: nft.NFPROTO_IPV6, name: 'ip6', sees: [6] },
 ];
 
-/** Tables of programs that drop nothing which a bridge forwards as a whole: ours, the reference plugins', kube-proxy's. */
+/** Tables that never drop all that a bridge forwards: ours, the reference plugins', kube-proxy's. */
 const HARMLESS = ['trestle', 'cni_plugins_masquerade', 'kube-proxy'];
 const OF_IPTABLES = ['filter', 'nat', 'mangle', 'raw', 'security'];
-/** Built-in chains of iptables in which it drops nothing that is forwarded as a whole. */
+/** Built-in chains of iptables in which iptables never drops all that is forwarded. */
 const UNFILTERED = ['PREROUTING', 'POSTROUTING'];
-/** firewalld has this table in panic mode, and for a moment while it reloads. */
+/** The table that firewalld has in panic mode, and for a moment while it reloads. */
 const PANIC = 'firewalld_policy_drop';
-/** So many chains are listed for no other reason than that somebody may have put one into a table of iptables. */
+/**
+ * Where only iptables' tables are there, the chains are listed if there are at most so many: another program may have put a
+ * chain into one of those tables.
+ */
 const FEW = 64;
 
 /** The hooks that a forwarded packet passes, in their order. */
 const HOOKS = [nft.NF_INET_PRE_ROUTING, nft.NF_INET_FORWARD, nft.NF_INET_POST_ROUTING];
 
-/** The interface that packets of a family to the outside leave by. */
+/** Names the interface by which packets of a family leave to the outside. */
 export type UplinkOf = (family: Family) => string | undefined;
 
 /**
- * A Fault of that kind, which names a chain that drops all that the bridge forwards of a family, or all that it forwards to the
+ * A Fault of that kind that names a chain which drops all that the bridge forwards of a family, or all that it forwards to the
  * uplink. Only reads. @throws KernelError
  */
 export function findForeignDrop(
@@ -80,8 +83,8 @@ export function findForeignDrop(
 }
 
 /**
- * Whether a family is worth listing its chains, of which kube-proxy may have thousands: asking for the tables costs what one
- * message costs, and on most nodes they tell enough.
+ * Whether the chains of a family are worth listing, of which kube-proxy may have thousands. The tables cost one message, and
+ * mostly tell enough.
  */
 function mayBeForeign({ number }: TableFamily, tables: readonly KernelTable[]): boolean {
   const own = tables.filter(({ family }) => family === number);
@@ -91,7 +94,10 @@ function mayBeForeign({ number }: TableFamily, tables: readonly KernelTable[]): 
   return others.length > 0 && own.reduce((sum, { uses }) => sum + uses, 0) <= FEW;
 }
 
-/** A chain of type `nat` translates addresses, and an empty one drops by its policy alone. */
+/**
+ * Whether the chain may drop, and belongs to another program. A chain of type `nat` translates addresses; an empty chain drops
+ * by its policy alone.
+ */
 function isForeign(chain: Chain): boolean {
   const { table, type, policy, uses } = chain;
   if (type !== 'filter' || HARMLESS.includes(table.name) || isOfIptables(chain)) return false;
@@ -103,7 +109,7 @@ function isOfIptables({ table, name }: Chain): boolean {
   return UNFILTERED.includes(name) || (table.name === 'filter' && name === FORWARD);
 }
 
-/** A drop of all packets, or of those to `output`. */
+/** The drop of a chain: of all packets, or of those to `output`. @throws KernelError */
 function findDrop(
   connection: Connection,
   { table, name, hook, policy }: Chain,
@@ -123,14 +129,14 @@ function findDrop(
 }
 
 /**
- * Before routing, connection tracking may come later than the chain. After it, kernels before 5.7 do not know by which interface
- * a packet came, and connection tracking may tell of masquerading.
+ * What is known of a packet at a hook. Before routing, connection tracking may come later than the chain. After routing,
+ * kernels before 5.7 do not know by which interface a packet came, and connection tracking may tell of masquerading.
  */
 function packetAt(hook: number | undefined, bridge: string): Packet {
   return { input: hook === nft.NF_INET_POST_ROUTING ? undefined : bridge, isNew: hook === nft.NF_INET_FORWARD };
 }
 
-/** Chain by chain, as far as a packet gets: a table may have thousands. Each is read once. */
+/** Reads the rules of a chain when a packet reaches it, and only once, since a table may have thousands of chains. */
 function rulesetOf(connection: Connection, table: Table): Ruleset {
   const ask = (request: Request) => unlessRefused([ENOENT], () => query(connection, request)) ?? [];
   return {

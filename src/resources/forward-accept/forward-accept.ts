@@ -1,7 +1,7 @@
 /**
- * Forwarding next to Docker and others whose FORWARD chain drops what no rule accepts. A packet must be accepted in every
- * table that it passes, so the accept stands where the drop does: once a bridge, for as long as something is plugged into it.
- * It stands behind every rule with a condition, so that what the administrator denies stays denied.
+ * Forwarding next to Docker and other programs whose FORWARD chain drops what no rule accepts. A packet must be accepted in
+ * every table that it passes, so the accept stands in the table that drops: one for each bridge, for as long as a port uses
+ * the bridge. It stands behind every rule with a condition, so that what the administrator denies stays denied.
  */
 
 import * as z from 'zod/mini';
@@ -24,26 +24,26 @@ import { isAttachedTo, isUsed } from './users.ts';
 
 export interface ForwardAcceptWanted {
   readonly bridge: string;
-  /** The VLAN whose gateway forwards; absent: what the bridge forwards. */
+  /** The VLAN whose gateway forwards; absent where the bridge does. */
   readonly vlan?: number | undefined;
-  /** `look`: nothing is accepted, and a drop of bridged frames is warned of. */
+  /** `look`: nothing is accepted, and a warning tells of a drop of bridged frames. */
   readonly mode: ForwardMode | 'look';
   readonly families: readonly Family[];
-  /** Those of the network, which `open` opens. Records of 0.1.0 have none. */
+  /** The subnets of the network, which `open` opens. Records of 0.1.0 have none. */
   readonly subnets?: readonly Cidr[] | undefined;
 }
 
 const DRIVERS: readonly ForwardAcceptDriver[] = [nftDriver, legacyDriver];
 const FAMILIES: readonly Family[] = [4, 6];
 
-/** What the bridge, or the gateway of a VLAN, forwards is accepted, for as long as a port uses it. */
+/** Accepts what the bridge, or the gateway of a VLAN, forwards, for as long as a port uses it. */
 export const forwardAcceptKind: Kind<ForwardAcceptWanted> = {
   name: 'forward-accept',
   schema: object(
     { bridge: z.string(), mode: z.literal(['auto', 'open', 'look']), families: list(z.literal([4, 6])) },
     { vlan: unsigned(4094), subnets: list(cidr) },
   ),
-  /** A drop that cannot be accepted fails nothing: others may have accepted it in their own way, and STATUS tells. */
+  /** An accept that cannot be made is only a warning: the administrator may accept in another way, and STATUS reports it. */
   ensure(node, wanted) {
     if (wanted.mode === 'look') warn(node, cannotTell(wanted), () => look(node, wanted));
     else accept(node, wanted, acceptanceOf(wanted));
@@ -53,7 +53,7 @@ export const forwardAcceptKind: Kind<ForwardAcceptWanted> = {
     const finding = findAccept(node, wanted, 'check');
     return finding ?? findDropOfOthers(node, wanted, 'check');
   },
-  /** It names no address: an accept that stays harms nobody who comes later, so that it cannot be taken out fails no DEL. */
+  /** A failed removal does not fail DEL: an accept names no address, so one that is left does no harm to later attachments. */
   remove(node, wanted) {
     if (wanted.mode === 'look') return;
     withBridgeLock(node, () => {
@@ -63,7 +63,7 @@ export const forwardAcceptKind: Kind<ForwardAcceptWanted> = {
       withdrawAbandoned(node, wanted.bridge);
     });
   },
-  /** The accepts of bridges that are gone, were renamed, or have no port any more: they belong to no attachment. */
+  /** The accepts of bridges that are gone, were renamed, or have no port any more. They belong to no attachment. */
   survey: (node) => abandoned(node).map((link) => abandonedAccept(node, link)),
   able(node, wanted) {
     if (wanted.mode === 'look') return look(node, wanted);
@@ -80,7 +80,7 @@ function acceptanceOf({ mode, subnets = [] }: ForwardAcceptWanted): Acceptance {
   return { mode: mode === 'open' ? 'open' : 'auto', subnets };
 }
 
-/** Each flavour of iptables in each family. @returns the first answer that is one */
+/** Asks each flavour of iptables in each family. @returns the first answer that is not undefined */
 function eachForward<T>(
   families: readonly Family[],
   ask: (driver: ForwardAcceptDriver, family: Family) => T | undefined,
@@ -94,6 +94,7 @@ function eachForward<T>(
   return undefined;
 }
 
+/** Makes the accept in every flavour that needs one; logs what cannot be made. */
 function accept(node: Node, wanted: ForwardAcceptWanted, acceptance: Acceptance): void {
   const link = linkOf(wanted);
   let isChanged = false;
@@ -111,13 +112,13 @@ function accept(node: Node, wanted: ForwardAcceptWanted, acceptance: Acceptance)
   warn(node, cannotTell(wanted), () => findDropOfOthers(node, wanted, 'limited'));
 }
 
-/** Of what is routed. */
+/** A drop of routed packets in a table of another program. */
 function findDropOfOthers(node: Node, wanted: ForwardAcceptWanted, kind: 'check' | 'limited'): Fault | undefined {
   const uplinkOf = (family: Family) => findUplink(node.route, family)?.name;
   return findForeignDrop(node, linkOf(wanted), new Set(wanted.families), kind, uplinkOf);
 }
 
-/** What of bridged frames is dropped, where packet filters see them at all. */
+/** A drop of bridged frames, where packet filters see them at all. */
 function look(node: Node, { bridge, families }: ForwardAcceptWanted): Fault | undefined {
   const seen = bridgedFamilies(families);
   if (seen.length === 0) return undefined;
@@ -132,13 +133,13 @@ function findAccept(node: Node, wanted: ForwardAcceptWanted, kind: 'check' | 'li
   });
 }
 
-/** Before the first ADD an accept is not to be there; the next one makes it. */
+/** What is off about the accept; undefined before the first ADD, which makes the accept. */
 function findForAttached(node: Node, wanted: ForwardAcceptWanted): Fault | undefined {
   const finding = findAccept(node, wanted, 'limited');
   return finding !== undefined && isAttachedTo(node.route, wanted.bridge) ? finding : undefined;
 }
 
-/** Why the next ADD could not put an accept where one is missing. */
+/** Why the next ADD could not make an accept that is missing. */
 function findObstacle(node: Node, wanted: ForwardAcceptWanted): Fault | undefined {
   const link = linkOf(wanted);
   return eachForward(wanted.families, (driver, family) => {
@@ -150,7 +151,7 @@ function findObstacle(node: Node, wanted: ForwardAcceptWanted): Fault | undefine
   });
 }
 
-/** Takes the accept of a link out, in both flavours and families. The caller holds the lock. */
+/** Removes the accept of a link, in both flavours and families. The caller holds the lock. */
 function withdraw(node: Node, link: string): void {
   eachForward(FAMILIES, (driver, family) => {
     try {
@@ -168,7 +169,10 @@ function abandoned(node: Node): string[] {
   return [...new Set(links)].filter((link) => !isUsed(node.route, link));
 }
 
-/** Those beside the bridge's own and its VLANs', whose port may be about to come. The caller holds the lock. */
+/**
+ * Removes the accepts that no port uses, except those of the bridge and of its VLANs, whose port may be about to come. The
+ * caller holds the lock.
+ */
 function withdrawAbandoned(node: Node, bridge: string): void {
   warn(node, 'cannot look for accepts that are left', () => {
     const isOwn = (link: string) => link === bridge || link.startsWith(`${bridge}.`);
@@ -192,7 +196,7 @@ function cannotTell(wanted: ForwardAcceptWanted): string {
   return `cannot tell what drops what ${linkOf(wanted)} forwards`;
 }
 
-/** Logs what `find` finds, or that it cannot. */
+/** Logs what `find` finds, or that it failed. */
 function warn(node: Node, cannot: string, find: () => Fault | undefined): void {
   try {
     const finding = find();

@@ -1,4 +1,4 @@
-/** FORWARD of the older iptables: read from the kernel, changed through the program. */
+/** FORWARD of the older iptables. It is read from the kernel and changed through the program. */
 
 import { formatCidr } from '../../address/cidr.ts';
 import type { Family } from '../../address/ip.ts';
@@ -16,15 +16,15 @@ import { type Accept, acceptChain, acceptedLink, FORWARD, isAcceptChain, STATE_L
 import type { Change, Decide, ForwardAcceptDriver, ForwardView } from './driver.ts';
 import { type Action, actionOfTarget, type ChainRule, forwardPath, type Place } from './path.ts';
 
-/** -NF_DROP - 1, -NF_ACCEPT - 1 and XT_RETURN, as a verdict stands in an entry. */
+/** The verdicts of an entry: -NF_DROP - 1, -NF_ACCEPT - 1 and XT_RETURN. */
 const DROP = -1;
 const ACCEPT = -2;
 const RETURN = -5;
 const ATTEMPTS = 5;
-/** What iptables takes for an interface and not for a pattern, a negation or an option. */
+/** Names that iptables takes for an interface, and not for a pattern, a negation or an option. */
 const PLAIN_NAME = /^[\w.][\w.:@-]*$/;
 
-/** A rule's handle is its number in its chain, from 1. */
+/** The driver for the older tables. A rule's handle is its number in its chain, from 1. */
 export const legacyDriver: ForwardAcceptDriver = {
   nameFor: (family) => `${family === 4 ? 'iptables' : 'ip6tables'} (legacy)`,
   read(_, family, link) {
@@ -39,7 +39,7 @@ export const legacyDriver: ForwardAcceptDriver = {
   acceptedLinks: (_, family) => [...(findChains(family)?.chains.keys() ?? [])].filter(isAcceptChain).map(acceptedLink),
   able(node, family, link) {
     try {
-      verifySpeakable(link);
+      verifyPlainName(link);
       findPrograms(node, family, 'legacy');
       return undefined;
     } catch (error) {
@@ -64,14 +64,16 @@ function viewOf({ chains, dropping }: LegacyChains, link: string): ForwardView<n
   };
 }
 
-/** Looks and changes until there is nothing to change: what was seen may be otherwise by the time of the change. */
+/**
+ * Looks and changes until there is nothing to change, since another program may change the table between a look and a change.
+ */
 function changeUntilDone(programs: Programs, family: Family, link: string, decide: Decide): void {
   let refusal: Refusal | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const found = findChains(family);
     const change = found && decide(() => viewOf(found, link));
     if (found === undefined || change === undefined) return;
-    verifySpeakable(link);
+    verifyPlainName(link);
     refusal = restore(programs, family, 'legacy', { table: 'filter', commands: commandsFor(found, link, change) });
   }
   throw refusal?.fault ?? new Fault('busy', `cannot change what iptables accepts of ${link}: others change it as well`);
@@ -80,7 +82,7 @@ function changeUntilDone(programs: Programs, family: Family, link: string, decid
 function commandsFor({ chains }: LegacyChains, link: string, { place, accepts }: Change<number>): string[] {
   const name = acceptChain(link);
   const ways = waysTo(chains, name);
-  // Not by its number, which another process may just have given to another rule.
+  // By their content, since another process may change the numbers meanwhile.
   const removals = ways.map(({ chain }) => `-D ${chain} -j ${name}`);
   if (place === undefined) return [...removals, `-F ${name}`, `-X ${name}`];
   // -N is refused where another process was first; the other line empties the chain.
@@ -92,7 +94,7 @@ function waysTo(chains: LegacyChains['chains'], name: string): LegacyRule[] {
   return [...chains.values()].flat().filter(({ target, entry }) => target === name && !entry.isGoto);
 }
 
-/** The numbers are those before the removals. */
+/** The command that adds the rule that leads to the chain. `place` numbers the rules as before `removed` are removed. */
 function jump(name: string, { chain, before }: Place<number>, removed: readonly LegacyRule[]): string {
   if (before === undefined) return `-A ${chain} -j ${name}`;
   const earlier = removed.filter((rule) => rule.chain === chain && rule.number < before).length;
@@ -105,7 +107,7 @@ function acceptRule(name: string, link: string, { direction, states, destination
   return `-A ${name}${to} -${direction === 'in' ? 'i' : 'o'} ${quoted(link)}${match} -j ACCEPT`;
 }
 
-/** The accept that `acceptRule` would write so. */
+/** The accept that `acceptRule` would write as this rule; undefined where there is none. */
 function acceptOf({ entry }: LegacyRule, link: string): Accept | undefined {
   const { input, output, source, destination, more } = entry.header;
   const direction = input === link ? 'in' : 'out';
@@ -117,8 +119,8 @@ function acceptOf({ entry }: LegacyRule, link: string): Accept | undefined {
   return isPlain && isOfLink && states !== undefined ? { direction, states, destination } : undefined;
 }
 
-/** @throws Fault `unsupported` for a name that iptables takes for something else */
-function verifySpeakable(link: string): void {
+/** @throws Fault `unsupported` for a name that iptables takes for something else than an interface */
+function verifyPlainName(link: string): void {
   if (PLAIN_NAME.test(link)) return;
   throw new Fault('unsupported', `cannot accept what ${link} forwards: iptables takes that name for a pattern`, {
     details: 'Give the bridge a name of letters, digits, "_", ".", ":", "@" and "-", or set "forward": "off".',

@@ -1,6 +1,6 @@
 /**
- * FORWARD of iptables over nf_tables: the table `ip filter`, or `ip6 filter`. The accept is put there over netlink, as
- * iptables would, so that it starts no process and iptables shows it as its own.
+ * FORWARD of iptables over nf_tables: the table `ip filter`, or `ip6 filter`. The accept is written over netlink as iptables
+ * would write it: that starts no process, and iptables shows the accept as its own.
  */
 
 import type { Family } from '../../address/ip.ts';
@@ -31,13 +31,16 @@ import { type Accept, acceptChain, acceptedLink, FORWARD, isAcceptChain, STATE_L
 import type { Change, Decide, ForwardAcceptDriver, ForwardView } from './driver.ts';
 import { type Action, actionOfTarget, type ChainRule, forwardPath, leadsTo } from './path.ts';
 
-/** Other transactions may come between a look and a change: those of 50 ADDs at once, for instance. */
+/**
+ * The most attempts at a change: transactions of other processes may come in between, those of 50 ADDs at once, for instance.
+ */
 const ATTEMPTS = 50;
-/** So often a chain or rule may be gone that was seen just before. */
+/** The most attempts that end with ENOENT, where a chain or rule was removed since it was seen. */
 const REFUSALS = 5;
 /** Steps of a rule that are no condition. */
 const UNCONDITIONAL = ['counter', 'log', 'immediate', 'reject', 'queue', 'target'];
 
+/** The driver for iptables over nf_tables. The handle of a rule is the kernel's. */
 export const nftDriver: ForwardAcceptDriver = {
   nameFor: (family) => `${family === 4 ? 'iptables' : 'ip6tables'} (nf_tables)`,
   read(node, family, link) {
@@ -63,11 +66,11 @@ export const nftDriver: ForwardAcceptDriver = {
       .filter(isAccept)
       .map(({ name }) => acceptedLink(name));
   },
-  // Whether the kernel has nft_compat and xt_conntrack shows when they are used: asking for them would load them.
+  // Only a use shows whether the kernel has nft_compat and xt_conntrack: a question would load them.
   able: () => undefined,
 };
 
-/** Undefined where the table has no FORWARD, or one without rules that accepts: that takes one question. */
+/** Undefined where the table has no FORWARD, or one without rules whose policy accepts; that takes one request. */
 function viewOf(connection: Connection, family: Family, link: string): ForwardView<RuleHandle> | undefined {
   const table = tableOf(family);
   const forward = findChain(connection, table, FORWARD);
@@ -83,7 +86,7 @@ function viewOf(connection: Connection, family: Family, link: string): ForwardVi
   };
 }
 
-/** What was seen may be otherwise by the time of the change: the generation tells, and then it is looked at again. */
+/** Looks and changes. Where another program has changed the ruleset meanwhile, the generation tells, and it looks again. */
 function changeUntilDone(connection: Connection, family: Family, link: string, decide: Decide): void {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -99,7 +102,7 @@ function changeUntilDone(connection: Connection, family: Family, link: string, d
   }
 }
 
-/** Kernels without nft_compat or xt_conntrack refuse the accept of replies. */
+/** The Fault of a kernel without nft_compat or xt_conntrack, which refuses the accept of replies. */
 function withoutExtensions(link: string, cause: unknown): Fault {
   return new Fault('kernel', `cannot accept what ${link} forwards: ${reasonOf(cause)}`, {
     cause,
@@ -139,7 +142,7 @@ function requestsFor(
   return [...removed, createChain(table, chain), ...rules, jump];
 }
 
-/** The chain with its rules, and the rules that lead to it, wherever they stand. */
+/** Removes the chain with its rules, and the rules that lead to it, wherever they stand. */
 function removals(connection: Connection, table: Table, name: string): Request[] {
   const rules = query(connection, listTableRules(table)).map(decodeRule);
   const ways = rules.filter((rule) => steps.verdictOf(rule.expressions)?.chain === name);
@@ -157,7 +160,7 @@ function expressionsOf(link: string, { direction, states, destination }: Accept)
   return [...steps.matchInterface(direction, link), ...to, ...match, steps.counter(), steps.accept()];
 }
 
-/** The accept that `expressionsOf` would write so, or iptables. */
+/** The accept that `expressionsOf`, or iptables, would write as this rule; undefined where there is none. */
 function acceptOf({ expressions }: KernelRule, family: Family, link: string): Accept | undefined {
   const said = expressions.filter((step) => step.name !== 'counter' && !isComment(step));
   const via = steps.interfaceOf(said[0], said[1]);
@@ -173,7 +176,7 @@ function acceptOf({ expressions }: KernelRule, family: Family, link: string): Ac
   return states && { direction, states };
 }
 
-/** iptables makes a match of a comment when it restores what it saved. */
+/** iptables writes a comment as a match when it restores saved rules. */
 function isComment(step: Expression): boolean {
   return step.name === 'match' && step.extension === 'comment';
 }
@@ -201,6 +204,6 @@ function actionOf({ expressions }: KernelRule): Action {
   if (verdict?.code === nft.NFT_RETURN) return 'return';
   const target = expressions.find(({ name }) => name === 'target');
   if (target?.name === 'target') return actionOfTarget(target.extension);
-  // Verdict maps, and what is not known here.
+  // A look-up may be in a verdict map.
   return names.includes('lookup') ? 'unknown' : 'continue';
 }

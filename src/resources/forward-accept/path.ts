@@ -1,6 +1,6 @@
 /**
- * The path through FORWARD of iptables, of either flavour, of a packet that no rule with a condition decides about: what it
- * meets, and where it is dropped.
+ * The path of a packet through FORWARD of iptables, of either flavour, where no rule with a condition decides about the packet:
+ * which rules the packet meets, and where it is dropped.
  */
 
 import { acceptChain, FORWARD, isAcceptChain } from './chain.ts';
@@ -8,19 +8,19 @@ import { acceptChain, FORWARD, isAcceptChain } from './chain.ts';
 /** What a rule does with the packets that meet its conditions. `continue`: nothing that decides. `queue`: a program decides. */
 export type Action = 'accept' | 'drop' | 'return' | 'continue' | 'queue' | 'unknown' | Branch;
 
-/** To another chain; `goto` where the packet does not come back to the rule behind. */
-export interface Branch {
+/** Leads to another chain; `goto` where the packet does not come back to the next rule. */
+interface Branch {
   readonly chain: string;
   readonly goto: boolean;
 }
 
-/** A rule of a chain. `handle` is what the flavour knows it by. */
+/** A rule of a chain. `Handle` identifies it in its flavour. */
 export interface ChainRule<Handle> {
   readonly handle: Handle;
   readonly isConditional: boolean;
   /** The one interface that a packet must come in by, where the rule names one. */
   readonly input?: string | undefined;
-  /** It asks for a port of a bridge (`-m physdev`). */
+  /** The rule asks for a port of a bridge (`-m physdev`). */
   readonly isPhysdev?: boolean;
   readonly action: Action;
 }
@@ -32,7 +32,7 @@ interface FilterTable<Handle> {
   readonly policyDrops: boolean;
 }
 
-/** A place for a rule: in front of that one, or at the chain's end. */
+/** A place for a rule: in front of the rule `before`, or at the end of the chain. */
 export interface Place<Handle> {
   readonly chain: string;
   readonly before: Handle | undefined;
@@ -48,16 +48,21 @@ export interface Drop<Handle> {
 }
 
 export interface ForwardPath<Handle> {
-  /** The rules on the way, in the order in which the packet comes by them. */
+  /** The rules that the packet meets, in order. */
   readonly met: readonly ChainRule<Handle>[];
-  /** The rules of the same chains that it never reaches. */
+  /** The rules of the same chains that the packet never reaches. */
   readonly unreached: readonly ChainRule<Handle>[];
-  /** Undefined where it is accepted at the end, by a rule or by the policy. */
+  /** Undefined where a rule or the policy accepts the packet. */
   readonly drop: Drop<Handle> | undefined;
 }
 
 /** How the accept of a bridge stands on that path. */
 type Standing = 'in place' | 'too early' | 'too late' | 'missing' | 'not needed';
+
+type Walk<Handle> = Record<'met' | 'unreached', ChainRule<Handle>[]>;
+
+/** How a packet leaves a chain. */
+type End<Handle> = { readonly how: 'accepted' | 'dropped' | 'returned'; readonly place: Place<Handle> };
 
 /** Targets of iptables behind which the packet goes on (iptables-extensions(8)). */
 const CONTINUING = new Set(
@@ -66,19 +71,14 @@ const CONTINUING = new Set(
   ),
 );
 
-/** What a target of iptables does that is more than a verdict. */
+/** What a target of iptables does that is no plain verdict. */
 export function actionOfTarget(name: string): Action {
   if (name === 'REJECT') return 'drop';
   if (name === 'NFQUEUE') return 'queue';
   return CONTINUING.has(name) ? 'continue' : 'unknown';
 }
 
-type Walk<Handle> = Record<'met' | 'unreached', ChainRule<Handle>[]>;
-
-/** How a packet leaves a chain. */
-type End<Handle> = { readonly how: 'accepted' | 'dropped' | 'returned'; readonly place: Place<Handle> };
-
-/** Follows the packet. Chains that it does not come to are not asked for. */
+/** Follows the packet. Chains that it does not reach are not read. */
 export function forwardPath<Handle>(table: FilterTable<Handle>): ForwardPath<Handle> {
   const walk: Walk<Handle> = { met: [], unreached: [] };
   const { how, place } = follow(table, FORWARD, walk);
@@ -87,9 +87,9 @@ export function forwardPath<Handle>(table: FilterTable<Handle>): ForwardPath<Han
 }
 
 /**
- * `in place`: nothing but accepts stands between it and the drop. `too early`: a rule behind it may deny what it lets pass, so
- * that rule is overruled. `too late`: packets are dropped, or returned to a policy that drops them, in front of it. `not needed`:
- * nothing drops, and it overrules nothing.
+ * How the accept of a link stands on the path. `in place`: only accepts stand between it and the drop. `too early`: a rule
+ * behind it may deny what it lets pass, so the accept overrules that rule. `too late`: packets are dropped, or returned to a
+ * policy that drops them, in front of it. `not needed`: nothing drops, and it overrules no rule.
  */
 export function standingOf<Handle>({ met, unreached, drop }: ForwardPath<Handle>, bridge: string): Standing {
   const isWay = (rule: ChainRule<Handle>) => leadsTo(rule, acceptChain(bridge));
@@ -105,7 +105,7 @@ export function leadsTo<Handle>({ isConditional, action }: ChainRule<Handle>, ch
   return !isConditional && typeof action === 'object' && action.chain === chain;
 }
 
-/** Whether a rule on the way may accept what goes from port to port of the bridge, which only its condition decides. */
+/** Whether a rule on the way may accept packets from port to port of the bridge, which depends on its condition alone. */
 export function mayPass<Handle>({ met }: ForwardPath<Handle>, bridge: string): boolean {
   return met.some((rule) => rule.action !== 'drop' && (rule.input === bridge || rule.isPhysdev === true));
 }
@@ -121,7 +121,7 @@ function follow<Handle>(table: FilterTable<Handle>, chain: string, walk: Walk<Ha
   return { how: 'returned', place: { chain, before: undefined } };
 }
 
-/** How the packet leaves the chain of that place at the rule there; undefined where it goes on to the next. */
+/** How the packet leaves the chain of that place at the rule there; undefined where it goes on to the next rule. */
 function endAt<Handle>(
   table: FilterTable<Handle>,
   rule: ChainRule<Handle>,
@@ -141,7 +141,7 @@ function endAt<Handle>(
   return walk.met.slice(before).some(mayDeny) ? end : { how: end.how, place };
 }
 
-/** An unconditional branch denies nothing by itself: the rules of its chain are met as well. */
+/** Whether the rule may deny. An unconditional branch denies nothing by itself: the rules of its chain are met as well. */
 function mayDeny<Handle>({ isConditional, action }: ChainRule<Handle>): boolean {
   if (typeof action === 'object') return isConditional && !isAcceptChain(action.chain);
   return action !== 'accept' && action !== 'continue';

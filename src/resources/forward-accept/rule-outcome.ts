@@ -1,6 +1,6 @@
 /**
- * What becomes of a packet that a bridge forwards in another program's chain, as far as its rules can be understood. Whatever is
- * not understood counts as accepting: only a drop that is certain is reported.
+ * What becomes of a packet that a bridge forwards in another program's chain, as far as its rules are understood here. A rule
+ * that is not understood counts as accepting: only a certain drop is reported.
  */
 
 import { cString, readU32le } from '../../netlink/bytes.ts';
@@ -9,13 +9,13 @@ import type { Expression } from '../../netlink/nft/expression.ts';
 import type { KernelRule } from '../../netlink/nft/rule.ts';
 import { verdictOf } from '../../netlink/nft/steps.ts';
 
-export type Outcome = 'may pass' | 'dropped' | 'returns';
+type Outcome = 'may pass' | 'dropped' | 'returns';
 
 /** What is known of a packet in a chain, by the chain's hook. */
 export interface Packet {
-  /** The interface that it came in by; undefined where the hook does not tell rules in all kernels. */
+  /** The interface that it came in by; undefined at a hook where not every kernel knows it. */
   readonly input: string | undefined;
-  /** The interface that it leaves by; undefined: any. */
+  /** The interface that it leaves by; undefined: any interface. */
   readonly output?: string | undefined;
   /** It is the first of its connection, and connection tracking says so. */
   readonly isNew: boolean;
@@ -32,12 +32,12 @@ export interface Ruleset {
 const STATE_NEW = 8;
 /** Steps that match nothing and decide nothing. */
 const PLAIN = ['counter', 'log', 'immediate', 'reject'];
-/** Steps that may decide, and that say how elsewhere. */
+/** Steps that may decide in a way that the expression does not show. */
 const OPAQUE = ['target', 'match', 'queue'];
-/** The same, of those that are known by their names alone. */
+/** Expressions of an unknown kind that may decide in such a way. */
 const OPAQUE_KINDS = ['objref', 'dynset', 'fib', 'xfrm'];
 
-/** `trail` are the chains that the packet came through. */
+/** What becomes of the packet in the chain. `trail` are the chains that the packet came through. */
 export function outcomeOf(ruleset: Ruleset, chain: string, packet: Packet, trail: readonly string[] = []): Outcome {
   if (trail.includes(chain)) return 'may pass';
   let mayReturn = false;
@@ -52,7 +52,7 @@ export function outcomeOf(ruleset: Ruleset, chain: string, packet: Packet, trail
   return 'returns';
 }
 
-/** Undefined where the packet goes on to the next rule. */
+/** What the rule does with a packet that it matches. Undefined where the packet goes on to the next rule. */
 function decisionOf(ruleset: Ruleset, rule: KernelRule, packet: Packet, trail: readonly string[]): Outcome | undefined {
   const names = rule.expressions.map(({ name }) => name);
   if (names.includes('reject')) return 'dropped';
@@ -70,7 +70,10 @@ function isUnconditional({ expressions }: KernelRule): boolean {
   return expressions.every(({ name }) => PLAIN.includes(name));
 }
 
-/** A drop that names interfaces itself is what the administrator wants; a chain for an interface is what a program makes of it. */
+/**
+ * Whether the rule leads to a chain. A drop that names interfaces itself is what the administrator wants; a chain for an
+ * interface is made by a program.
+ */
 function isBranch({ expressions }: KernelRule): boolean {
   return verdictOf(expressions)?.chain !== undefined;
 }
@@ -80,7 +83,7 @@ function decidesElsewhere(step: Expression): boolean {
   return step.name === 'unknown' ? OPAQUE_KINDS.includes(step.kind) : OPAQUE.includes(step.name);
 }
 
-/** Whether one of its conditions is known not to be fulfilled: another interface, a connection that is there already. */
+/** Whether one of the conditions is known to fail: it asks for another interface, or for an established connection. */
 function isExcluded({ expressions }: KernelRule, packet: Packet, ruleset: Ruleset): boolean {
   return expressions.some((step, at) => {
     const next = expressions[at + 1];
@@ -91,13 +94,13 @@ function isExcluded({ expressions }: KernelRule, packet: Packet, ruleset: Rulese
   });
 }
 
-/** Whether all its conditions are known to be fulfilled, unless one excludes the packet: they ask for known interfaces alone. */
+/** Whether all conditions are known to hold, unless one excludes the packet: they ask for known interfaces alone. */
 function isFulfilled({ expressions }: KernelRule, packet: Packet): boolean {
   const isKnown = (at: number) => matchesInterface(expressions[at], expressions[at + 1], packet) !== undefined;
   return expressions.every(({ name }, at) => PLAIN.includes(name) || isKnown(at) || isKnown(at - 1));
 }
 
-/** Undefined where the two steps do not compare the name of an interface that is known. */
+/** Undefined where the two steps do not compare the name of a known interface. */
 function matchesInterface(
   load: Expression | undefined,
   comparison: Expression | undefined,

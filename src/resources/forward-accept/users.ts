@@ -1,4 +1,4 @@
-/** Who an accept is for: the ports of a bridge, or those of a VLAN whose gateway forwards. */
+/** The users of an accept: the ports of a bridge, or the ports in a VLAN whose gateway forwards. */
 
 import type { Connection } from '../../netlink/connection.ts';
 import { filtersByVlan } from '../../netlink/route/bridge.ts';
@@ -8,7 +8,10 @@ import { aliasOwner } from '../names.ts';
 import { vlanGatewayName } from '../vlan/gateway-pair.ts';
 import { vlanUsers } from '../vlan/vlan.ts';
 
-/** Whether a port uses what the link, a bridge or a VLAN's gateway, forwards; not where there is no such link. @throws KernelError */
+/**
+ * Whether a port uses what the link, a bridge or the gateway of a VLAN, forwards; false where there is no such link.
+ * @throws KernelError
+ */
 export function isUsed(route: Connection, name: string): boolean {
   const link = findLink(route, name);
   if (link === undefined) return false;
@@ -22,7 +25,10 @@ export function isAttachedTo(route: Connection, name: string): boolean {
   return ports.some(({ alias }) => aliasOwner(alias) !== undefined);
 }
 
-/** A carrier says yes at once, however many ports there are; but the gateway of a VLAN has one that is always up. */
+/**
+ * Whether the bridge has a port other than that of a VLAN gateway. A carrier proves that at once, whatever the number of
+ * ports, except where VLAN gateways, whose ports always have a carrier, may be on the bridge.
+ */
 function hasPort(route: Connection, bridge: Link): boolean {
   if (bridge.carrier && !filtersByVlan(bridge)) return true;
   return findLinks(route, bridge.index).some((port) => !isGatewayPort(route, bridge, port));

@@ -4,14 +4,14 @@ import * as z from 'zod/mini';
 import type { Family } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { decodeForwarding, getNetconf } from '../../netlink/route/netns.ts';
 import { list, object } from '../../schema/net.ts';
 import { EOPNOTSUPP } from '../../sys/errno.ts';
 import { advertisedUplinks } from '../bridge/bridge-link.ts';
 import { findLink } from '../links.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
-import { ACCEPT_RA, ensureSysctl, readSysctl } from '../sysctl.ts';
+import { acceptRaSysctl, ensureSysctl, readSysctl } from '../sysctl.ts';
 
 const SYSCTL: Record<Family, string> = { 4: 'ipv4/ip_forward', 6: 'ipv6/conf/all/forwarding' };
 
@@ -19,7 +19,7 @@ interface ForwardingWanted {
   readonly families: readonly Family[];
 }
 
-/** Forwarding in the node's network namespace. It stays on: others may rely on it by then. */
+/** Forwarding in the network namespace of the node. It stays on, since other programs may rely on it by then. */
 export const forwardingKind: Kind<ForwardingWanted> = {
   name: 'forwarding',
   schema: object({ families: list(z.literal([4, 6])) }),
@@ -39,17 +39,6 @@ export function ensureForwarding(connection: Connection, families: ReadonlySet<F
   }
 }
 
-/** Whether the node forwards what is of the family; not where the kernel does not tell. @throws KernelError */
-function isForwarding(connection: Connection, family: Family): boolean {
-  try {
-    const [reply] = execute(connection, getNetconf(family))[0] ?? [];
-    return reply !== undefined && decodeForwarding(reply.payload) === 1;
-  } catch (error) {
-    if (isKernelError(error, EOPNOTSUPP)) return false;
-    throw error;
-  }
-}
-
 /** @throws Fault `check` when the node does not forward one of the families, KernelError */
 export function verifyForwarding(connection: Connection, families: ReadonlySet<Family>): void {
   for (const family of families) {
@@ -63,15 +52,21 @@ export function verifyForwarding(connection: Connection, families: ReadonlySet<F
   }
 }
 
+/** Whether the node forwards packets of the family; false where the kernel does not tell. @throws KernelError */
+function isForwarding(connection: Connection, family: Family): boolean {
+  const reply = unlessRefused([EOPNOTSUPP], () => execute(connection, getNetconf(family))[0]?.[0]);
+  return reply !== undefined && decodeForwarding(reply.payload) === 1;
+}
+
 /**
- * Once the node forwards IPv6, an interface with accept_ra=1 hears no router any more, and the kernel drops the default
- * routes that it got by them (Documentation/networking/ip-sysctl.rst, accept_ra). So it becomes 2, which is the same in
- * spite of forwarding, where such a route is. Called before forwarding is turned on. @throws Fault `io`, KernelError
+ * Once the node forwards IPv6, an interface with accept_ra=1 ignores router advertisements, and the kernel drops the default
+ * routes that they brought (Documentation/networking/ip-sysctl.rst, accept_ra). So an interface with such a route gets
+ * accept_ra=2, which holds in spite of forwarding. Called before forwarding is turned on. @throws Fault `io`, KernelError
  */
 function keepAdvertisedRoutes(connection: Connection): void {
   if (isForwarding(connection, 6)) return;
   for (const index of advertisedUplinks(connection)) {
     const name = findLink(connection, index)?.name;
-    if (name !== undefined && readSysctl(ACCEPT_RA(name)) === '1') ensureSysctl(ACCEPT_RA(name), '2');
+    if (name !== undefined && readSysctl(acceptRaSysctl(name)) === '1') ensureSysctl(acceptRaSysctl(name), '2');
   }
 }

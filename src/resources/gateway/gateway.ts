@@ -6,7 +6,7 @@ import { sameIp } from '../../address/ip.ts';
 import { isUnicastMac } from '../../address/mac.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
+import { unlessRefused } from '../../netlink/error.ts';
 import { addAddress, deleteAddress } from '../../netlink/route/address.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { setLinkMac } from '../../netlink/route/link-change.ts';
@@ -30,9 +30,9 @@ interface GatewayWanted {
   /** The VLAN whose gateway has the addresses; absent where the bridge itself has them. */
   readonly vlan?: number | undefined;
   readonly addresses: readonly Cidr[];
-  /** Gateways of the network's other ranges: they stand beside these ones. */
+  /** Gateways of the network's other ranges, which contradict none of `addresses`. */
   readonly siblings?: readonly Cidr[] | undefined;
-  /** Another address gives way. */
+  /** An address that contradicts one of `addresses` is removed, even if ports use it. */
   readonly force: boolean;
   /** The attachment's own port, which does not count as a user of another address. */
   readonly port: string;
@@ -68,24 +68,10 @@ export const gatewayKind: Kind<GatewayWanted> = {
   },
 };
 
-/** @throws Fault `check` unless the link has every address */
-function verifyGateways(node: Node, { bridge, vlan, addresses }: GatewayWanted): void {
-  const { route } = node;
-  const name = vlan === undefined ? bridge : vlanGatewayName(bridge, vlan);
-  const what = vlan === undefined ? `the bridge ${name}` : `the VLAN gateway ${name}`;
-  const link = knownLink(node, name);
-  if (link === undefined) throw off(`${what} is missing`);
-  for (const address of addresses) {
-    const { family } = address.ip;
-    const isThere = family === 6 && findAddresses(route, link.index, 6).some((one) => isEnough(one.address, address));
-    if (!isThere) verifyAddress(route, link, address, what);
-  }
-}
-
 /**
- * Gives the bridge, or a VLAN's gateway, each address that it lacks, IPv6 without duplicate address detection. An address
- * that would contradict it gives way where `force` says so, or where there are no `users` (ports that could use it).
- * @returns the addresses that were added. @throws Fault `conflict` when one that would contradict it must stay, KernelError
+ * Gives the bridge, or a VLAN's gateway, each address that it lacks, IPv6 without duplicate address detection. An address that
+ * would contradict it is removed where `force` says so, or where there are no `users` (ports that could use it).
+ * @returns the addresses that were added. @throws Fault `conflict` when a contradicting address must stay, KernelError
  */
 export function ensureGateways(
   connection: Connection,
@@ -115,15 +101,30 @@ export function ensureGateways(
   return added;
 }
 
-/** Nodes may have IPv6 off for new links; the gateway is asked for explicitly. @throws Fault `conflict`, `io` */
+/** @throws Fault `check` unless the link has every address */
+function verifyGateways(node: Node, { bridge, vlan, addresses }: GatewayWanted): void {
+  const { route } = node;
+  const name = vlan === undefined ? bridge : vlanGatewayName(bridge, vlan);
+  const what = vlan === undefined ? `the bridge ${name}` : `the VLAN gateway ${name}`;
+  const link = knownLink(node, name);
+  if (link === undefined) throw off(`${what} is missing`);
+  for (const address of addresses) {
+    const { family } = address.ip;
+    const isThere = family === 6 && findAddresses(route, link.index, 6).some((one) => isEnough(one.address, address));
+    if (!isThere) verifyAddress(route, link, address, what);
+  }
+}
+
+/** Turns IPv6 on, since nodes may have it off for new links. @throws Fault `conflict`, `io` */
 function enableIpv6(bridge: Link): void {
   if (!allowsIpv6(bridge)) throw bridgeTooSmall(bridge);
   ensureSysctl(`ipv6/conf/${bridge.name}/disable_ipv6`, '0', undefined, 'ipv6/conf/default/disable_ipv6');
 }
 
 /**
- * The same address for a subnet of another size. IPv4 addresses of both lengths stand beside each other for as long as the
- * bridge is in use. An interface has an IPv6 address but once: it is replaced in one datagram, by that of the larger subnet.
+ * Gives the bridge the same address for a subnet of another size. IPv4 addresses of both lengths stand beside each other for
+ * as long as the bridge is in use. An interface has an IPv6 address only once, so that of the larger subnet replaces the other
+ * in one datagram.
  */
 function resize(
   connection: Connection,
@@ -140,12 +141,18 @@ function resize(
   if (isOwnBridge(bridge) && users().length === 0) remove(connection, bridge, present);
 }
 
-/** Whether an IPv6 address for a larger subnet does for the smaller one: containers of the larger one may still be there. */
+/**
+ * Whether an IPv6 address for a larger subnet serves for the smaller one, too: containers of the larger subnet may still be
+ * there.
+ */
 function isEnough(present: Cidr, gateway: Cidr): boolean {
   return gateway.ip.family === 6 && sameIp(present.ip, gateway.ip) && present.prefix <= gateway.prefix;
 }
 
-/** The containers cache the MAC of their gateway. Without an explicit MAC a bridge takes the lowest one of its ports. */
+/**
+ * Sets the MAC that the bridge has. The containers cache the MAC of their gateway, and a bridge whose MAC is not set takes the
+ * lowest MAC of its ports.
+ */
 function keepMac(connection: Connection, bridge: Link): void {
   if (bridge.kind !== 'bridge' || isOwnBridge(bridge)) return;
   const mac = isUnicastMac(bridge.mac) ? bridge.mac : bridgeMac(bridge.name);
@@ -153,7 +160,7 @@ function keepMac(connection: Connection, bridge: Link): void {
 }
 
 /**
- * As in the reference: a bridge has one network’s IPv4 addresses; several IPv6 ones if their subnets do not overlap. Link-local
+ * As in the reference: a bridge has one network's IPv4 addresses; several IPv6 ones if their subnets do not overlap. Link-local
  * addresses, one of which the kernel makes for each link, are unique on a link and contradict nothing.
  */
 function contradicts(present: Cidr, gateway: Cidr): boolean {
@@ -161,26 +168,18 @@ function contradicts(present: Cidr, gateway: Cidr): boolean {
   return gateway.ip.family === 4 || containsIp(present, gateway.ip) || containsIp(gateway, present.ip);
 }
 
-/** An address may go where no port uses it and the bridge is our own. @throws Fault `conflict` */
+/** An address may be removed where no port uses it and the bridge is our own. @throws Fault `conflict` */
 function verifyMayGo(bridge: Link, present: Cidr, gateway: Cidr, ports: readonly Link[]): void {
   if (ports.length > 0) throw otherAddress(bridge, present, gateway, inUseBy(bridge, ports));
   if (!isOwnBridge(bridge)) throw otherAddress(bridge, present, gateway, madeElsewhere(bridge, present));
 }
 
 function remove(connection: Connection, bridge: Link, address: Cidr): void {
-  try {
-    execute(connection, deleteAddress(bridge.index, address));
-  } catch (error) {
-    if (!isKernelError(error, EADDRNOTAVAIL)) throw error;
-  }
+  unlessRefused([EADDRNOTAVAIL], () => execute(connection, deleteAddress(bridge.index, address)));
 }
 
 function add(connection: Connection, bridge: Link, gateway: Cidr): void {
-  try {
-    execute(connection, addAddress(bridge.index, gateway, false));
-  } catch (error) {
-    if (!isKernelError(error, EEXIST)) throw error;
-  }
+  unlessRefused([EEXIST], () => execute(connection, addAddress(bridge.index, gateway, false)));
 }
 
 function otherAddress({ name }: Link, present: Cidr, wanted: Cidr, details: string): Fault {

@@ -1,4 +1,7 @@
-/** Subnets of a network that are also somewhere else on the node: packets go to one of the two places, and are lost for the other. */
+/**
+ * Finds subnets of a network that are also elsewhere on the node: packets go to one of the two places, and are lost for the
+ * other.
+ */
 
 import { type Cidr, formatCidr, networkOf, overlaps } from '../../address/cidr.ts';
 import { Fault } from '../../fault.ts';
@@ -10,8 +13,8 @@ import { findLink } from '../links.ts';
 const LOOPBACK = 1;
 
 /**
- * Compares the gateways' subnets with those of all other links, the uplink's among them: one dump for each family. `own` is the link
- * that has the gateways, where it is there. @returns a Fault `limited` for the first that overlaps. @throws KernelError
+ * Compares the gateways' subnets with those of all other links, the uplink's among them, by one dump for each family. `own` is
+ * the link that has the gateways, where it is there. @returns a Fault `limited` for the first overlap. @throws KernelError
  */
 export function findOverlap(
   connection: Connection,

@@ -1,4 +1,4 @@
-/** The MAC guard of an attachment's port as a resource. */
+/** The MAC guard (macspoofchk) of an attachment's port as a resource. */
 
 import * as z from 'zod/mini';
 import { Fault, reasonOf } from '../../fault.ts';
@@ -24,13 +24,13 @@ interface GuardWanted extends AttachmentKey {
   readonly bridge: string;
   /** The host veth. */
   readonly port: string;
-  /** The only source MAC that its frames may have. */
+  /** The only source MAC that frames from the port may have. */
   readonly mac: Uint8Array;
 }
 
 const text = z.string();
 
-/** It is made before the port and goes after it, so that no frame passes unguarded. */
+/** It is made before the port and removed after it, so that no frame passes unguarded. */
 export const guardKind: Kind<GuardWanted> = {
   name: 'guard',
   schema: object(

@@ -1,4 +1,4 @@
-/** What the reference plugin makes for macspoofchk: three rules and two chains a container, known by the comment. */
+/** Removes what the reference plugin makes for macspoofchk: three rules and two chains a container, known by a comment. */
 
 import type { Connection } from '../../netlink/connection.ts';
 import { unlessRefused } from '../../netlink/error.ts';
@@ -8,13 +8,13 @@ import { decodeRuleComment, decodeRuleHandle, deleteRule, listRules } from '../.
 import { deleteChain } from '../../netlink/nft/table.ts';
 import { ENOENT } from '../../sys/errno.ts';
 
-/** Up to 1.5 `nat`, from 1.6 on a table of its own (pkg/link/spoofcheck.go). */
+/** The table and base chain of the reference: `nat` up to 1.5, a table of its own from 1.6 on (pkg/link/spoofcheck.go). */
 const PLACES = [
   { table: { family: nft.NFPROTO_BRIDGE, name: 'nat' }, chain: 'PREROUTING' },
   { table: { family: nft.NFPROTO_BRIDGE, name: 'cni_spoofcheck' }, chain: 'prerouting' },
 ] as const;
 
-/** Removes it for one container; its table and base chain stay, as they do with the reference. @throws KernelError */
+/** Removes the rules and chains of one container; table and base chain stay, as with the reference. @throws KernelError */
 export function removeForeignGuard(
   connection: Connection,
   { containerId, ifName }: { readonly containerId: string; readonly ifName: string },
@@ -23,7 +23,7 @@ export function removeForeignGuard(
   for (const { table, chain } of PLACES) {
     const rules = unlessRefused([ENOENT], () => query(connection, listRules(table, chain))) ?? [];
     const entrances = rules.filter((rule) => decodeRuleComment(rule) === `macspoofchk-${id}`);
-    // In this order, since no chain may go that another leads to.
+    // In this order, since the kernel removes no chain to which a rule leads.
     const removal = [
       ...entrances.map((rule) => deleteRule(table, chain, decodeRuleHandle(rule))),
       deleteChain(table, `cni-br-iface-${id}`),

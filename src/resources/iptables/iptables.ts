@@ -1,6 +1,6 @@
 /**
- * The executables of iptables. Rules go in through `iptables-restore`, as text on its stdin: one process for any number of
- * changes to a table, which happen together or not at all, and nothing of ours can become an option of the program.
+ * The executables of iptables. Rules go in through `iptables-restore`, as text on its stdin: one process serves for any
+ * number of changes to a table, which happen together or not at all, and no text of ours can become an option of the program.
  */
 
 import type { Family } from '../../address/ip.ts';
@@ -18,7 +18,7 @@ export interface Programs {
 const PREFIX: Record<Family, string> = { 4: 'iptables', 6: 'ip6tables' };
 /** Runtimes do not always hand a PATH on. */
 const USUAL_DIRECTORIES = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin', '/bin'];
-/** What iptables waits for the lock that its older flavour takes, and what we wait for iptables. */
+/** How long iptables waits for the lock of its older flavour; DEADLINE_MS is how long we wait for iptables. */
 const LOCK_SECONDS = 10;
 const DEADLINE_MS = 20_000;
 /** The status by which iptables says that it did not get the lock (xtables.h). */
@@ -37,7 +37,7 @@ export interface TableChanges {
 }
 
 /**
- * Carries out the changes, table by table; what one table's entry asks for happens together or not at all.
+ * Carries out the changes, table by table: all commands of an entry, or none.
  * @returns what was refused, if anything was. @throws Fault `unsupported` where iptables is not installed
  */
 export function restore(
@@ -54,7 +54,7 @@ export function restore(
   return ended.succeeded ? undefined : refusalOf(file, first.table, ended);
 }
 
-/** The same where a refusal is an error. @throws Fault */
+/** Like `restore`, for changes that must not be refused. @throws Fault */
 export function mustRestore(programs: Programs, family: Family, flavour: Flavour, changes: TableChanges): void {
   const refusal = restore(programs, family, flavour, changes);
   if (refusal !== undefined) throw refusal.fault;
@@ -74,7 +74,7 @@ export function savedRules(
 }
 
 /**
- * The programs that change and show a family's rules. None is run: the older iptables makes a table by looking at it.
+ * The programs that change and show a family's rules. None of them is run: the older iptables makes a table by looking at it.
  * @throws Fault `unsupported` that says what is missing
  */
 export function findPrograms(programs: Programs, family: Family, flavour: Flavour): readonly string[] {
@@ -82,14 +82,14 @@ export function findPrograms(programs: Programs, family: Family, flavour: Flavou
 }
 
 /**
- * Whether iptables is not installed, or refuses what it is asked: so it will be until the node's owner mends it. Not where another
- * program holds its lock (`busy`): then the next call will do.
+ * Whether iptables is not installed, or refuses a request, so that it will fail until the node's owner mends it. False where
+ * another program holds its lock (`busy`), since the next call may succeed.
  */
 export function isBroken(error: unknown): error is Fault {
   return error instanceof Fault && (error.kind === 'unsupported' || error.kind === 'kernel');
 }
 
-/** A word of a rule, whatever stands in it. */
+/** A text as one word of a rule. */
 export function quoted(word: string): string {
   return `"${word.replace(/[\x22\\]/g, '\\$&')}"`;
 }
@@ -113,7 +113,7 @@ function executable(programs: Programs, family: Family, flavour: Flavour, action
   });
 }
 
-/** iptables may have to load a kernel module, for which it needs a PATH. */
+/** Runs a program with a PATH, which iptables needs to load a kernel module. */
 function run({ searchPath }: Programs, file: string, args: readonly string[], input: string): Ended {
   const env = { PATH: [searchPath, ...USUAL_DIRECTORIES].filter((part) => part !== '').join(':') };
   return runProgram({ file, args, env, input, deadlineMs: DEADLINE_MS });

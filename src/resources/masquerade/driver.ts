@@ -1,4 +1,4 @@
-/** What masquerades: nftables or iptables, with the same face. */
+/** The face of what masquerades: nftables or iptables. */
 
 import type { Cidr } from '../../address/cidr.ts';
 import type { Family } from '../../address/ip.ts';
@@ -9,20 +9,20 @@ import type { Node } from '../node.ts';
 export interface Masqueraded {
   readonly network: string;
   readonly address: Cidr;
-  /** Whose it is, see `ownerText`. */
+  /** The attachment, see `ownerText`. */
   readonly owner: string;
 }
 
 export interface MasqueradeDriver {
   /**
-   * Masquerades the address. Where what is around it is missing, flushed or not made yet, `live` gives the other addresses of the
-   * network that are to be masqueraded, and they are, too. @throws KernelError, SystemError, Fault
+   * Masquerades the address. Where its chain or set was flushed, or not made yet, `live` gives the other addresses of the
+   * network that are to be masqueraded, and the driver masquerades them, too. @throws KernelError, SystemError, Fault
    */
   ensure(node: Node, entry: Masqueraded, live: () => readonly Masqueraded[]): void;
   /** Only reads. @throws Fault `check` where the address is not masqueraded, KernelError, SystemError */
   verify(node: Node, entry: Masqueraded): void;
-  /** @returns whether it was there. @throws KernelError, SystemError, Fault */
+  /** Stops masquerading the address. @returns whether it was masqueraded. @throws KernelError, SystemError, Fault */
   remove(node: Node, entry: Masqueraded): boolean;
-  /** Why it cannot masquerade here; undefined where it can. Makes nothing. @throws KernelError, SystemError */
+  /** Why the driver cannot masquerade here; undefined where it can. Changes nothing. @throws KernelError, SystemError */
   able(node: Node, families: readonly Family[]): Fault | undefined;
 }

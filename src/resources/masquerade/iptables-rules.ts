@@ -1,4 +1,4 @@
-/** Rules of iptables' table nat as the kernel has them, in either flavour: read without a program. */
+/** Reads rules of iptables' table nat from the kernel, in either flavour, without a program. */
 
 import { type Cidr, formatCidr } from '../../address/cidr.ts';
 import { BITS, type Family } from '../../address/ip.ts';
@@ -26,40 +26,40 @@ export interface FoundRules {
   readonly comments: readonly string[];
 }
 
-/** In nf_tables and in the older tables. @throws KernelError, SystemError */
-export function findIptablesRules(node: Node, entry: Masqueraded, chain: string): readonly FoundRules[] {
-  const { family } = entry.address.ip;
-  const source = formatCidr({ ip: entry.address.ip, prefix: BITS[family] });
-  const isOwn = (rule: SaidRule) =>
-    rule.target === 'MASQUERADE' &&
-    isSameOwner(rule.comment ?? '', entry.owner) &&
-    rule.source !== undefined &&
-    formatCidr(rule.source) === source;
-  const found = (flavour: FoundRules['flavour'], rulesOf: (chain: string) => SaidRule[]): FoundRules => {
-    const isLedTo = rulesOf(POSTROUTING).some(({ target }) => target === chain);
-    return { flavour, isLedTo, comments: rulesOf(chain).flatMap((rule) => (isOwn(rule) ? (rule.comment ?? '') : [])) };
-  };
-  return [found('nft', nftRules(node, family)), found('legacy', legacyRules(family))];
-}
-
-/** What a rule says, as far as ours are told by it. */
-interface SaidRule {
+/** What is read of a rule: enough to recognise a rule of ours. */
+interface RuleContent {
   readonly source: Cidr | undefined;
   readonly comment: string | undefined;
   /** The chain or target behind `-j`. */
   readonly target: string | undefined;
 }
 
-function nftRules(node: Node, family: Family): (chain: string) => SaidRule[] {
+/** The rules for an address in nf_tables and in the older tables. @throws KernelError, SystemError */
+export function findIptablesRules(node: Node, entry: Masqueraded, chain: string): readonly FoundRules[] {
+  const { family } = entry.address.ip;
+  const source = formatCidr({ ip: entry.address.ip, prefix: BITS[family] });
+  const isOwn = (rule: RuleContent) =>
+    rule.target === 'MASQUERADE' &&
+    isSameOwner(rule.comment ?? '', entry.owner) &&
+    rule.source !== undefined &&
+    formatCidr(rule.source) === source;
+  const found = (flavour: FoundRules['flavour'], rulesOf: (chain: string) => RuleContent[]): FoundRules => {
+    const isLedTo = rulesOf(POSTROUTING).some(({ target }) => target === chain);
+    return { flavour, isLedTo, comments: rulesOf(chain).flatMap((rule) => (isOwn(rule) ? (rule.comment ?? '') : [])) };
+  };
+  return [found('nft', nftRules(node, family)), found('legacy', legacyRules(family))];
+}
+
+function nftRules(node: Node, family: Family): (chain: string) => RuleContent[] {
   const table: Table = { family: family === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6, name: 'nat' };
   const connection = nftIfThere(node);
   const ask = (chain: string) =>
     connection && unlessRefused([ENOENT, ...NO_NFTABLES], () => query(connection, listRules(table, chain)));
-  return (chain) => (ask(chain) ?? []).map((message) => saidInNft(decodeRule(message), family));
+  return (chain) => (ask(chain) ?? []).map((message) => contentInNft(decodeRule(message), family));
 }
 
 /** iptables writes a comment as a match or, of late, as nftables does; and MASQUERADE as a target, or as nftables does. */
-function saidInNft({ expressions, comment }: KernelRule, family: Family): SaidRule {
+function contentInNft({ expressions, comment }: KernelRule, family: Family): RuleContent {
   let [said, target] = [comment, verdictOf(expressions)?.chain];
   for (const step of expressions) {
     if (step.name === 'masq') target = 'MASQUERADE';
@@ -69,13 +69,13 @@ function saidInNft({ expressions, comment }: KernelRule, family: Family): SaidRu
   return { source: networkAt('source', family, expressions), comment: said, target };
 }
 
-function legacyRules(family: Family): (chain: string) => SaidRule[] {
+function legacyRules(family: Family): (chain: string) => RuleContent[] {
   const table = findLegacyTable(family, 'nat');
   const chains = table && readLegacyChains(table).chains;
-  return (chain) => (chains?.get(chain) ?? []).map(saidInLegacy);
+  return (chain) => (chains?.get(chain) ?? []).map(contentInLegacy);
 }
 
-function saidInLegacy({ entry, target }: LegacyRule): SaidRule {
+function contentInLegacy({ entry, target }: LegacyRule): RuleContent {
   const comment = entry.matches.find(({ name }) => name === 'comment');
   return {
     source: entry.header.source,

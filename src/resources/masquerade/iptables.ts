@@ -1,6 +1,6 @@
 /**
- * Masquerading through iptables. One chain a network and subnet, so that a packet of anybody else meets one rule of it, and
- * one rule in there an address, with its owner as comment:
+ * Masquerading through iptables. There is a chain for each network and subnet, so that a packet from another subnet meets one
+ * rule of it, and in the chain a rule for each address, with its owner as comment:
  *
  *   -A POSTROUTING -s SUBNET ! -d SUBNET -m comment --comment "trestle NETWORK" -j TRESTLE-…
  *   -A TRESTLE-… -s ADDRESS ! -d MULTICAST -m comment --comment "NETWORK/CONTAINER/INTERFACE" -j MASQUERADE
@@ -17,6 +17,21 @@ import { findingOf } from '../resource.ts';
 import type { MasqueradeDriver, Masqueraded } from './driver.ts';
 import { type FoundRules, findIptablesRules } from './iptables-rules.ts';
 
+const MULTICAST: Record<Family, string> = { 4: '224.0.0.0/4', 6: 'ff00::/8' };
+const ATTEMPTS = 5;
+/** The most attempts at a removal: the second one does not see what another process has removed meanwhile. */
+const REMOVALS = 2;
+const RESTORE =
+  'The iptables rules were changed or flushed. Where nothing leads to the chain any more, the next ADD on this network ' +
+  'restores what all its containers need; deleting and adding this one does, too.';
+
+interface Rules {
+  readonly chain: string;
+  /** What stands behind -A, -D or -C. */
+  readonly jump: string;
+  readonly address: string;
+}
+
 export const iptablesDriver: MasqueradeDriver = {
   ensure(node, entry, live) {
     if (!addIptablesMasquerade(node, entry)) restoreIptablesMasquerade(node, entry, live());
@@ -26,31 +41,23 @@ export const iptablesDriver: MasqueradeDriver = {
   able,
 };
 
-const MULTICAST: Record<Family, string> = { 4: '224.0.0.0/4', 6: 'ff00::/8' };
-const ATTEMPTS = 5;
-/** So often is a removal tried: what another process removed in the meantime is not there the second time. */
-const REMOVALS = 2;
-const RESTORE =
-  'The iptables rules were changed or flushed. Where nothing leads to the chain any more, the next ADD on this network ' +
-  'restores what all its containers need; deleting and adding this one does, too.';
-
 /** The comment of the rule that leads to a network's chain. */
 export function networkComment(network: string): string {
   return `trestle ${network}`;
 }
 
 /**
- * Adds the address's rule, where its chain is there and led to: one process, and never half of it. Where it was there, it is not
- * there twice.
- * @returns whether it was; otherwise nothing is changed, see `restoreIptablesMasquerade`. @throws Fault
+ * Adds the rule of the address, once, where its chain is there and a rule leads to the chain. One process does all of it or
+ * nothing.
+ * @returns whether it was added; if not, nothing is changed, and `restoreIptablesMasquerade` is needed. @throws Fault
  */
 export function addIptablesMasquerade(programs: Programs, entry: Masqueraded): boolean {
   return addition(programs, entry) === undefined;
 }
 
 /**
- * Makes the entry's chain with what others that are alive need in it, and those of their chains that nothing leads to any more:
- * the first time, or after somebody flushed the table. @throws Fault
+ * Makes the chain of the entry with what the living attachments need in it, and those of their other chains to which no rule
+ * leads any more: for the first entry, and after a flush of the table. @throws Fault
  */
 export function restoreIptablesMasquerade(programs: Programs, entry: Masqueraded, live: readonly Masqueraded[]): void {
   const chains = grouped([entry, ...live], chainOf);
@@ -59,7 +66,7 @@ export function restoreIptablesMasquerade(programs: Programs, entry: Masqueraded
   let refusal: Refusal | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (makeChain(programs, own) === undefined) return;
-    // Another process was first.
+    // Another process has made the chain.
     refusal = addition(programs, entry);
     if (refusal === undefined) return;
   }
@@ -67,9 +74,9 @@ export function restoreIptablesMasquerade(programs: Programs, entry: Masqueraded
 }
 
 /**
- * Removes every copy of the address's rule, in both flavours, and the chain with the last rule: two transactions of one process, of
- * which the second is refused as long as the chain holds anything. No program is run where there is no rule, and none need be
- * installed. @returns whether there was a rule. @throws Fault, KernelError, SystemError
+ * Removes every copy of the address's rule, in both flavours, and the chain with the last rule: two transactions of one
+ * process, of which the second is refused as long as the chain holds a rule. Where there is no rule, no program is run, and
+ * none need be installed. @returns whether there was a rule. @throws Fault, KernelError, SystemError
  */
 export function removeIptablesMasquerade(node: Node, entry: Masqueraded): boolean {
   let removed = false;
@@ -89,13 +96,13 @@ function removeFound(node: Node, entry: Masqueraded, { flavour, comments }: Foun
   return firstOf(removal, restore(node, family, flavour, removal, chainRemoval(rulesOf(entry))));
 }
 
-/** The refusal of the first of two transactions; undefined where it was the second that was refused, or none. */
+/** The refusal of the first of two transactions; undefined where the second was refused, or neither. */
 function firstOf({ commands }: TableChanges, refusal: Refusal | undefined): Refusal | undefined {
-  // Before the commands is the line of the table, and behind them COMMIT.
+  // The line of the table stands before the commands, and COMMIT behind them.
   return refusal?.line !== undefined && refusal.line > commands.length + 2 ? undefined : refusal;
 }
 
-/** Without a program. @throws Fault `check` where one of the two rules is missing, KernelError, SystemError */
+/** Reads the rules, without a program. @throws Fault `check` where one of the two rules is missing, KernelError, SystemError */
 function verify(node: Node, entry: Masqueraded): void {
   const chain = chainOf(entry);
   const found = findIptablesRules(node, entry, chain);
@@ -118,13 +125,6 @@ function able(node: Node, families: readonly Family[]): Fault | undefined {
   );
 }
 
-interface Rules {
-  readonly chain: string;
-  /** What stands behind -A, -D or -C. */
-  readonly jump: string;
-  readonly address: string;
-}
-
 function rulesOf(entry: Masqueraded): Rules {
   const { network, address, owner } = entry;
   const { family } = address.ip;
@@ -137,8 +137,8 @@ function rulesOf(entry: Masqueraded): Rules {
 }
 
 /**
- * Refused where the chain is missing, or nothing leads to it. A second transaction of the same process removes one of two copies:
- * where there is no other, it is refused, since its last line finds none.
+ * Adds the rule of an address; refused where the chain is missing, or no rule leads to it. A second transaction of the same
+ * process removes one of two copies; where there is one copy, that transaction is refused, since its last line finds none.
  */
 function addition(programs: Programs, entry: Masqueraded): Refusal | undefined {
   const { jump, address } = rulesOf(entry);
@@ -148,9 +148,9 @@ function addition(programs: Programs, entry: Masqueraded): Refusal | undefined {
 }
 
 /**
- * Makes a chain with all its rules; one that is there and that nothing leads to has been flushed, and is made anew. One that is
- * led to cannot be removed, so that of several processes one makes it. (-N alone would not do: over nf_tables it does not mind a
- * chain that another process has made in the meantime, and the rules would be there twice.)
+ * Makes a chain with all its rules. A chain to which no rule leads has been flushed, and is made anew. A chain to which a rule
+ * leads cannot be removed, so that one of several processes makes it. (-N alone would not do: over nf_tables it accepts a
+ * chain that another process has made meanwhile, and the rules would be there twice.)
  */
 function makeChain(programs: Programs, entries: readonly [Masqueraded, ...Masqueraded[]]): Refusal | undefined {
   const [first] = entries;
@@ -160,12 +160,12 @@ function makeChain(programs: Programs, entries: readonly [Masqueraded, ...Masque
   return change(programs, first, [`:${chain} - [0:0]`, `-X ${chain}`, `-N ${chain}`, `-A ${jump}`, ...additions]);
 }
 
-/** 24 characters; iptables takes 28. */
+/** The name of the chain, of 24 characters; iptables takes 28. */
 function chainOf({ network, address }: Masqueraded): string {
   return `TRESTLE-${hashHex('masquerade', network, formatCidr(networkOf(address)))}`;
 }
 
-/** Refused where the chain is not empty. */
+/** Removes the chain and the rule that leads to it. Refused where the chain is not empty. */
 function chainRemoval({ jump, chain }: Rules): TableChanges {
   return nat([`-D ${jump}`, `-X ${chain}`]);
 }

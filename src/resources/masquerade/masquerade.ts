@@ -1,4 +1,4 @@
-/** Masquerading through nftables or iptables, as the configuration says, or as the kernel has it. */
+/** Masquerading as a resource, through nftables or iptables: as the configuration says, or as the kernel allows. */
 
 import * as z from 'zod/mini';
 import type { Cidr } from '../../address/cidr.ts';
@@ -23,7 +23,7 @@ import {
 } from './nftables.ts';
 import { findStrays } from './strays.ts';
 
-/** `auto`: nftables where the kernel can masquerade through it, otherwise iptables. */
+/** `auto`: nftables where the kernel can masquerade through nf_tables, otherwise iptables. */
 export type Backend = 'nftables' | 'iptables' | 'auto';
 
 interface MasqueradeWanted extends AttachmentKey {
@@ -34,7 +34,13 @@ interface MasqueradeWanted extends AttachmentKey {
 const text = z.string();
 const BACKENDS = ['nftables', 'iptables', 'auto'] as const;
 
-/** What leaves the subnet from the attachment's addresses is masqueraded. */
+/** A neighbour whose masquerading was restored. */
+interface RestoredNeighbour {
+  readonly entries: readonly Masqueraded[];
+  isRecorded(): boolean;
+}
+
+/** Masquerades packets that leave the subnet from the attachment's addresses. */
 export const masqueradeKind: Kind<MasqueradeWanted> = {
   name: 'masquerade',
   schema: object(
@@ -54,7 +60,8 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
         removeDeleted(node, backend, neighbours);
       }
     } catch (error) {
-      // What the kernel refused is not there, unless an answer was lost; what a program of iptables failed at may be.
+      // What the kernel refused was not made, unless an answer was lost. What a program of iptables failed at may have been
+      // made.
       const isRefused = error instanceof KernelError && node.nft().lost === 0;
       if (isRefused || (error instanceof Fault && error.kind === 'unsupported')) made.pop();
       for (const entry of made) {
@@ -72,7 +79,7 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
   },
   remove(node, wanted) {
     const removed = entriesOf(wanted).map((entry) => removeEntry(node, wanted.backend, entry));
-    // What is not found there was made by the other backend, or by the other flavour of iptables, or is gone.
+    // An entry that is not found was made by the other backend or flavour of iptables, or is gone.
     if (removed.includes(false)) removeStrays(node, wanted);
   },
   survey: findStrays,
@@ -81,7 +88,7 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
     const owners = [ownerText(wanted), ...(node.owners?.() ?? [])];
     const entries = entriesOf(wanted);
     const missing = new Set(entries.flatMap((entry) => missingMasquerade(node.nft(), entry, owners)));
-    // The attachment's own elements have just been made: where they are missing, iptables masquerades.
+    // The attachment's own elements have just been made: if they are missing, iptables masquerades.
     if (missing.has(ownerText(wanted))) return;
     for (const entry of entries) mendMasqueradeRules(node.nft(), entry);
     if (missing.size === 0) return;
@@ -103,6 +110,7 @@ function entriesOf(wanted: Omit<MasqueradeWanted, 'backend'>): Masqueraded[] {
   return wanted.addresses.map((address) => ({ network: wanted.network, address, owner }));
 }
 
+/** Removes what any backend, of this or the reference plugins, has for the attachment. @throws the first error */
 function removeStrays(node: Node, wanted: MasqueradeWanted): void {
   const { network, containerId, ifName, dataDir = DEFAULT_DATA_DIR } = wanted;
   const strays = findStrays(node, { network, dataDir, containerId, ifName });
@@ -110,12 +118,7 @@ function removeStrays(node: Node, wanted: MasqueradeWanted): void {
   if (failure !== undefined) throw failure;
 }
 
-interface RestoredNeighbour {
-  readonly entries: readonly Masqueraded[];
-  isRecorded(): boolean;
-}
-
-/** What the neighbours need after a flush of the ruleset; notes in `restored` whose it is. */
+/** The entries that the neighbours need after a flush of the ruleset; notes their neighbours in `restored`. */
 function liveEntries(
   node: Node,
   backend: Backend,
@@ -124,7 +127,7 @@ function liveEntries(
 ): Masqueraded[] {
   const isAsked = backend === 'iptables';
   for (const { wanted, isRecorded, isBeingMade } of node.neighbours?.() ?? []) {
-    // A rule of iptables would be there twice: the process that makes the attachment adds it, too.
+    // The process that makes the attachment adds its rule itself, and a rule of iptables would be there twice.
     if (driver === iptablesDriver && isBeingMade()) continue;
     const same = wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
     restored.push({ entries: same.flatMap(entriesOf), isRecorded });
@@ -132,14 +135,14 @@ function liveEntries(
   return restored.flatMap(({ entries }) => entries);
 }
 
-/** Another process may have deleted a neighbour in the meantime: what was restored for it is removed again. */
+/** Removes again what was restored for a neighbour that another process has deleted meanwhile. */
 function removeDeleted(node: Node, backend: Backend, restored: readonly RestoredNeighbour[]): void {
   for (const { entries, isRecorded } of restored) {
     if (entries.length > 0 && !isRecorded()) for (const one of entries) removeEntry(node, backend, one);
   }
 }
 
-/** `auto`: made by either is made. */
+/** What is off about an entry. With `auto`, either backend may have made it. */
 function findMissing(node: Node, backend: Backend, entry: Masqueraded): Fault | undefined {
   const findIn = (driver: MasqueradeDriver) => findingOf(() => driver.verify(node, entry));
   if (backend === 'iptables') return findIn(iptablesDriver);
@@ -152,11 +155,15 @@ function findMissing(node: Node, backend: Backend, entry: Masqueraded): Fault | 
   }
 }
 
-/** A kernel that has lost nf_tables by now has nothing in it. @returns whether it was there */
+/** Removes an entry. If the kernel has lost nf_tables by now, it has no entry there. @returns whether there was one */
 function removeEntry(node: Node, backend: Backend, entry: Masqueraded): boolean {
   return choose(node, backend === 'nftables' ? 'auto' : backend, (driver) => driver.remove(node, entry));
 }
 
+/**
+ * Runs `act` with the driver of the backend. With `auto`, it is that of iptables where the kernel cannot masquerade through
+ * nf_tables.
+ */
 function choose<T>(node: Node, backend: Backend, act: (driver: MasqueradeDriver) => T): T {
   if (backend === 'iptables') return act(iptablesDriver);
   try {

@@ -1,6 +1,6 @@
 /**
- * Masquerading by what it says of its owner: ours, in sets of nftables and in rules of iptables, and the reference plugins', whose
- * place this one took. It is looked for over netlink; a program is started only where there is something.
+ * Finds masquerading by the owner that it names: ours, in sets of nftables and in rules of iptables, and the reference
+ * plugins', whose place this one takes. The search goes over netlink; a program runs only where that finds something.
  */
 
 import type { Family } from '../../address/ip.ts';
@@ -18,9 +18,72 @@ import type { Owned, Scope } from '../resource.ts';
 import { networkComment } from './iptables.ts';
 import { ownedElements } from './nftables.ts';
 
-/** All masquerading of the scope, wherever it is. @throws KernelError, Fault */
+/** The table that the reference bridge has from 1.7 on, with a rule for each address. */
+const REFERENCE: Table = { family: NFPROTO_INET, name: 'cni_plugins_masquerade' };
+const REFERENCE_CHAIN = 'masq_checks';
+
+/** Chains that belong to one attachment (the reference's), or to a network (ours). */
+const ATTACHMENT_CHAIN = /^CNI-[0-9a-f]+$/;
+const NETWORK_CHAIN = /^TRESTLE-[0-9a-f]+$/;
+
+/** The most characters of a comment in the library that the reference uses (knftables, CommentLengthMax). */
+const COMMENT_MOST = 128;
+/** So many characters of a cut ID identify it, since IDs are random. */
+const TELLING = 32;
+
+interface SavedRule {
+  readonly text: string;
+  readonly chain: string;
+  readonly target: string;
+  readonly comment: string;
+}
+
+interface ReferenceOwner {
+  readonly network: string;
+  readonly containerId: string;
+  /** Undefined for a rule of iptables, which is for all interfaces of the container on the network. */
+  readonly ifName: string | undefined;
+  /** The comment was too long: `containerId` is the beginning of the ID. */
+  readonly isCut: boolean;
+}
+
+/** All masquerading of the scope, of any backend. @throws KernelError, Fault */
 export function findStrays(node: Node, scope: Scope): Owned[] {
   return [...inSets(node, scope), ...inReferenceTable(node, scope), ...inIptables(node, scope)];
+}
+
+/**
+ * Tells whether an attachment of the scope has the rule or element with this comment; undefined for a comment of another
+ * network.
+ */
+export function commentOwner(scope: Scope, comment: string): Owned['isOf'] | undefined {
+  const { network, dataDir } = scope;
+  const reference = referenceOwner(comment);
+  if (reference?.network !== network && !isInScope(scope, comment)) return undefined;
+  return (attachment) => {
+    const key = { ...attachment, network, dataDir };
+    return reference === undefined ? isSameOwner(comment, ownerText(key)) : isReferenceOwner(reference, key);
+  };
+}
+
+/**
+ * Reads `name: "NETWORK" id: "CONTAINER"`, or `HASH-HASH, net: NETWORK, if: INTERFACE, id: CONTAINER`, which may be cut off.
+ * @returns undefined for any other comment, or one with too short an ID
+ */
+export function referenceOwner(comment: string): ReferenceOwner | undefined {
+  const old = /^name: "([^"]+)" id: "([^"]+)"$/.exec(comment);
+  if (old !== null) return { network: old[1] ?? '', containerId: old[2] ?? '', ifName: undefined, isCut: false };
+  const found = /^[0-9a-f]{16}-[0-9a-f]{16}, net: ([^ ]+), if: (.+?), id: ([^ ]+)$/.exec(comment);
+  if (found === null) return undefined;
+  const [, network = '', ifName, containerId = ''] = found;
+  const isCut = comment.length >= COMMENT_MOST;
+  return isCut && containerId.length < TELLING ? undefined : { network, containerId, ifName, isCut };
+}
+
+/** Whether the owner that a comment of the reference names is this attachment. */
+export function isReferenceOwner(owner: ReferenceOwner, { network, containerId, ifName }: AttachmentKey): boolean {
+  const sameId = owner.isCut ? containerId.startsWith(owner.containerId) : containerId === owner.containerId;
+  return owner.network === network && sameId && (owner.ifName ?? ifName) === ifName;
 }
 
 function inSets(node: Node, scope: Scope): Owned[] {
@@ -29,10 +92,6 @@ function inSets(node: Node, scope: Scope): Owned[] {
   const elements = unlessRefused(NO_NFTABLES, () => ownedElements(nft, scope)) ?? [];
   return elements.flatMap(({ owner, remove }) => owned(scope, owner, `the masquerading of ${owner}`, remove));
 }
-
-/** The table that the reference bridge has since 1.7, with a rule for each address. */
-const REFERENCE: Table = { family: NFPROTO_INET, name: 'cni_plugins_masquerade' };
-const REFERENCE_CHAIN = 'masq_checks';
 
 function inReferenceTable(node: Node, scope: Scope): Owned[] {
   return rulesIn(node, REFERENCE, REFERENCE_CHAIN).flatMap((rule): Owned[] => {
@@ -59,13 +118,13 @@ function rulesOf(node: Node, family: Family, flavour: Flavour, scope: Scope): Ow
   });
 }
 
-/** None where the comment is of another network. */
+/** The one finding; none where the comment is of another network. */
 function owned(scope: Scope, comment: string, what: string, remove: () => void): Owned[] {
   const isOf = commentOwner(scope, comment);
   return isOf === undefined ? [] : [{ what, isOf, remove }];
 }
 
-/** What at least one rule of the reference's holds where it made any for the scope. */
+/** A text that at least one rule of the reference plugin's holds where it has made any for the scope. */
 function hintOf({ network, containerId }: Scope): string {
   return `name: "${network}" id: "${containerId === undefined ? '' : `${containerId}"`}`;
 }
@@ -80,19 +139,15 @@ function rulesIn(node: Node, table: Table, chain: string) {
   return (nft && unlessRefused([ENOENT, ...NO_NFTABLES], () => query(nft, listRules(table, chain)))) ?? [];
 }
 
-/** Chains that belong to one attachment (the reference's), or to a network (ours). */
-const ATTACHMENT_CHAIN = /^CNI-[0-9a-f]+$/;
-const NETWORK_CHAIN = /^TRESTLE-[0-9a-f]+$/;
-
-/** The comments of a flavour's rules in nat, each once. @throws Fault */
+/** The comments of the rules of nat in a flavour, each once. @throws Fault */
 function strayComments(programs: Programs, family: Family, flavour: Flavour): string[] {
   const comments = savedRules(programs, family, flavour, 'nat').map((rule) => commentOf(rule) ?? '');
   return [...new Set(comments)];
 }
 
 /**
- * Removes the rules of nat whose comment is one of these. The reference's lead to a chain that goes with them; ours are in a
- * chain that goes with its last rule. One transaction. @throws Fault
+ * Removes the rules of nat whose comment satisfies `isStray`, in one transaction. The reference's rules lead to a chain that
+ * is removed with them; ours stand in a chain that is removed with its last rule. @throws Fault
  */
 function removeStrayRules(
   programs: Programs,
@@ -107,20 +162,13 @@ function removeStrayRules(
   mustRestore(programs, family, flavour, { table: 'nat', commands });
 }
 
-interface SavedRule {
-  readonly text: string;
-  readonly chain: string;
-  readonly target: string;
-  readonly comment: string;
-}
-
 function parseRule(text: string): SavedRule {
   const chain = /^-A (\S+)/.exec(text)?.[1] ?? '';
   const target = /\s-j (\S+)/.exec(text)?.[1] ?? '';
   return { text, chain, target, comment: commentOf(text) ?? '' };
 }
 
-/** An ADD that was killed and done again may have put a rule in twice. */
+/** Whether an earlier rule is the same: an ADD that was killed and done again may have added it twice. */
 function isTwice(rules: readonly SavedRule[], { chain, text }: SavedRule, at: number): boolean {
   return NETWORK_CHAIN.test(chain) && rules.findIndex((other) => other.text === text) < at;
 }
@@ -137,7 +185,7 @@ function removalsOf(rules: readonly SavedRule[], stray: ReadonlySet<SavedRule>):
   ];
 }
 
-/** A network's chains that hold nothing but what goes. */
+/** Chains of networks in which no rule is left. */
 function emptiedChains(rules: readonly SavedRule[], stray: ReadonlySet<SavedRule>): Set<string> {
   const staying = new Set(rules.filter((rule) => !stray.has(rule)).map(({ chain }) => chain));
   const touched = [...stray].map(({ chain }) => chain).filter((name) => NETWORK_CHAIN.test(name));
@@ -146,45 +194,4 @@ function emptiedChains(rules: readonly SavedRule[], stray: ReadonlySet<SavedRule
 
 function isAttachmentChain(chain: string): boolean {
   return ATTACHMENT_CHAIN.test(chain);
-}
-
-/** Tells an attachment of the scope by the comment of its rule or element; undefined for a comment of another network. */
-export function commentOwner(scope: Scope, comment: string): Owned['isOf'] | undefined {
-  const { network, dataDir } = scope;
-  const reference = referenceOwner(comment);
-  if (reference?.network !== network && !isInScope(scope, comment)) return undefined;
-  return (attachment) => {
-    const key = { ...attachment, network, dataDir };
-    return reference === undefined ? isSameOwner(comment, ownerText(key)) : isReferenceOwner(reference, key);
-  };
-}
-
-interface ReferenceOwner {
-  readonly network: string;
-  readonly containerId: string;
-  /** The rules that go through iptables do not say it: they are of all interfaces of the container on the network. */
-  readonly ifName: string | undefined;
-  /** The comment was too long, and what is left of the ID begins so. */
-  readonly isCut: boolean;
-}
-
-/** What nftables takes as a comment by the library that the reference uses (knftables, CommentLengthMax). */
-const COMMENT_MOST = 128;
-/** So much of a cut ID tells which it is: IDs are random. */
-const TELLING = 32;
-
-/** `name: "NETWORK" id: "CONTAINER"`, or `HASH-HASH, net: NETWORK, if: INTERFACE, id: CONTAINER`, which may be cut off. */
-export function referenceOwner(comment: string): ReferenceOwner | undefined {
-  const old = /^name: "([^"]+)" id: "([^"]+)"$/.exec(comment);
-  if (old !== null) return { network: old[1] ?? '', containerId: old[2] ?? '', ifName: undefined, isCut: false };
-  const found = /^[0-9a-f]{16}-[0-9a-f]{16}, net: ([^ ]+), if: (.+?), id: ([^ ]+)$/.exec(comment);
-  if (found === null) return undefined;
-  const [, network = '', ifName, containerId = ''] = found;
-  const isCut = comment.length >= COMMENT_MOST;
-  return isCut && containerId.length < TELLING ? undefined : { network, containerId, ifName, isCut };
-}
-
-export function isReferenceOwner(owner: ReferenceOwner, { network, containerId, ifName }: AttachmentKey): boolean {
-  const sameId = owner.isCut ? containerId.startsWith(owner.containerId) : containerId === owner.containerId;
-  return owner.network === network && sameId && (owner.ifName ?? ifName) === ifName;
 }

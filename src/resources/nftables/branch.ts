@@ -1,6 +1,6 @@
 /**
  * A branch is what one purpose of ours has in a table of nftables: sets, a chain with one rule, and rules of base chains that
- * lead to it. It is declared as a value, see `difference.ts` for what the kernel has of it.
+ * lead to the chain. It is declared as a value; `difference.ts` compares it with what the kernel has.
  */
 
 import { hashHex } from '../../address/hash.ts';
@@ -16,10 +16,10 @@ import { COMMENT_MOST } from '../names.ts';
 export interface Branch {
   readonly chain: string;
   readonly sets: readonly sets.NftSet[];
-  /** An element of each set that matches nothing: where one is missing, its set was flushed. */
+  /** An element of each set that matches no packet: where it is missing, the set was flushed. */
   readonly anchors: readonly OwnedElement[];
   readonly entrances: readonly Entrance[];
-  /** The rule in the chain. Rarely wanted, so it is made when it is. */
+  /** The rule in the chain. A function, since most calls do not need the rule. */
   rule(): readonly Expression[];
 }
 
@@ -36,7 +36,34 @@ export interface OwnedElement {
   readonly owner: string;
 }
 
-/** All of the branch but its elements. */
+const NAME = 'trestle';
+
+/** The table for routed packets, of both families. */
+export const ROUTED_TABLE: Table = { family: nft.NFPROTO_INET, name: NAME };
+/** The table for bridged frames. */
+export const BRIDGE_TABLE: Table = { family: nft.NFPROTO_BRIDGE, name: NAME };
+
+/** Packets that are about to leave the node, whose source may be translated. */
+export const POSTROUTING: BaseChain = {
+  table: ROUTED_TABLE,
+  name: 'postrouting',
+  type: 'nat',
+  hook: nft.NF_INET_POST_ROUTING,
+  priority: nft.NF_IP_PRI_NAT_SRC,
+};
+
+/** Before every other priority that has a name. */
+const FIRST = { table: BRIDGE_TABLE, type: 'filter', priority: nft.NF_BR_PRI_NAT_DST_BRIDGED } as const;
+
+/** Frames that come in at a port. */
+export const PREROUTING: BaseChain = { ...FIRST, name: 'prerouting', hook: nft.NF_BR_PRE_ROUTING };
+/**
+ * Frames for the node, among them those to the link-local group addresses (01:80:c2:00:00:0x), which `prerouting` does not
+ * see.
+ */
+export const INPUT: BaseChain = { ...FIRST, name: 'input', hook: nft.NF_BR_LOCAL_IN };
+
+/** Creates all of the branch but its elements. Refused with EEXIST where the chain is there. */
 export function createBranch(branch: Branch): Request[] {
   return [
     ...surroundings(branch),
@@ -46,7 +73,7 @@ export function createBranch(branch: Branch): Request[] {
   ];
 }
 
-/** Table, base chains and sets: the kernel leaves them as they are where they are there. */
+/** Creates table, base chains and sets. The kernel leaves those that are there as they are. */
 export function surroundings(branch: Branch): Request[] {
   return [
     ensureTable(tableOf(branch)),
@@ -61,27 +88,30 @@ export function ruleInside(branch: Branch): Rule {
   return { table: tableOf(branch), chain, expressions: branch.rule(), comment: labelOf(chain) };
 }
 
-/** The rules of a base chain that lead to the chain. */
+/** The rules of a base chain that lead to the chain of the branch. */
 export function entrancesAt(branch: Branch, base: BaseChain): Rule[] {
   return branch.entrances.filter((one) => one.base === base).map((one) => entranceRule(branch, one));
 }
 
-/** Adds rules in front of all others of their chain, in this order: what others have put there must not overrule them. */
+/** Adds rules in front of all others of their chain, in this order, so that rules of other programs do not overrule them. */
 export function inFront(rules: readonly Rule[]): Request[] {
   return [...rules].reverse().map((rule) => insertRule(rule));
 }
 
-/** The comment of all rules of a branch: the chain's name, as far as nft reads it back. */
+/** The comment of all rules of a branch: the name of the chain, shortened to what nft reads back. */
 export function labelOf(chain: string): string {
   return chain.length <= COMMENT_MOST ? chain : `${chain.slice(0, COMMENT_MOST - 17)}#${hashHex('label', chain)}`;
 }
 
-/** How many rules the kernel counts in the chain and leading to it: the rule inside, and one for each entrance. */
+/**
+ * How many rules the kernel counts in the chain and leading to it, if the branch is whole: the rule in the chain, and one for
+ * each entrance.
+ */
 export function fullUse({ entrances }: Branch): number {
   return 1 + entrances.length;
 }
 
-/** Several entrances may be in one chain. */
+/** The base chains of the entrances, each once. */
 export function basesOf({ entrances }: Branch): BaseChain[] {
   return [...new Set(entrances.map(({ base }) => base))];
 }
@@ -93,27 +123,3 @@ export function tableOf({ entrances }: Branch): Table {
 function entranceRule({ chain }: Branch, { base, expressions }: Entrance): Rule {
   return { table: base.table, chain: base.name, expressions: expressions(), comment: labelOf(chain) };
 }
-
-const NAME = 'trestle';
-
-/** What is routed, of both families. */
-export const ROUTED_TABLE: Table = { family: nft.NFPROTO_INET, name: NAME };
-/** What passes a bridge. */
-export const BRIDGE_TABLE: Table = { family: nft.NFPROTO_BRIDGE, name: NAME };
-
-/** Packets that are about to leave the node: where their source may be translated. */
-export const POSTROUTING: BaseChain = {
-  table: ROUTED_TABLE,
-  name: 'postrouting',
-  type: 'nat',
-  hook: nft.NF_INET_POST_ROUTING,
-  priority: nft.NF_IP_PRI_NAT_SRC,
-};
-
-/** Before everything else that has a name. */
-const FIRST = { table: BRIDGE_TABLE, type: 'filter', priority: nft.NF_BR_PRI_NAT_DST_BRIDGED } as const;
-
-/** Frames that come in at a port. */
-export const PREROUTING: BaseChain = { ...FIRST, name: 'prerouting', hook: nft.NF_BR_PRE_ROUTING };
-/** Frames for the node, among them those to the link-local group addresses (01:80:c2:00:00:0x), which `prerouting` does not see. */
-export const INPUT: BaseChain = { ...FIRST, name: 'input', hook: nft.NF_BR_LOCAL_IN };

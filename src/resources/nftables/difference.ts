@@ -1,9 +1,10 @@
 /**
- * What a branch declares against what the kernel has. Rules are compared as values, and one transaction mends the difference. It
- * is made for the generation of the ruleset that was looked at: if anything has changed it meanwhile, the kernel refuses it.
+ * Compares what a branch declares with what the kernel has. Rules are compared as values, and one transaction mends the
+ * difference. The transaction names the generation of the ruleset that was read: if another program has changed the ruleset
+ * since, the kernel refuses it.
  *
- * An ADD does none of that. The kernel counts the rules in a chain and those that lead to it, and tells the number in one small
- * answer. So an ADD sees at the cost of one exchange whether anything was removed or flushed since the last one.
+ * An ADD reads no rules. The kernel counts the rules in a chain and those that lead to it, and gives the number in one small
+ * answer. So one exchange shows an ADD whether anything was removed or flushed since the last one.
  */
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
@@ -28,18 +29,38 @@ import {
 import { findEntrances } from './entrances.ts';
 import { isAsCompared, noteGeneration } from './generation.ts';
 
-/** Attempts to change what other processes change at the same time. */
+/** The most attempts to change what other processes change at the same time. */
 const ATTEMPTS = 20;
 
-/** What one small exchange says of a branch. */
+/** What one small exchange shows of a branch. */
 interface Glance {
-  /** Of the ruleset, before anything else was looked at. */
+  /** The generation of the ruleset, which is read first. */
   readonly generation: number;
-  /** `missing`: the kernel has no such chain; `damaged`: a rule or an anchor was removed or flushed, or there is a rule too many. */
+  /**
+   * `missing`: the kernel has no such chain; `damaged`: a rule or an anchor was removed or flushed, or there is a rule too
+   * many.
+   */
   readonly state: 'whole' | 'damaged' | 'missing';
 }
 
-/** Where a branch is not whole, other attachments may lack their elements, too. @throws KernelError */
+/** The chain of a branch as the kernel has it. */
+interface Look {
+  readonly generation: number;
+  /** How many rules the kernel counts in the chain and leading to it; undefined where it has no such chain. */
+  readonly uses: number | undefined;
+  readonly inside: readonly KernelRule[];
+}
+
+/** Rules that are declared and not there, and rules that are there and not declared. */
+interface Difference {
+  readonly missing: readonly Rule[];
+  readonly surplus: readonly KernelRule[];
+}
+
+/**
+ * Whether the branch is whole, by one exchange. Where it is not, other attachments may lack their elements, too.
+ * @throws KernelError
+ */
 export function glanceAt(connection: Connection, branch: Branch): Glance {
   const questions = branch.anchors.map(({ set, key }) => getElement(set, key));
   const [generation, chain, ...anchors] = executeUnlessRefused(
@@ -55,19 +76,25 @@ export function glanceAt(connection: Connection, branch: Branch): Glance {
   return { generation: noteGeneration(connection, generation), state };
 }
 
-/** Makes the rules what the branch declares, unless somebody changes the ruleset meanwhile. @returns whether they are. @throws KernelError */
+/**
+ * Makes the rules what the branch declares, unless another program changes the ruleset meanwhile. @returns whether the rules
+ * are so. @throws KernelError
+ */
 export function mend(connection: Connection, branch: Branch): boolean {
   const { generation, uses, inside } = look(connection, branch);
   const changes = uses === undefined ? createBranch(branch) : differences(connection, branch, inside);
   return changes.length === 0 || commitFor(connection, changes, generation);
 }
 
-/** Makes the rules what the branch declares, also where others change the ruleset meanwhile. @throws KernelError */
+/** Makes the rules what the branch declares, also where other programs change the ruleset meanwhile. @throws KernelError */
 export function mendRules(connection: Connection, branch: Branch): void {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) if (mend(connection, branch)) return;
 }
 
-/** @returns false where the ruleset is of another generation by now. @throws KernelError */
+/**
+ * Carries out the changes in this generation of the ruleset. @returns false where it is of another generation by now.
+ * @throws KernelError
+ */
 export function commitFor(connection: Connection, changes: readonly Request[], generation: number): boolean {
   const done = unlessRefused([ERESTART], () => {
     commit(connection, changes, generation);
@@ -77,8 +104,9 @@ export function commitFor(connection: Connection, changes: readonly Request[], g
 }
 
 /**
- * What is off about the branch's rules, to stand behind a colon; undefined where all are as declared. `comparedAt` is the generation
- * in which they were compared last, if that is known: in the same one they are not read again. @throws KernelError
+ * What is off about the rules of the branch, as a clause that follows a colon; undefined where all are as declared.
+ * `comparedAt` is the generation in which they were last compared, if that is known: in the same generation they are not read
+ * again. @throws KernelError
  */
 export function rulesFinding(connection: Connection, branch: Branch, comparedAt?: number): string | undefined {
   if (isAsCompared(connection, comparedAt)) return undefined;
@@ -99,14 +127,7 @@ export function rulesFinding(connection: Connection, branch: Branch, comparedAt?
   return surplus.length > 0 ? `the rules of the nftables chain ${chain} were changed` : undefined;
 }
 
-interface Look {
-  readonly generation: number;
-  /** How many rules the kernel counts in the chain and leading to it; undefined where it has no such chain. */
-  readonly uses: number | undefined;
-  readonly inside: readonly KernelRule[];
-}
-
-/** One datagram, the generation first. */
+/** Reads the generation and the chain in one datagram, the generation first. */
 function look(connection: Connection, branch: Branch): Look {
   const [table, { chain }] = [tableOf(branch), branch];
   const questions = [getGeneration(), getChain(table, chain), listRules(table, chain)];
@@ -118,7 +139,7 @@ function look(connection: Connection, branch: Branch): Look {
   };
 }
 
-/** Where the branch's chain is, so are the sets that its rules name: the kernel keeps what is referred to. */
+/** What mends the rules. The sets that they name are there if the chain is: the kernel keeps a set to which a rule refers. */
 function differences(connection: Connection, branch: Branch, inside: readonly KernelRule[]): Request[] {
   const { chain } = branch;
   const table = tableOf(branch);
@@ -133,11 +154,6 @@ function differences(connection: Connection, branch: Branch, inside: readonly Ke
     }),
   ];
   return changes.length === 0 ? [] : [...surroundings(branch), ...changes];
-}
-
-interface Difference {
-  readonly missing: readonly Rule[];
-  readonly surplus: readonly KernelRule[];
 }
 
 /** Each declared rule is wanted once. */

@@ -1,4 +1,4 @@
-/** Set elements that carry their owner as comment, see `ownerText`: adding, finding and looking for them. */
+/** Adds and finds set elements, which carry their owner as comment, see `ownerText`. */
 
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
 import { isKernelError, unlessRefused } from '../../netlink/error.ts';
@@ -10,15 +10,15 @@ import { type Branch, createBranch, type OwnedElement } from './branch.ts';
 import { commitFor, glanceAt, mend, mendRules } from './difference.ts';
 import { noteGeneration } from './generation.ts';
 
-/** Attempts to change what other processes change at the same time. */
+/** The most attempts to change what other processes change at the same time. */
 const ATTEMPTS = 20;
-/** Elements a transaction: a datagram of 100 is some 15 kB, far below what a socket takes. */
+/** The most elements of a transaction: 100 are a datagram of some 15 kB, far below what a socket takes. */
 const AT_ONCE = 100;
 
 /**
- * Adds new elements to the branch's sets, all or none. Where the branch is not whole, it is made so, and `live` gives the elements
- * that others have in it. `makeWay` removes what an attachment that is gone may have left. The kernel is asked first, since it
- * takes some 10 ms over a transaction that it refuses.
+ * Adds new elements to the sets of the branch, all or none. Where the branch is not whole, it is made whole, and `live` gives
+ * the elements of other attachments for it. `makeWay` removes what an attachment that is gone may have left. The kernel is
+ * asked first, since a transaction that it refuses takes it some 10 ms.
  * @returns whether the branch was whole. @throws KernelError; the new elements are not added then
  */
 export function placeElements(
@@ -39,7 +39,7 @@ export function placeElements(
       }
       commit(connection, additions);
       if (state !== 'whole' && live !== undefined) restoreElements(connection, branch, live());
-      // What is made once more may have been found amiss.
+      // An ADD that is repeated may be the answer to a finding of CHECK, so the rules are read, too.
       else if (wasThere) mendRules(connection, branch);
       return state === 'whole';
     } catch (error) {
@@ -51,25 +51,9 @@ export function placeElements(
   }
 }
 
-/** All at once where it fits a transaction, so that the first attachment after the last one costs no more than another. */
-function createWith(
-  connection: Connection,
-  branch: Branch,
-  additions: readonly Request[],
-  generation: number,
-  live?: () => readonly OwnedElement[],
-): boolean {
-  const others = live?.();
-  const isSmall = others !== undefined && others.length <= AT_ONCE;
-  const further = isSmall ? [...others, ...branch.anchors].map(ensured) : [];
-  if (!commitFor(connection, [...createBranch(branch), ...additions, ...further], generation)) return false;
-  if (others !== undefined && !isSmall) restoreElements(connection, branch, others);
-  return true;
-}
-
-/** Makes whatever is missing of the branch, and adds the elements that are to be there. @throws KernelError */
+/** Makes what is missing of the branch, and adds the elements. @throws KernelError */
 export function restoreElements(connection: Connection, branch: Branch, elements: readonly OwnedElement[]): void {
-  // The anchors last: where this is cut short, the next one begins again.
+  // The anchors come last, so that a call after one that was cut short begins again.
   const missing = [...elements, ...branch.anchors].map(ensured);
   for (let attempt = 1; ; attempt++) {
     const isMended = mend(connection, branch);
@@ -82,11 +66,10 @@ export function restoreElements(connection: Connection, branch: Branch, elements
   }
 }
 
-function ensured({ set, key, owner }: OwnedElement): Request {
-  return sets.ensureElement(set, key, owner);
-}
-
-/** What is off about an element, to stand behind a colon; undefined where it is there for its owner. @throws KernelError */
+/**
+ * What is off about an element, as a clause that follows a colon; undefined where it is there for its owner.
+ * @throws KernelError
+ */
 export function missingElement(connection: Connection, { set, key, owner }: OwnedElement): string | undefined {
   const [found] = ownersOf(connection, [{ set, key }]);
   if (found !== undefined && isSameOwner(found, owner)) return undefined;
@@ -94,7 +77,7 @@ export function missingElement(connection: Connection, { set, key, owner }: Owne
   return `expected in the nftables set ${set.name} for ${owner}, ${what}`;
 }
 
-/** All elements, their owners as they are written today; none where there is no such set. @throws KernelError */
+/** All elements of a set, their owners as they are written today; none where there is no such set. @throws KernelError */
 export function elementsOf(connection: Connection, set: sets.SetName): sets.Element[] {
   const replies = unlessRefused([ENOENT], () => query(connection, sets.listElements(set))) ?? [];
   return replies
@@ -102,13 +85,13 @@ export function elementsOf(connection: Connection, set: sets.SetName): sets.Elem
     .map(({ key, comment }) => ({ key, comment: comment && currentOwner(comment) }));
 }
 
-/** Those of the owners who have no element in the set. @throws KernelError */
+/** The owners that have no element in the set. @throws KernelError */
 export function missingOwners(connection: Connection, set: sets.SetName, owners: readonly string[]): string[] {
   const present = new Set(elementsOf(connection, set).map(({ comment }) => comment));
   return owners.filter((owner) => !present.has(owner));
 }
 
-/** Whether a set holds an element, beside its anchors, that satisfies the test. @throws KernelError */
+/** Whether a set holds an element, other than its anchors, that satisfies the test. @throws KernelError */
 export function isHeld(
   connection: Connection,
   set: sets.SetName,
@@ -124,7 +107,7 @@ export function setNames(connection: Connection, table: Table): string[] {
   return (unlessRefused([ENOENT], () => query(connection, sets.listSets(table))) ?? []).map(sets.decodeSetName);
 }
 
-/** Their comments, "" where one has none; undefined where there is no element. */
+/** The comment of each element, "" where it has none; undefined where the element is not there. @throws KernelError */
 export function ownersOf(
   connection: Connection,
   elements: readonly Pick<OwnedElement, 'set' | 'key'>[],
@@ -136,4 +119,27 @@ export function ownersOf(
     const [element] = replies?.[0] === undefined ? [] : sets.decodeElements(replies[0]);
     return element && (element.comment ?? '');
   });
+}
+
+/**
+ * Creates the branch with the new elements, and with those of `live` if they fit the transaction, so that the first attachment
+ * costs no more than another. @returns false where another program has changed the ruleset meanwhile
+ */
+function createWith(
+  connection: Connection,
+  branch: Branch,
+  additions: readonly Request[],
+  generation: number,
+  live?: () => readonly OwnedElement[],
+): boolean {
+  const others = live?.();
+  const isSmall = others !== undefined && others.length <= AT_ONCE;
+  const further = isSmall ? [...others, ...branch.anchors].map(ensured) : [];
+  if (!commitFor(connection, [...createBranch(branch), ...additions, ...further], generation)) return false;
+  if (others !== undefined && !isSmall) restoreElements(connection, branch, others);
+  return true;
+}
+
+function ensured({ set, key, owner }: OwnedElement): Request {
+  return sets.ensureElement(set, key, owner);
 }

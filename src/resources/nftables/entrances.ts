@@ -1,4 +1,4 @@
-/** The rules of our base chains that lead to a branch's chain, and rules of others that may keep packets from them. */
+/** Finds the rules of our base chains that lead to a branch's chain, and whether rules of other programs overrule them. */
 
 import type { Connection } from '../../netlink/connection.ts';
 import { unlessRefused } from '../../netlink/error.ts';
@@ -13,12 +13,18 @@ import { labelOf } from './branch.ts';
 
 /** The rules of a base chain that bear our label for a chain. */
 interface Entrances {
+  /** Rules that a packet comes to. */
   readonly reached: readonly KernelRule[];
-  /** Behind a rule of others that may end the way of a packet. */
+  /** Rules behind a rule of another program at which the way of a packet may end. */
   readonly overruled: readonly KernelRule[];
 }
 
-/** @throws KernelError */
+/** Expressions that match, count or mark, and decide nothing. */
+const WITHOUT_VERDICT: readonly Expression['name'][] = [
+  ...(['meta', 'ct', 'cmp', 'payload', 'bitwise', 'match', 'counter', 'log', 'notrack'] as const),
+];
+
+/** Reads a base chain. @throws KernelError */
 export function findEntrances(
   connection: Connection,
   { table, name }: Pick<BaseChain, 'table' | 'name'>,
@@ -31,23 +37,18 @@ export function findEntrances(
   return { reached: labelled(rules.slice(0, at)), overruled: labelled(rules.slice(at)) };
 }
 
-/** 0.1.0 wrote the whole name. */
+/** Whether the comment is our label for the chain. 0.1.0 wrote the whole name. */
 function isLabelOf(chain: string, comment: string | undefined): boolean {
   return comment === labelOf(chain) || comment === chain;
 }
 
-/** A jump to the chain that its comment names: whatever branch it belongs to, the packet comes back or is ours. */
+/** Whether the rule jumps to the chain that its comment names. Then the packet comes back from it, or is ours. */
 function isOurs({ comment, expressions }: KernelRule): boolean {
   const { code, chain } = verdictOf(expressions) ?? {};
   return code === NFT_JUMP && chain !== undefined && isLabelOf(chain, comment);
 }
 
-/** What matches, counts or marks, and nothing else. */
-const WITHOUT_VERDICT: readonly Expression['name'][] = [
-  ...(['meta', 'ct', 'cmp', 'payload', 'bitwise', 'match', 'counter', 'log', 'notrack'] as const),
-];
-
-/** Whether the packet goes on to the next rule in any case. */
+/** Whether the packet goes on to the next rule, whatever the expression finds. */
 function goesOn(expression: Expression): boolean {
   if (expression.name === 'lookup') return expression.destination !== NFT_REG_VERDICT;
   if (expression.name === 'immediate') return expression.verdict === undefined;

@@ -1,4 +1,4 @@
-/** The kernel without nf_tables, and what it answers; whether it masquerades through nf_tables is asked by `canMasquerade`. */
+/** Kernels without nf_tables, and what they answer. `canMasquerade` asks whether a kernel masquerades through nf_tables. */
 
 import type { Connection } from '../../netlink/connection.ts';
 import { isKernelError } from '../../netlink/error.ts';
@@ -6,16 +6,19 @@ import { EAFNOSUPPORT, EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT } from '../..
 import { SystemError } from '../../sys/libc.ts';
 import type { Node } from '../node.ts';
 
-/** No nfnetlink (socket), or no nf_tables behind it: nfnetlink_rcv_msg and nfnetlink_rcv_batch say it differently. */
+/**
+ * The errors of a kernel without nfnetlink (socket), or without nf_tables behind it: nfnetlink_rcv_msg and nfnetlink_rcv_batch
+ * give different ones.
+ */
 export const NO_NFTABLES: readonly number[] = [EPROTONOSUPPORT, EINVAL, EOPNOTSUPP];
 
 /**
- * What a kernel answers that cannot masquerade through nf_tables: it has no nfnetlink, no nf_tables, not this family, or (ENOENT)
- * no such type of chain or expression. It may mean something else, too.
+ * The errors of a kernel that cannot masquerade through nf_tables: it has no nfnetlink, no nf_tables, not this family, or
+ * (ENOENT) no such type of chain or expression. They may mean something else, too.
  */
 export const CANNOT_MASQUERADE: readonly number[] = [EPROTONOSUPPORT, EINVAL, EOPNOTSUPP, EAFNOSUPPORT, ENOENT];
 
-/** Whether an error may come of a kernel that cannot do it: then it is worth asking. */
+/** Whether an error may come from a kernel that lacks what is needed, so that asking the kernel is worth while. */
 export function mayLackNftables(error: unknown): boolean {
   return (
     isKernelError(error, ...CANNOT_MASQUERADE) || (error instanceof SystemError && NO_NFTABLES.includes(error.errno))

@@ -1,4 +1,4 @@
-/** Removing elements that carry their owner; with the last one goes all of its branch. */
+/** Removes elements, which carry their owner, and a branch with its last element. */
 
 import { sameBytes } from '../../netlink/bytes.ts';
 import { type Connection, executeUnlessRefused, type Request } from '../../netlink/connection.ts';
@@ -23,7 +23,7 @@ import { elementsOf, isHeld, ownersOf, setNames } from './elements.ts';
 import { findEntrances } from './entrances.ts';
 import { noteGeneration } from './generation.ts';
 
-/** What must be known of a branch to remove it: its chain, its sets, and the base chains that lead to it. */
+/** What identifies a branch for its removal: its chain, its sets, and the base chains that lead to it. */
 export interface Frame {
   readonly chain: string;
   readonly sets: readonly sets.SetName[];
@@ -37,11 +37,23 @@ export interface FoundElement {
   remove(): void;
 }
 
+interface RemovalPlan {
+  readonly generation: number;
+  readonly removals: readonly Request[];
+}
+
+/** How many rules, chains and sets the kernel counts; undefined for what is not there. */
+interface Counts {
+  readonly table: number | undefined;
+  readonly chain: number | undefined;
+  readonly bases: readonly (number | undefined)[];
+}
+
 const ATTEMPTS = 20;
 
 /**
- * Removes those elements that are still their owners', in one transaction. With the last one of its sets goes the branch, in the same
- * transaction: the kernel takes some 10 ms to dispose of each.
+ * Removes, of these elements, those that are still their owners', in one transaction; in the same transaction the branch, if
+ * no other element is left: each transaction takes the kernel some 10 ms.
  * @returns whether there was one. @throws KernelError
  */
 export function removeOwned(connection: Connection, frame: Frame, elements: readonly OwnedElement[]): boolean {
@@ -58,12 +70,12 @@ export function removeOwned(connection: Connection, frame: Frame, elements: read
   return removed;
 }
 
-/** @returns whether it was there. @throws KernelError */
+/** @returns whether the element was there. @throws KernelError */
 export function removeElement(connection: Connection, set: sets.SetName, key: sets.Key): boolean {
   return isCommitted(connection, [sets.deleteElement(set, key)]);
 }
 
-/** The elements of the scope in the branch's sets. @throws KernelError */
+/** The elements of the scope in the sets of the branch. @throws KernelError */
 export function foundElements(connection: Connection, frame: Frame, scope: Scope): FoundElement[] {
   return frame.sets.flatMap((set) =>
     elementsOf(connection, set).flatMap(({ key, comment: owner }) => {
@@ -75,15 +87,15 @@ export function foundElements(connection: Connection, frame: Frame, scope: Scope
 }
 
 /**
- * Removes a branch whose sets hold nothing but anchors: its rules, chain and sets; with the last rule of a base chain that,
- * and with the last chain the table. Safe against an ADD: the transaction is made for the generation in which the sets were
- * seen empty. What somebody else's rules refer to stays. @throws KernelError
+ * Removes a branch whose sets hold nothing but anchors: its rules, chain and sets, a base chain with its last rule, and the
+ * table with its last chain. Safe against an ADD: the transaction names the generation in which the sets were seen empty. What
+ * rules of other programs refer to stays. @throws KernelError
  */
 function removeUnused(connection: Connection, frame: Frame): void {
   removeBranch(connection, frame, (set) => isHeld(connection, set));
 }
 
-/** @returns false where one of the sets is in use, there is no branch, or somebody else's rules refer to it */
+/** @returns false where a set is in use, there is no branch, or rules of other programs refer to it */
 function removeBranch(connection: Connection, frame: Frame, isInUse: (set: sets.SetName) => boolean): boolean {
   if (frame.sets.some(isInUse)) return false;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -102,19 +114,10 @@ function removeBranch(connection: Connection, frame: Frame, isInUse: (set: sets.
   return false;
 }
 
-interface RemovalPlan {
-  readonly generation: number;
-  readonly removals: readonly Request[];
-}
-
-/** How many rules, chains and sets the kernel counts; undefined for what it does not have. */
-interface Counts {
-  readonly table: number | undefined;
-  readonly chain: number | undefined;
-  readonly bases: readonly (number | undefined)[];
-}
-
-/** Where the numbers say that the table holds this branch and nothing else, it goes as a whole, and nothing else is asked. */
+/**
+ * What removes the branch. Where the numbers say that the table holds this branch and nothing else, the table is removed, and
+ * nothing more is read.
+ */
 function planRemoval(connection: Connection, frame: Frame): RemovalPlan {
   const { chain, bases, sets: held } = frame;
   const table = (bases[0] as BaseChain).table;
@@ -134,7 +137,7 @@ function planRemoval(connection: Connection, frame: Frame): RemovalPlan {
   };
 }
 
-/** What there is of the branch, in an order in which nothing goes that something else refers to. */
+/** Removes each part of the branch, in an order in which nothing is removed to which something else refers. */
 function partsOf(connection: Connection, { chain, sets: held, bases }: Frame, counts: Counts): Request[] {
   const table = (bases[0] as BaseChain).table;
   const ways = bases.map((base) => {

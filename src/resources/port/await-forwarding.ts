@@ -1,7 +1,8 @@
 /**
- * Waiting until the bridge forwards for a port. The kernel enables a port some time after its carrier came: when its link watch
- * gets the lock that every change of an interface takes (net/core/link_watch.c). Since Linux 6.8 a request for a link
- * brings that link up to date first (linkwatch_sync_dev), so there the first look finds the port forwarding.
+ * Waiting until the bridge forwards for a port. The kernel enables a port some time after its carrier came: when the
+ * kernel's link watch gets the lock that every change of an interface takes (net/core/link_watch.c). Since Linux 6.8 a
+ * request for a link brings that link up to date first (linkwatch_sync_dev), so there the first look finds the port
+ * forwarding.
  */
 
 import { Fault } from '../../fault.ts';
@@ -15,8 +16,15 @@ import type { Node } from '../node.ts';
 
 const DEADLINE_MS = 10_000;
 
+const AGAIN = { details: 'Try again.' };
+
+interface Port {
+  readonly index: number;
+  readonly state: PortState;
+}
+
 /**
- * Returns when the port forwards; at once, with a warning, where a spanning tree protocol delays that by its timers (30 s).
+ * Returns when the port forwards; at once, with a warning, where the timers of a spanning tree protocol delay that (30 s).
  * @throws Fault `busy` when the port is still disabled after `deadlineMs`, or is no port any more; KernelError
  */
 export function awaitForwarding(node: Node, name: string, deadlineMs = DEADLINE_MS): void {
@@ -26,16 +34,12 @@ export function awaitForwarding(node: Node, name: string, deadlineMs = DEADLINE_
     return port.state !== 'disabled';
   };
   const isOurs = (message: Parameters<typeof isAboutLink>[0]) => isAboutLink(message, port?.index ?? 0);
-  const forwards = { isSo: isDecided, watch: node.watchLinks, matters: isOurs };
+  const forwards = { isReached: isDecided, watch: node.watchLinks, matters: isOurs };
   if (!awaitNotified(forwards, deadlineMs)) throw stillDisabled(name, deadlineMs);
   if (port !== undefined && port.state !== 'forwarding') warnOfSpanningTree(node, name, port.state);
 }
 
-interface Port {
-  readonly index: number;
-  readonly state: PortState;
-}
-
+/** The state of the port. @throws Fault `busy` where it is no port any more, KernelError */
 function look({ route }: Node, name: string): Port {
   const { index, state } = decodePortLook(linkReply(route, name));
   if (state !== undefined) return { index, state };
@@ -50,8 +54,6 @@ function linkReply(route: Node['route'], name: string): Uint8Array {
     throw new Fault('busy', `cannot use the port ${name}: it was removed as soon as it was made`, AGAIN);
   }
 }
-
-const AGAIN = { details: 'Try again.' };
 
 function warnOfSpanningTree({ log }: Node, name: string, state: PortState): void {
   const until = 'until then the container cannot be reached, by default for 30 s';

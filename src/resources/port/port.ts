@@ -16,9 +16,9 @@ export interface PortWanted extends AttachmentKey {
   /** The name of the host veth. */
   readonly name: string;
   readonly bridge: string;
-  /** Of the container's interface; where it is absent, it follows from the attachment, and CHECK takes any. */
+  /** The MAC of the container's interface. Absent: it follows from the attachment, and CHECK accepts any. */
   readonly mac?: Uint8Array | undefined;
-  /** Of both ends; the kernel's default where it is absent. */
+  /** The MTU of both ends. Absent: the kernel's default. */
   readonly mtu?: number | undefined;
   readonly hairpin: boolean;
   readonly isolated: boolean;
@@ -31,6 +31,19 @@ export interface PortWanted extends AttachmentKey {
 const text = z.string();
 const flag = z.boolean();
 const vlanRange = object({ first: unsigned(4094), last: unsigned(4094), pvid: flag, untagged: flag });
+
+interface ExpectedPort {
+  readonly name: string;
+  readonly hairpin: boolean;
+  readonly isolated: boolean;
+  readonly mtu: number | undefined;
+}
+
+interface ExpectedInterface {
+  readonly name: string;
+  readonly up: boolean;
+  readonly mac: string | undefined;
+}
 
 export const portKind: Kind<PortWanted> = {
   name: 'port',
@@ -73,6 +86,7 @@ export const portKind: Kind<PortWanted> = {
   able: () => undefined,
 };
 
+/** The host veth as a finding, if its owner is of the scope. */
 function ownedPort({ route }: Node, scope: Scope, name: string, owner: string): Owned[] {
   if (!isInScope(scope, owner)) return [];
   const { network, dataDir } = scope;
@@ -97,13 +111,6 @@ function verifyPort(node: Node, wanted: PortWanted): void {
   container.links.set(ifName, verifyContainerInterface(container.route, host, expected));
 }
 
-interface ExpectedPort {
-  readonly name: string;
-  readonly hairpin: boolean;
-  readonly isolated: boolean;
-  readonly mtu: number | undefined;
-}
-
 /** @throws Fault `check` unless the host veth is there, up, and a port of the bridge as it was set up */
 function verifyHostVeth(connection: Connection, bridge: Link, expected: ExpectedPort): Link {
   const link = findLink(connection, expected.name);
@@ -120,13 +127,7 @@ function verifyHostVeth(connection: Connection, bridge: Link, expected: Expected
   return link;
 }
 
-interface ExpectedInterface {
-  readonly name: string;
-  readonly up: boolean;
-  readonly mac: string | undefined;
-}
-
-/** @throws Fault `check` unless the container's interface is there, up, the other end of `host`, and has its MAC */
+/** @throws Fault `check` unless the interface is there, is as up as expected, is the other end of `host`, and has its MAC */
 function verifyContainerInterface(connection: Connection, host: Link, expected: ExpectedInterface): Link {
   const link = findLink(connection, expected.name);
   if (link === undefined) throw off(`the interface ${expected.name} is missing in the container`);

@@ -1,9 +1,9 @@
 /**
- * Attachments without a record, by what the node alone tells: interfaces that another plugin made, as the reference did before this
- * one took its place; and our own, for a data directory that was emptied while containers run.
+ * Finds attachments without a record on the node itself: interfaces that another plugin made, as the reference plugin did
+ * before this one took its place; and our own, after a data directory was emptied while containers run.
  */
 
-import type { Cidr } from '../../address/cidr.ts';
+import { type Cidr, isLinkLocal } from '../../address/cidr.ts';
 import { hasErrno } from '../../attempt.ts';
 import { Fault } from '../../fault.ts';
 import type { Attachment, Survivor } from '../../ipam/index.ts';
@@ -19,8 +19,8 @@ import { type Container, type Node, withContainer } from '../node.ts';
 import { hasDyingPeer, removeHostVeth } from './veth.ts';
 
 /**
- * Removes the container's interface if it is a veth whose other end is a port of our bridge and not labelled as another
- * attachment's; anything else is none of our business. A netns that is not there any more took its interfaces with it.
+ * Removes the container's interface if it is a veth whose other end is a port of our bridge, without the label of another
+ * attachment; any other interface is left alone. If the netns is gone, its interfaces went with it.
  * @throws KernelError
  */
 export function removeForeignInterface(node: Node, attachment: Attachment & { netns: string }, bridge: string): void {
@@ -33,22 +33,7 @@ export function removeForeignInterface(node: Node, attachment: Attachment & { ne
   }
 }
 
-function removeForeignVeth(node: Node, container: Container, ifName: string, bridge: string): void {
-  const inside = findLink(container.route, ifName);
-  const outside = inside?.kind === 'veth' ? otherEnd(node, container, inside) : undefined;
-  if (outside?.master === undefined || outside.master !== findLink(node.route, bridge)?.index) return;
-  if (aliasOwner(outside.alias) === undefined) removeHostVeth(node.route, outside.name);
-}
-
-/** The other end of a container's veth, if that is on the node: a link of that index here need not be the one. */
-function otherEnd({ route }: Node, { netns }: Container, { index, peer }: Link): Link | undefined {
-  const outside = peer === undefined ? undefined : findLink(route, peer);
-  if (outside?.kind !== 'veth' || outside.peer !== index || outside.peerNetns === undefined) return undefined;
-  const [reply] = execute(route, getNetnsNumber(netns.fd))[0] ?? [];
-  return reply !== undefined && decodeNetnsNumber(reply.payload) === outside.peerNetns ? outside : undefined;
-}
-
-/** The living attachments of a network and data directory, by their host veths. @throws KernelError */
+/** The living attachments of a network and data directory, found by their host veths. @throws KernelError */
 export function survivorsOf(node: Node, network: string, dataDir: string): Survivor[] {
   return findLinks(node.route).flatMap((link) => {
     const owner = aliasOwner(link.alias);
@@ -66,7 +51,25 @@ export function survivorsOf(node: Node, network: string, dataDir: string): Survi
   });
 }
 
-/** The addresses of the other end that IPAM may have given: not the link-local ones. None from a kernel before 4.20. */
+function removeForeignVeth(node: Node, container: Container, ifName: string, bridge: string): void {
+  const inside = findLink(container.route, ifName);
+  const outside = inside?.kind === 'veth' ? otherEnd(node, container, inside) : undefined;
+  if (outside?.master === undefined || outside.master !== findLink(node.route, bridge)?.index) return;
+  if (aliasOwner(outside.alias) === undefined) removeHostVeth(node.route, outside.name);
+}
+
+/** The other end of a container's veth, if that is on the node. A link of that index on the node need not be the other end. */
+function otherEnd({ route }: Node, { netns }: Container, { index, peer }: Link): Link | undefined {
+  const outside = peer === undefined ? undefined : findLink(route, peer);
+  if (outside?.kind !== 'veth' || outside.peer !== index || outside.peerNetns === undefined) return undefined;
+  const [reply] = execute(route, getNetnsNumber(netns.fd))[0] ?? [];
+  return reply !== undefined && decodeNetnsNumber(reply.payload) === outside.peerNetns ? outside : undefined;
+}
+
+/**
+ * The addresses of the other end that IPAM may have given, without IPv6 link-local ones. A kernel before 4.20 tells none.
+ * @throws KernelError
+ */
 function peerAddresses({ route }: Node, { peer, peerNetns }: Link): Cidr[] {
   if (peer === undefined || peerNetns === undefined) return [];
   try {
@@ -75,12 +78,9 @@ function peerAddresses({ route }: Node, { peer, peerNetns }: Link): Cidr[] {
       ...([4, 6] as const).map((family) => listPeerAddresses(peer, family, peerNetns)),
     ).flat();
     const found = replies.map(({ payload }) => decodeAddress(payload)).filter(({ index }) => index === peer);
-    return found.map(({ address }) => address).filter(({ ip }) => ip.family === 4 || ip.value >> 118n !== LINK_LOCAL);
+    return found.map(({ address }) => address).filter(({ ip }) => ip.family === 4 || !isLinkLocal(ip));
   } catch (error) {
     if (hasErrno(error, [EINVAL, EOPNOTSUPP])) return [];
     throw error;
   }
 }
-
-/** The first ten bits of fe80::/10. */
-const LINK_LOCAL = 0b1111111010n;

@@ -1,8 +1,8 @@
-/** The veth pair of an attachment, one end on the bridge and one in the container; and whether the kernel is taking that away. */
+/** The veth pair of an attachment, one end on the bridge and one in the container; and whether its netns is being destroyed. */
 
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
-import { isKernelError, type KernelError } from '../../netlink/error.ts';
+import { isKernelError, type KernelError, unlessRefused } from '../../netlink/error.ts';
 import type { Message } from '../../netlink/message.ts';
 import { NETNSA_NSID_NOT_ASSIGNED } from '../../netlink/route/constants.ts';
 import { type BridgePort, decodeLink, getLink, type Link } from '../../netlink/route/link.ts';
@@ -36,7 +36,7 @@ export interface VethPair {
 }
 
 /**
- * Creates the pair, the host's end up and on the bridge, the container's still down. On failure nothing is left of it.
+ * Creates the pair: the host's end up and on the bridge, the container's end still down. On failure nothing is left of it.
  * @throws Fault `conflict` when either name is taken, KernelError
  */
 export function createVethPair(node: Node, container: Container, bridge: Link, settings: VethSettings): VethPair {
@@ -64,7 +64,30 @@ export function createVethPair(node: Node, container: Container, bridge: Link, s
   }
 }
 
-/** Whether what has the name was just made by us, where the answer to that was lost: anybody else's has its label. */
+/** Removes the host's end, and with it the container's. @returns whether there was one. @throws KernelError */
+export function removeHostVeth(connection: Connection, name: string): boolean {
+  return unlessRefused([ENODEV], () => execute(connection, deleteLink(name))) !== undefined;
+}
+
+/**
+ * Whether the kernel is destroying the netns at the other end: nothing holds that any more, and its interfaces, with them the
+ * veth, go some milliseconds later (cleanup_net in net/core/net_namespace.c). The kernel has a number for every namespace that
+ * something holds. False for a kernel that cannot be asked. @throws KernelError
+ */
+export function hasDyingPeer(connection: Connection, { kind, peerNetns }: Link): boolean {
+  if (kind !== 'veth' || peerNetns === undefined) return false;
+  if (peerNetns === NETNSA_NSID_NOT_ASSIGNED) return true;
+  try {
+    execute(connection, getNetns(peerNetns));
+    return false;
+  } catch (error) {
+    if (isKernelError(error, ENOENT)) return true;
+    if (isKernelError(error, EINVAL)) return false;
+    throw error;
+  }
+}
+
+/** For a lost answer: whether this call made the link of that name. The link of another attachment has a label. */
 function isNew(node: Node, container: Container, { name, attachment }: VethSettings): boolean {
   const host = findLink(node.route, name);
   const inside = findLink(container.route, attachment.ifName);
@@ -76,8 +99,9 @@ function removeIfNew(node: Node, container: Container, settings: VethSettings): 
 }
 
 /**
- * The alias names the owner, for people and for finding it without our files; a bridge port needs no IPv6 address.
- * @returns the link as it is then
+ * Labels the host's end with its owner, for people and for finding it without our files; and keeps it from an IPv6 address,
+ * which a bridge port does not need.
+ * @returns the link after that. @throws Fault `busy`, KernelError
  */
 function label(connection: Connection, name: string, alias: string): Link {
   const named = setLinkAlias(name, alias);
@@ -96,21 +120,10 @@ function linkIn(replies: readonly Message[] | undefined, name: string): Link {
   return decodeLink(reply.payload);
 }
 
-/** The container's end, which nobody need ask for: the host's end knows its index, and the rest is as it was asked for. */
+/** The container's end, which need not be read: the host's end knows its index, and the rest is as requested. */
 function otherEnd(host: Link, { name, mac }: VethEnd): VethPair['container'] {
   if (host.peer === undefined) throw new Fault('internal', `cannot find ${name}: ${host.name} names no other end`);
   return { index: host.peer, name, mac, mtu: host.mtu };
-}
-
-/** Removes the host's end, and the container's with it. @returns whether there was one. @throws KernelError */
-export function removeHostVeth(connection: Connection, name: string): boolean {
-  try {
-    execute(connection, deleteLink(name));
-    return true;
-  } catch (error) {
-    if (isKernelError(error, ENODEV)) return false;
-    throw error;
-  }
 }
 
 function removedMeanwhile(cause: KernelError): Fault {
@@ -133,22 +146,4 @@ function interfaceExists(container: Container, ifName: string): Fault {
   return new Fault('conflict', message, {
     details: 'Use another CNI_IFNAME, or run DEL for the attachment that made it.',
   });
-}
-
-/**
- * Whether the kernel is taking that namespace away: nothing holds it any more, but its interfaces, and the veth with them, go
- * some milliseconds later (cleanup_net in net/core/net_namespace.c). The kernel numbers every namespace that something
- * holds. False for a kernel that cannot be asked. @throws KernelError
- */
-export function hasDyingPeer(connection: Connection, { kind, peerNetns }: Link): boolean {
-  if (kind !== 'veth' || peerNetns === undefined) return false;
-  if (peerNetns === NETNSA_NSID_NOT_ASSIGNED) return true;
-  try {
-    execute(connection, getNetns(peerNetns));
-    return false;
-  } catch (error) {
-    if (isKernelError(error, ENOENT)) return true;
-    if (isKernelError(error, EINVAL)) return false;
-    throw error;
-  }
 }

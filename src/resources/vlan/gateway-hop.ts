@@ -26,16 +26,17 @@ import { readSysctl } from '../sysctl.ts';
 
 const CHAIN = 'untracked';
 const MAC_BYTES = 6;
-/** Offsets of the destination's and the source's MAC in a frame. */
+/** The offsets of the MACs of destination and source in a frame. */
 const ENDS = [0, 6];
 const GATEWAYS: NftSet = { table: BRIDGE_TABLE, name: 'gateways', keyType: nft.TYPE_ETHERADDR, keyLength: MAC_BYTES };
+/** The parameters that make bridged frames pass the filter of routed packets. */
 const THROUGH_FILTER = ['bridge/bridge-nf-call-iptables', 'bridge/bridge-nf-call-ip6tables'];
 
 type Gateway = Pick<Link, 'name' | 'mac'>;
 
 /**
- * Excludes frames from and to the gateway from connection tracking. Where the kernel refuses, it logs a warning if bridged
- * frames pass the filter. @throws Fault `io`
+ * Excludes frames from and to the gateway from connection tracking. Where the kernel refuses that, a warning is logged if
+ * bridged frames pass the filter. @throws Fault `io`
  */
 export function ensureHopUntracked(node: Node, gateway: Gateway, log: Log): void {
   try {
@@ -46,7 +47,7 @@ export function ensureHopUntracked(node: Node, gateway: Gateway, log: Log): void
   }
 }
 
-/** Makes the rules what they were where somebody has changed them. @throws KernelError */
+/** Makes the rules as declared where another program has changed them. @throws KernelError */
 export function mendHopUntracked(node: Node, gateway: Gateway): void {
   const nft = nftIfThere(node);
   if (nft !== undefined) unlessRefused(NO_NFTABLES, () => mendRules(nft, hopBranch(gateway)));
@@ -73,7 +74,9 @@ export function removeHopUntracked(node: Node, gateway: Gateway): void {
   if (nft !== undefined) unlessRefused(NO_NFTABLES, () => removeOwned(nft, frame, [gatewayElement(gateway)]));
 }
 
-/** The gateway's element is the anchor: if it is missing, the rules may be missing too. */
+/**
+ * The branch, as a gateway looks at it. The gateway's element is the anchor: if it is missing, the rules may be missing too.
+ */
 export function hopBranch(gateway: Gateway): Branch {
   return {
     chain: CHAIN,

@@ -1,12 +1,12 @@
 /**
  * The veth pair of a VLAN's gateway. One end, `<bridge>.<vlan>` as in the reference, has the addresses; the other is a port of
- * the bridge in that VLAN. The bridge itself cannot have the addresses, since it is in another VLAN.
+ * the bridge in that VLAN. The bridge itself cannot have the addresses, since it is in its default VLAN.
  */
 
 import { formatMac } from '../../address/mac.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
-import { isKernelError } from '../../netlink/error.ts';
+import { isKernelError, unlessRefused } from '../../netlink/error.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import {
   createVeth,
@@ -27,6 +27,9 @@ import type { Node } from '../node.ts';
 import { off } from '../resource.ts';
 import { joinVlans, untagged, vlanUsers } from './vlan.ts';
 
+/** The VLAN that a port is in when it joins a bridge, unless the bridge's vlan_default_pvid is another one. */
+const DEFAULT_VLAN = 1;
+
 export interface VlanGateway {
   /** The VLAN's number. */
   readonly vlan: number;
@@ -34,20 +37,19 @@ export interface VlanGateway {
 }
 
 export interface PairSettings extends VlanGateway {
-  /** Of both ends, as of the container's port; the kernel's default where it is absent. */
+  /** The MTU of both ends, which is that of the containers' ports. Absent: the kernel's default. */
   readonly mtu?: number | undefined;
 }
 
-/** The VLAN that a port is in when it joins a bridge, unless the bridge's vlan_default_pvid is another. */
-const DEFAULT_VLAN = 1;
-
+/** The name of the end that has the addresses. */
 export function vlanGatewayName(bridge: string, vlan: number): string {
   return `${bridge}.${vlan}`;
 }
 
 /**
- * Makes the pair, or mends the one that exists: up, its port on the bridge and in the VLAN, with the MTU. Another process may make
- * it at the same time. @returns the end for the addresses. @throws Fault `conflict` when the name belongs to something else, KernelError
+ * Makes the pair, or mends the one that exists: both ends up, with the MTU, and the port on the bridge and in the VLAN.
+ * Another process may make it at the same time. @returns the end for the addresses. @throws Fault `conflict` when the name
+ * belongs to something else, KernelError
  */
 export function ensureGatewayPair(node: Node, bridge: Link, settings: PairSettings): Link {
   const { route } = node;
@@ -59,7 +61,7 @@ export function ensureGatewayPair(node: Node, bridge: Link, settings: PairSettin
   else throw notAGateway(bridge, gateway);
   for (const link of [port, gateway]) if (!link.up) execute(route, setLinkUp(link.index));
   if (!ensurePairMtu(route, bridge, gateway, port, settings)) return gateway;
-  // With an MTU that IPv6 needs, the kernel makes the interface's IPv6 parameters anew.
+  // When the MTU becomes large enough for IPv6, the kernel resets the interface's IPv6 parameters.
   if (!allowsIpv6(gateway) && isOwnBridge(gateway)) prepareOwn(name, node.log);
   return findLink(route, gateway.index) ?? gateway;
 }
@@ -69,13 +71,20 @@ export function otherEnd(connection: Connection, { kind, peer, peerNetns }: Link
   return kind === 'veth' && peer !== undefined && peerNetns === undefined ? findLink(connection, peer) : undefined;
 }
 
-/** Whether the pair is ours and its port is on no bridge, as after the bridge was deleted. */
+/** Whether the pair is ours, and its port is on no bridge, as after the bridge was deleted. */
 export function isStranded(gateway: Link, port: Link | undefined): port is Link {
   if (port === undefined || port.master !== undefined) return false;
   if (port.name !== vlanPortName(gateway.name) || !isOwnBridge(gateway)) return false;
   return port.alias === GATEWAY_ALIAS || formatMac(port.mac) === formatMac(vlanPortMac(gateway.name));
 }
 
+/** @throws Fault `check` where an end has a smaller MTU than the containers. A larger one may be for other containers. */
+export function verifyPairMtu(gateway: Link, port: Link, { mtu }: Pick<PairSettings, 'mtu'>): void {
+  const tooSmall = mtu === undefined ? undefined : [gateway, port].find((end) => end.mtu < mtu);
+  if (tooSmall !== undefined) throw off(`the MTU of ${tooSmall.name} is ${tooSmall.mtu}, expected at least ${mtu}`);
+}
+
+/** Makes the pair, or finds the one that another process has just made. @throws Fault `conflict`, `busy`, KernelError */
 function create(node: Node, bridge: Link, name: string, settings: PairSettings): Link {
   const { vlan, keepDefault, mtu } = settings;
   const port = { name: vlanPortName(name), mac: vlanPortMac(name), mtu, bridge: bridge.index };
@@ -86,7 +95,7 @@ function create(node: Node, bridge: Link, name: string, settings: PairSettings):
     if (isKernelError(error, EXFULL)) throw bridgeFull(bridge, error);
     if (!isKernelError(error, EEXIST)) throw error;
   }
-  // As a bridge: it ignores router advertisements of containers, and skips duplicate address detection.
+  // Like a bridge, it ignores router advertisements of containers, and skips duplicate address detection.
   prepareOwn(name, node.log);
   const made = findLink(node.route, port.name);
   const gateway = findLink(node.route, name);
@@ -99,13 +108,37 @@ function create(node: Node, bridge: Link, name: string, settings: PairSettings):
   return gateway;
 }
 
-/** Also repairs a port that a killed process left unfinished, or that was changed since. */
+/**
+ * Gives both ends the MTU. A larger one stays while another port of the VLAN has a larger one: with TCP, the smaller side
+ * announces its segment size, but the larger side gets no error for what a smaller gateway drops.
+ * @returns whether anything was changed. @throws Fault `conflict` where the gateway would lose IPv6 addresses, KernelError
+ */
+function ensurePairMtu(
+  connection: Connection,
+  bridge: Link,
+  gateway: Link,
+  port: Link,
+  { vlan, mtu = DEFAULT_MTU }: PairSettings,
+): boolean {
+  const ends = [port, gateway];
+  const isLarger = (link: Link) => link.mtu > mtu;
+  const mayBeLarger = ends.some(isLarger) && vlanUsers(connection, bridge, gateway, vlan).some(isLarger);
+  const wrong = ends.filter((end) => (mayBeLarger ? end.mtu < mtu : end.mtu !== mtu));
+  if (wrong.some(isLarger)) verifyKeepsIpv6(connection, gateway, mtu);
+  for (const { index } of wrong) execute(connection, setLinkMtu(index, mtu));
+  return wrong.length > 0;
+}
+
+/** Puts the port into its VLAN, also one that a killed process left unfinished, or that was changed since. */
 function keepInVlan(connection: Connection, port: Link, { vlan, keepDefault }: VlanGateway): void {
   const leave = keepDefault || vlan === DEFAULT_VLAN ? [] : [removePortVlan(port.index, DEFAULT_VLAN)];
   execute(connection, ...leave, addPortVlans(port.index, [untagged(vlan)]));
 }
 
-/** Makes the port one of the bridge again; the other end keeps its addresses. The bridge puts a new port into its default VLAN. */
+/**
+ * Makes the stranded port one of the bridge again; the other end keeps its addresses. The bridge puts a new port into its
+ * default VLAN.
+ */
 function putBack(connection: Connection, bridge: Link, port: Link, { vlan, keepDefault }: VlanGateway): void {
   try {
     execute(connection, setLinkMaster(port.index, bridge.index));
@@ -116,11 +149,7 @@ function putBack(connection: Connection, bridge: Link, port: Link, { vlan, keepD
 }
 
 function dropLinkLocal(connection: Connection, name: string): void {
-  try {
-    execute(connection, withoutLinkLocal(name));
-  } catch (error) {
-    if (!isKernelError(error, EAFNOSUPPORT)) throw error; // a kernel without IPv6
-  }
+  unlessRefused([EAFNOSUPPORT], () => execute(connection, withoutLinkLocal(name))); // a kernel without IPv6
 }
 
 function notAGateway(bridge: Link, { name, kind }: Link): Fault {
@@ -136,37 +165,4 @@ function takenOrGone(connection: Connection, port: string, name: string): Fault 
   return new Fault(taken === undefined ? 'busy' : 'conflict', `cannot create the VLAN gateway ${name}: ${reason}`, {
     details: taken === undefined ? 'Try again.' : `Remove ${port}: another gateway left it behind.`,
   });
-}
-
-interface Wanted {
-  readonly vlan: number;
-  /** Of the containers' ports; the kernel's default where it is absent. */
-  readonly mtu?: number | undefined;
-}
-
-/**
- * Gives both ends the MTU. A larger MTU stays while another port of the VLAN has one: with TCP, the smaller side announces its
- * segment size, but the larger side gets no error for what a smaller gateway drops.
- * @returns whether anything was changed. @throws Fault `conflict` where the gateway would lose IPv6 addresses, KernelError
- */
-function ensurePairMtu(
-  connection: Connection,
-  bridge: Link,
-  gateway: Link,
-  port: Link,
-  { vlan, mtu = DEFAULT_MTU }: Wanted,
-): boolean {
-  const ends = [port, gateway];
-  const isLarger = (link: Link) => link.mtu > mtu;
-  const mayBeLarger = ends.some(isLarger) && vlanUsers(connection, bridge, gateway, vlan).some(isLarger);
-  const wrong = ends.filter((end) => (mayBeLarger ? end.mtu < mtu : end.mtu !== mtu));
-  if (wrong.some(isLarger)) verifyKeepsIpv6(connection, gateway, mtu);
-  for (const { index } of wrong) execute(connection, setLinkMtu(index, mtu));
-  return wrong.length > 0;
-}
-
-/** @throws Fault `check` where an end takes less than the containers send. More may be for other containers. */
-export function verifyPairMtu(gateway: Link, port: Link, { mtu }: Pick<Wanted, 'mtu'>): void {
-  const tooSmall = mtu === undefined ? undefined : [gateway, port].find((end) => end.mtu < mtu);
-  if (tooSmall !== undefined) throw off(`the MTU of ${tooSmall.name} is ${tooSmall.mtu}, expected at least ${mtu}`);
 }

@@ -1,4 +1,4 @@
-/** The gateway of a VLAN as a resource: its veth pair, and the hop between that and the containers. */
+/** The gateway of a VLAN as a resource: its veth pair, and the hop between the pair and the containers. */
 
 import * as z from 'zod/mini';
 import type { Fault } from '../../fault.ts';
@@ -28,8 +28,8 @@ interface VlanGatewayWanted extends PairSettings {
 }
 
 /**
- * On a bridge of our own it stays when the last port of the VLAN is gone, as the reference's does. On a bridge that another program
- * made, the last DEL of the VLAN removes it, so that nothing of ours is left there.
+ * On a bridge of our own the gateway stays when the last port of the VLAN is gone, as the reference's does. On a bridge that
+ * another program made, the last DEL of the VLAN removes it, so that nothing of ours is left on the bridge.
  */
 export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
   name: 'vlan-gateway',
@@ -40,7 +40,7 @@ export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
     ensureHopUntracked(node, gateway, node.log);
   },
   remove(node, wanted) {
-    withBridgeLock(node, () => leave(node, wanted));
+    withBridgeLock(node, () => removeUnneeded(node, wanted));
   },
   verify: (node, wanted) => findingOf(() => verifyHopUntracked(node, verifyVlanGateway(node.route, wanted))),
   survey: nothingOwned,
@@ -51,7 +51,7 @@ export const vlanGatewayKind: Kind<VlanGatewayWanted> = {
   able: () => undefined,
 };
 
-/** @throws Fault `check` unless the VLAN's gateway, which is returned, is there, up, and a way into the VLAN */
+/** @returns the VLAN's gateway. @throws Fault `check` unless it is there, up, and leads into the VLAN */
 function verifyVlanGateway(connection: Connection, wanted: VlanGatewayWanted): Link {
   const bridge = findBridge(connection, wanted.bridge);
   if (bridge === undefined) throw off(`the bridge ${wanted.bridge} is missing`);
@@ -72,8 +72,11 @@ function leadsElsewhere(bridge: Link, { name }: Link, isMendable: boolean): Faul
   return off(`the VLAN gateway ${name} does not lead to a port of ${bridge.name}`, ...advice);
 }
 
-/** Removes a gateway with our alias that nobody needs, its MAC in the set first, so that a DEL that fails in between can be repeated. */
-function leave(node: Node, { bridge: name, vlan }: VlanGatewayWanted): void {
+/**
+ * Removes a gateway with our alias that no port needs. Its MAC is removed from the set first, so that a DEL that fails in
+ * between can be repeated.
+ */
+function removeUnneeded(node: Node, { bridge: name, vlan }: VlanGatewayWanted): void {
   const { route } = node;
   const gateway = findLink(route, vlanGatewayName(name, vlan));
   if (gateway?.alias !== GATEWAY_ALIAS || isNeeded(route, findLink(route, name), gateway, vlan)) return;
@@ -81,7 +84,10 @@ function leave(node: Node, { bridge: name, vlan }: VlanGatewayWanted): void {
   execute(route, deleteLink(gateway.index));
 }
 
-/** Without its bridge, a gateway is needed only if its port is on another one. On a bridge of our own it stays. */
+/**
+ * Whether the gateway must stay. Without its bridge, it is needed only if its port is on another bridge. On a bridge of our
+ * own it stays.
+ */
 function isNeeded(connection: Connection, bridge: Link | undefined, gateway: Link, vlan: number): boolean {
   if (bridge === undefined) return otherEnd(connection, gateway)?.master !== undefined;
   return isOwnBridge(bridge) || vlanUsers(connection, bridge, gateway, vlan).length > 0;

@@ -37,7 +37,7 @@ export function verifyVlanFilterable(connection: Connection): void {
   }
 }
 
-/** For a port that has just been made. @throws KernelError */
+/** Puts a port that has just been made into its VLANs. @throws KernelError */
 export function joinVlans(connection: Connection, port: number, { vlans, keepDefault }: VlanMembership): void {
   if (vlans.length === 0) return;
   const join = addPortVlans(port, vlans);
@@ -50,7 +50,10 @@ export function findPortVlans(connection: Connection, port: number): readonly Vl
   return replies.map(({ payload }) => decodePortVlans(payload)).find(({ index }) => index === port)?.vlans ?? [];
 }
 
-/** @throws Fault `check` unless the port is in its VLANs, and in no others but the default one where that is kept */
+/**
+ * @throws Fault `check` unless the port is in its VLANs, and in no other VLAN but the default one where that is kept;
+ * KernelError
+ */
 export function verifyPortVlans(connection: Connection, port: Link, expected: VlanMembership): void {
   const present = findPortVlans(connection, port.index);
   if (hasVlans(present, expected)) return;
@@ -68,11 +71,12 @@ export function untagged(id: number): VlanRange {
   return { first: id, last: id, pvid: true, untagged: true };
 }
 
+/** VLANs of a port whose frames keep their tag. */
 export function tagged(first: number, last: number): VlanRange {
   return { first, last, pvid: false, untagged: false };
 }
 
-/** The same VLANs in order and in as few ranges as can be. Of two that are the same VLAN, the later counts. */
+/** The same VLANs in order, in as few ranges as possible. Where a VLAN comes twice, the later counts. */
 export function mergeVlans(vlans: readonly VlanRange[]): VlanRange[] {
   const merged: VlanRange[] = [];
   for (const [id, vlan] of [...byId(vlans)].sort(([a], [b]) => a - b)) {
@@ -85,7 +89,7 @@ export function mergeVlans(vlans: readonly VlanRange[]): VlanRange[] {
   return merged;
 }
 
-/** Whether a port that is in `present` is what `wanted` says. */
+/** Whether the VLANs of a port, `present`, are the wanted ones. */
 export function hasVlans(present: readonly VlanRange[], { vlans, keepDefault }: VlanMembership): boolean {
   if (vlans.length === 0) return true;
   const [there, wanted] = [byId(present), byId(vlans)];
@@ -107,7 +111,7 @@ function formatVlan({ first, last, pvid, untagged }: VlanRange): string {
   return notes.length === 0 ? ids : `${ids} (${notes.join(', ')})`;
 }
 
-/** The indexes of all bridges' ports that are in a VLAN. */
+/** The indexes of the ports, of all bridges, that are in a VLAN. @throws KernelError */
 function findVlanMembers(connection: Connection, id: number): number[] {
   const ports = (execute(connection, listPortVlans())[0] ?? []).map(({ payload }) => decodePortVlans(payload));
   const isIn = ({ first, last }: VlanRange) => first <= id && id <= last;
@@ -120,6 +124,7 @@ function byId(vlans: readonly VlanRange[]): Map<number, VlanRange> {
   return found;
 }
 
+/** Whether two VLANs may be one range. */
 function isAlike(a: VlanRange, b: VlanRange): boolean {
   return !a.pvid && !b.pvid && a.untagged === b.untagged;
 }

@@ -2,10 +2,17 @@
 
 import { describe, expect, test } from 'bun:test';
 import { rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { type AttachmentRecord, isInPlace, leaseAddresses, type Netns, readHost, statusOf } from './api.ts';
+import { mayBeInPlace } from '../../../src/ipam/life.ts';
+import { statPath } from '../../../src/sys/directory.ts';
+import { type AttachmentRecord, createRecord, leaseAddresses, type Netns, readHost, statusOf } from './api.ts';
 import { files, host, owner, plan, scratch } from './support.ts';
 
-const judge = (netns?: Netns) => readHost(() => undefined).judgeNetns(netns);
+const judge = (netns?: Netns) => {
+  const machine = readHost(() => undefined);
+  const attachment = { network: 'pods', containerId: 'c1', ifName: 'eth0', netns };
+  return machine.judge(createRecord(attachment, [], machine.bootId, Date.now()));
+};
+const isInPlace = (netns?: Netns) => mayBeInPlace(netns, { fileAt: statPath });
 const stateOf = (netns?: Netns) => judge(netns).state;
 
 /** A file in place of a bind-mounted netns: to stat(2) there is no difference. */

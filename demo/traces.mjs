@@ -9,8 +9,8 @@ import { CONTAINERS, SUBNETS } from './network.mjs';
 import { readElements } from './topology.mjs';
 import { UPLINK } from './world.mjs';
 
-/** Belong to the network and stay: the lock, where round robin goes on, the boot that the leases are of. */
-const LASTING = /^(lock|last_reserved_ip\.\d+|boot)$/;
+/** Belong to the network or the node and stay: the lock, where round robin goes on, the boot that the leases are of, the generation. */
+const LASTING = /^(lock|last_reserved_ip\.\d+|boot|\.generation)$/;
 
 /** Looks at the disk and the kernel. @returns the names of what is there, by kind. */
 export function findTraces({ node, containers }, config) {

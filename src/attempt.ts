@@ -26,13 +26,13 @@ export function retrying<T>(errnos: readonly number[], times: number, act: () =>
 }
 
 /** Runs each of the actions, also after one that fails: for teardown. @returns what they threw, in their order */
-export function collecting(...acts: readonly (() => unknown)[]): Error[] {
-  const errors: Error[] = [];
+export function collecting(...acts: readonly (() => unknown)[]): unknown[] {
+  const errors: unknown[] = [];
   for (const act of acts) {
     try {
       act();
     } catch (error) {
-      errors.push(error instanceof Error ? error : new Error(reasonOf(error), { cause: error }));
+      errors.push(error);
     }
   }
   return errors;
@@ -46,7 +46,7 @@ export function tolerating(log: Log, act: () => unknown): boolean {
 }
 
 /** The error as a Fault; any other error is a defect of ours, since only Faults are expected. */
-export function asFault(error: Error): Fault {
+export function asFault(error: unknown): Fault {
   return error instanceof Fault ? error : new Fault('internal', reasonOf(error), { cause: error });
 }
 

@@ -4,6 +4,7 @@ import type * as z from 'zod/mini';
 import { type Cidr, formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
 import { formatMac } from '../address/mac.ts';
+import { collecting } from '../attempt.ts';
 import { type Fault, reasonOf } from '../fault.ts';
 import type { Attachment, Json } from '../ipam/index.ts';
 import type { Step } from '../log.ts';
@@ -61,16 +62,11 @@ export function verifyPlan(node: Node, plan: Plan, step: Step): void {
 
 /** Removes the resources in reverse order, and goes on past errors. @returns the errors in the order in which they came */
 export function removePlan(node: Node, plan: Plan, step: Step): unknown[] {
-  const failures: unknown[] = [];
-  for (const { kind, wanted } of [...plan].reverse()) {
-    if (kind.remove === undefined) continue;
-    try {
-      step(`remove ${kind.name}`, () => kind.remove?.(node, wanted));
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  return failures;
+  const removable = plan.filter(({ kind }) => kind.remove !== undefined);
+  const removals = removable.map(({ kind, wanted }) => () => {
+    step(`remove ${kind.name}`, () => kind.remove?.(node, wanted));
+  });
+  return collecting(...removals.reverse());
 }
 
 /**

@@ -72,7 +72,7 @@ export function findingOf(verify: () => unknown, isFinding: (fault: Fault) => bo
     verify();
     return undefined;
   } catch (error) {
-    if (isFault(error) && isFinding(error)) return error;
+    if (error instanceof Fault && isFinding(error)) return error;
     throw error;
   }
 }
@@ -84,8 +84,4 @@ export function off(finding: string, details = REMAKE): Fault {
 
 function isCheck({ kind }: Fault): boolean {
   return kind === 'check';
-}
-
-function isFault(error: unknown): error is Fault {
-  return error instanceof Error && error.name === 'Fault';
 }

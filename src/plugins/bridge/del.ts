@@ -4,6 +4,7 @@
  * interface.
  */
 
+import { collecting } from '../../attempt.ts';
 import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
 import { type Fault, reasonOf } from '../../fault.ts';
 import { type AttachmentRecord, findRecord, releaseAddresses } from '../../ipam/index.ts';
@@ -29,13 +30,7 @@ function detachContainer(request: MainRequest, node: Node, { log, step }: Journa
   const record = step('find the record', () => findRecord(dataDir, request, host));
   const isEarly = releasesThroughInterface(delegation);
   const failures: unknown[] = [];
-  const attempt = (act: () => void) => {
-    try {
-      act();
-    } catch (error) {
-      failures.push(error);
-    }
-  };
+  const attempt = (act: () => void) => void failures.push(...collecting(act));
   const releaseElsewhere = () => {
     if (delegation !== undefined) attempt(() => haveReleased(delegation, step));
   };

@@ -1,5 +1,6 @@
 /** GC: removes what this network has for attachments that the runtime no longer knows, or that are provably dead. */
 
+import { collecting } from '../../attempt.ts';
 import { delegateCommand } from '../../cni/delegate.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import { planGarbage, releaseGarbage } from '../../ipam/index.ts';
@@ -21,11 +22,7 @@ function collectGarbage(request: MainRequest, node: Node, { log, step }: Journal
   const { released, failures: kept } = step('remove it', () => releaseGarbage(dataDir, network, doomed, host));
   const failures: unknown[] = [...kept];
   const attempt = (what: string, act: () => readonly unknown[]) => {
-    try {
-      failures.push(...step(what, act));
-    } catch (error) {
-      failures.push(error);
-    }
+    failures.push(...collecting(() => failures.push(...step(what, act))));
   };
   if (validAttachments !== undefined) {
     attempt('remove what has no record', () => removeOrphans(node, request, validAttachments));

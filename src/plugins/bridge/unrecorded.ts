@@ -4,6 +4,7 @@
  * their owner.
  */
 
+import { collecting } from '../../attempt.ts';
 import type { Attachment } from '../../ipam/index.ts';
 import type { Step } from '../../log.ts';
 import { forwardAcceptKind } from '../../resources/forward-accept/forward-accept.ts';
@@ -25,11 +26,7 @@ export function removeUnrecorded(node: Node, request: MainRequest, step: Step): 
   const scope = { ...scopeOf(request), containerId, ifName };
   const failures: unknown[] = [];
   const remove = (what: string, act: () => readonly unknown[] | undefined) => {
-    try {
-      failures.push(...(step(`remove ${what}`, act) ?? []));
-    } catch (error) {
-      failures.push(error);
-    }
+    failures.push(...collecting(() => failures.push(...(step(`remove ${what}`, act) ?? []))));
   };
   const removeOf = (kind: Pick<Kind<unknown>, 'name' | 'survey'>) =>
     remove(kind.name, () => removeOwned(kind.survey(node, scope), (one) => one.isOf(request)));

@@ -129,6 +129,16 @@ export function containerOf({ container }: Node): Container {
 }
 
 /**
+ * The living neighbours by which a loss shows: those whose owners are missing where they should be, and one of the others, since a
+ * lost rule concerns all.
+ */
+export function suspectsOf({ neighbours }: Node, missing: ReadonlySet<string>): readonly Neighbour[] {
+  const living = (neighbours?.() ?? []).filter((one) => !one.isBeingMade());
+  const sample = living.find(({ owner }) => !missing.has(owner));
+  return living.filter((one) => one === sample || missing.has(one.owner));
+}
+
+/**
  * Runs `inverse`, which takes back part of a step that has failed. An error of `inverse` is logged, and noted in
  * `node.leftovers`: the first error is what matters, and the lease of an attachment stays where something of it is left.
  * `what` completes the sentence "cannot …".

@@ -77,6 +77,13 @@ export function findingOf(verify: () => unknown, isFinding: (fault: Fault) => bo
   }
 }
 
+/** Findings about other attachments as one limit: the first, and how many more there are. */
+export function limitOf([first, ...others]: readonly Fault[]): Fault | undefined {
+  if (first === undefined) return undefined;
+  const more = others.length === 0 ? '' : `There are ${others.length} more findings like it. `;
+  return new Fault('limited', first.message, { cause: first, details: `${more}${first.details ?? ''}`.trim() });
+}
+
 /** The Fault of something that is not as ADD left it. `finding` says what was expected and what was found. */
 export function off(finding: string, details = REMAKE): Fault {
   return new Fault('check', finding, { details });

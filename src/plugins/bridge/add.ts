@@ -1,5 +1,6 @@
 /** ADD: addresses and record first, then the resources of the plan in their order. After an error, all of it is taken back. */
 
+import { tolerating } from '../../attempt.ts';
 import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
 import type { Result } from '../../cni/result.ts';
 import { Fault, reasonOf } from '../../fault.ts';
@@ -22,6 +23,7 @@ import { mendAfterOthers } from './mending.ts';
 import { attachmentPlan, newPort, type PortFacts, withGateways } from './plan.ts';
 import type { MainRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { findSharedSubnet } from './shared-subnet.ts';
 
 /** What the steps of one ADD share. */
 interface Call {
@@ -69,9 +71,28 @@ export function add(request: MainRequest, journal: Journal): Result {
       const port = newPort(request, settings, () => inheritedMtu(node.route, bridge), bridge);
       const owner = ownerOf(request, node, port.name);
       const host = addHost(node, owner, request.dataDir);
-      return attach({ request, settings, node, host, owner, port, journal, made: [], askedElsewhere: false }, ipam);
+      let isNewNetwork = false;
+      const asked = {
+        ...host,
+        survivors: (network: string, dataDir: string) => {
+          isNewNetwork = true;
+          return host.survivors?.(network, dataDir) ?? [];
+        },
+      };
+      const call = { request, settings, node, host: asked, owner, port, journal, made: [], askedElsewhere: false };
+      const result = attach(call, ipam);
+      if (isNewNetwork && ipam !== undefined) warnOfSharedSubnet(call, ipam);
+      return result;
     }),
   );
+}
+
+/** For the first attachment of a network. Looking at the other networks takes time, and STATUS tells later. */
+function warnOfSharedSubnet({ node, settings, host }: Call, ipam: IpamPlan): void {
+  tolerating(node.log, () => {
+    const shared = findSharedSubnet(node, settings.bridge, ipam, host);
+    if (shared !== undefined) node.log('warn', `${shared.message}. ${shared.details}`);
+  });
 }
 
 function attach(call: Call, ipam: IpamPlan | undefined): Result {

@@ -6,6 +6,7 @@ import { limited } from '../../cni/strictness.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import { type IpamPlan, statusOf } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
+import { neighboursOf, ownersOf } from '../../resources/attachment.ts';
 import { withNode } from '../../resources/node.ts';
 import { ablePlan, type Plan } from '../../resources/plan.ts';
 import { planOf } from '../allocation.ts';
@@ -20,9 +21,14 @@ export function status(request: MainRequest, { log, step }: Journal): void {
   const settings = readSettings(request.config);
   const { strictness } = settings;
   const ipam = planOf(request);
-  withNode(request.searchPath, log, (node) => {
+  withNode(request.searchPath, log, (own) => {
+    const host = mainHost(own, request.dataDir);
+    const node = {
+      ...own,
+      neighbours: () => neighboursOf(own, request, request.dataDir, host),
+      owners: () => ownersOf(request, request.dataDir),
+    };
     const limits = asUnavailable(() => ablePlan(node, sketch(request, settings, ipam), step));
-    const host = mainHost(node, request.dataDir);
     const shared = ipam && step('look at other networks', () => findSharedSubnet(node, settings.bridge, ipam, host));
     if (shared !== undefined) limits.push(shared);
     for (const limit of limits) limited(() => raise(limit), 'limited', 'limited', strictness, log);

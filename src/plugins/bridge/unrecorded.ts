@@ -13,9 +13,8 @@ import { masqueradeKind } from '../../resources/masquerade/masquerade.ts';
 import { hostVethName } from '../../resources/names.ts';
 import type { Node } from '../../resources/node.ts';
 import { isOwnedByAny, type Resource, removeOwned, removePlan, resource, surveyKinds } from '../../resources/plan.ts';
-import { portKind } from '../../resources/port/port.ts';
+import { portKind, removeOwnVeth } from '../../resources/port/port.ts';
 import { removeForeignInterface } from '../../resources/port/unrecorded.ts';
-import { removeHostVeth } from '../../resources/port/veth.ts';
 import type { Kind, Scope } from '../../resources/resource.ts';
 import type { MainRequest } from './request.ts';
 import { bridgeName } from './settings.ts';
@@ -32,7 +31,7 @@ export function removeUnrecorded(node: Node, request: MainRequest, step: Step): 
     remove(kind.name, () => removeOwned(kind.survey(node, scope), (one) => one.isOf(request)));
   if (config.ipMasq) removeOf(masqueradeKind);
   remove(portKind.name, () => {
-    const removed = removeHostVeth(node.route, hostVethName(request));
+    const removed = removeOwnVeth(node, { ...request, name: hostVethName(request) });
     if (!removed && request.netns !== '') removeForeignInterface(node, request, bridgeName(config));
     return undefined;
   });

@@ -3,7 +3,7 @@
  * other.
  */
 
-import { type Cidr, formatCidr, networkOf, overlaps } from '../../address/cidr.ts';
+import { type Cidr, formatCidr, isLinkLocal, networkOf, overlaps } from '../../address/cidr.ts';
 import { Fault } from '../../fault.ts';
 import { type Connection, execute } from '../../netlink/connection.ts';
 import { decodeAddress, type LinkAddress, listAddresses } from '../../netlink/route/address.ts';
@@ -14,19 +14,20 @@ const LOOPBACK = 1;
 
 /**
  * Compares the gateways' subnets with those of all other links, the uplink's among them, by one dump for each family. `own` is
- * the link that has the gateways, where it is there. @returns a Fault `limited` for the first overlap. @throws KernelError
+ * the link that has the gateways, where it is there. Link-local subnets are each link's own. @returns a Fault `limited` for the first overlap. @throws KernelError
  */
 export function findOverlap(
   connection: Connection,
   own: { readonly index: number } | undefined,
   gateways: readonly Cidr[],
 ): Fault | undefined {
-  for (const family of new Set(gateways.map(({ ip }) => ip.family))) {
+  const routed = gateways.filter(({ ip }) => !isLinkLocal(ip));
+  for (const family of new Set(routed.map(({ ip }) => ip.family))) {
     const present = (execute(connection, listAddresses(0, family))[0] ?? []).map(({ payload }) =>
       decodeAddress(payload),
     );
     const others = present.filter(({ index }) => index !== own?.index && index !== LOOPBACK);
-    for (const gateway of gateways) {
+    for (const gateway of routed) {
       const other = others.find(({ address }) => overlaps(address, gateway));
       if (other !== undefined) return overlap(connection, gateway, other);
     }

@@ -5,8 +5,8 @@ import { Fault, reasonOf } from '../../fault.ts';
 import { object, parsed, parseMacAddress } from '../../schema/net.ts';
 import { findLink } from '../links.ts';
 import { type AttachmentKey, isSameOwner, ownerText } from '../names.ts';
-import { type Node, takeBack } from '../node.ts';
-import { findingOf, type Kind, type Owned, type Scope } from '../resource.ts';
+import { type Node, suspectsOf, takeBack } from '../node.ts';
+import { findingOf, type Kind, limitOf, type Owned, type Scope } from '../resource.ts';
 import {
   ensureGuard,
   type Guarded,
@@ -80,14 +80,21 @@ export const guardKind: Kind<GuardWanted> = {
   able(node) {
     try {
       verifyGuardable(node.nft());
-      return undefined;
     } catch (cause) {
       const details =
         'macspoofchk needs nf_tables for bridges in the kernel (CONFIG_NF_TABLES_BRIDGE; modprobe nf_tables).';
       return new Fault('unavailable', reasonOf(cause), { cause, details });
     }
+    return findLost(node);
   },
 };
+
+/** What the attachments of the network have lost, as a limit. */
+function findLost(node: Node): Fault | undefined {
+  const missing = new Set(missingGuards(node.nft(), node.owners?.() ?? []));
+  const wanted = suspectsOf(node, missing).flatMap((one) => one.wanted(guardKind));
+  return limitOf(wanted.flatMap((one) => guardKind.verify(node, one) ?? []));
+}
 
 function guardedOf(wanted: GuardWanted): Guarded {
   const { network, port, mac } = wanted;

@@ -23,6 +23,8 @@ export interface MasqueradeDriver {
   verify(node: Node, entry: Masqueraded): void;
   /** Stops masquerading the address. @returns whether it was masqueraded. @throws KernelError, SystemError, Fault */
   remove(node: Node, entry: Masqueraded): boolean;
+  /** The owners of the masqueraded addresses of the same subnet. Only reads. @throws KernelError, SystemError */
+  owners(node: Node, subnet: Pick<Masqueraded, 'network' | 'address'>): readonly string[];
   /** Why the driver cannot masquerade here; undefined where it can. Changes nothing. @throws KernelError, SystemError */
   able(node: Node, families: readonly Family[]): Fault | undefined;
 }

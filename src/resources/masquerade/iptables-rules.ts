@@ -10,7 +10,7 @@ import { decodeRule, type KernelRule, listRules } from '../../netlink/nft/rule.t
 import { networkAt, verdictOf } from '../../netlink/nft/steps.ts';
 import { ENOENT } from '../../sys/errno.ts';
 import { findLegacyTable, type LegacyRule, readLegacyChains } from '../iptables/legacy.ts';
-import { isSameOwner } from '../names.ts';
+import { currentOwner, isSameOwner } from '../names.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
 import type { Masqueraded } from './driver.ts';
@@ -48,6 +48,12 @@ export function findIptablesRules(node: Node, entry: Masqueraded, chain: string)
     return { flavour, isLedTo, comments: rulesOf(chain).flatMap((rule) => (isOwn(rule) ? (rule.comment ?? '') : [])) };
   };
   return [found('nft', nftRules(node, family)), found('legacy', legacyRules(family))];
+}
+
+/** The owners that the comments of a chain's rules name, in both flavours. @throws KernelError, SystemError */
+export function ownersInChain(node: Node, family: Family, chain: string): string[] {
+  const rules = [nftRules(node, family), legacyRules(family)].flatMap((rulesOf) => rulesOf(chain));
+  return rules.flatMap(({ comment }) => (comment === undefined ? [] : currentOwner(comment)));
 }
 
 function nftRules(node: Node, family: Family): (chain: string) => RuleContent[] {

@@ -9,13 +9,14 @@
 import { formatCidr, networkOf } from '../../address/cidr.ts';
 import { hashHex } from '../../address/hash.ts';
 import { BITS, type Family, formatIp } from '../../address/ip.ts';
+import { tolerating } from '../../attempt.ts';
 import { Fault } from '../../fault.ts';
 import { grouped } from '../grouped.ts';
 import { findPrograms, type Programs, quoted, type Refusal, restore, type TableChanges } from '../iptables/iptables.ts';
 import type { Node } from '../node.ts';
 import { findingOf } from '../resource.ts';
 import type { MasqueradeDriver, Masqueraded } from './driver.ts';
-import { type FoundRules, findIptablesRules } from './iptables-rules.ts';
+import { type FoundRules, findIptablesRules, ownersInChain } from './iptables-rules.ts';
 
 const MULTICAST: Record<Family, string> = { 4: '224.0.0.0/4', 6: 'ff00::/8' };
 const ATTEMPTS = 5;
@@ -35,9 +36,11 @@ interface Rules {
 export const iptablesDriver: MasqueradeDriver = {
   ensure(node, entry, live) {
     if (!addIptablesMasquerade(node, entry)) restoreIptablesMasquerade(node, entry, live());
+    else tolerating(node.log, () => addLost(node, entry, live));
   },
   verify,
   remove: removeIptablesMasquerade,
+  owners: (node, subnet) => ownersInChain(node, subnet.address.ip.family, chainOf(subnet)),
   able,
 };
 
@@ -125,6 +128,19 @@ function able(node: Node, families: readonly Family[]): Fault | undefined {
   );
 }
 
+/**
+ * Adds the rules that others of the network have lost. Every ADD looks, since the older tables do not tell whether they were
+ * changed. What others lack is no reason to fail the ADD.
+ */
+function addLost(node: Node, entry: Masqueraded, live: () => readonly Masqueraded[]): void {
+  const owners = node.owners?.() ?? [];
+  const present = owners.length === 0 ? undefined : new Set(iptablesDriver.owners(node, entry));
+  const missing = owners.filter((owner) => present?.has(owner) === false);
+  if (missing.length === 0) return;
+  const lost = live().filter((one) => missing.includes(one.owner) && chainOf(one) === chainOf(entry));
+  for (const one of lost) if (findingOf(() => verify(node, one)) !== undefined) addIptablesMasquerade(node, one);
+}
+
 function rulesOf(entry: Masqueraded): Rules {
   const { network, address, owner } = entry;
   const { family } = address.ip;
@@ -161,7 +177,7 @@ function makeChain(programs: Programs, entries: readonly [Masqueraded, ...Masque
 }
 
 /** The name of the chain, of 24 characters; iptables takes 28. */
-function chainOf({ network, address }: Masqueraded): string {
+function chainOf({ network, address }: Pick<Masqueraded, 'network' | 'address'>): string {
   return `TRESTLE-${hashHex('masquerade', network, formatCidr(networkOf(address)))}`;
 }
 

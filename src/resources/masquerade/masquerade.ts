@@ -8,15 +8,14 @@ import { KernelError } from '../../netlink/error.ts';
 import { cidr, list, object } from '../../schema/net.ts';
 import { type AttachmentKey, ownerText } from '../names.ts';
 import { mayLackNftables } from '../nftables/nftables.ts';
-import { type Node, takeBack } from '../node.ts';
+import { type Node, suspectsOf, takeBack } from '../node.ts';
 import { removeOwned } from '../plan.ts';
-import { findingOf, type Kind } from '../resource.ts';
+import { findingOf, type Kind, limitOf } from '../resource.ts';
 import type { MasqueradeDriver, Masqueraded } from './driver.ts';
 import { iptablesDriver } from './iptables.ts';
 import {
   masqueradesByNftables,
   mendMasqueradeRules,
-  missingMasquerade,
   nftDriver,
   restoreMasquerade,
   withoutNftables,
@@ -87,7 +86,7 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
     if (wanted.backend === 'iptables') return;
     const owners = [ownerText(wanted), ...(node.owners?.() ?? [])];
     const entries = entriesOf(wanted);
-    const missing = new Set(entries.flatMap((entry) => missingMasquerade(node.nft(), entry, owners)));
+    const missing = missingOwners(node, nftDriver, entries, owners);
     // The attachment's own elements have just been made: if they are missing, iptables masquerades.
     if (missing.has(ownerText(wanted))) return;
     for (const entry of entries) mendMasqueradeRules(node.nft(), entry);
@@ -97,11 +96,13 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
     restoreMasquerade(node.nft(), live);
     removeDeleted(node, wanted.backend, restored);
   },
-  able(node, { backend, addresses }) {
+  able(node, wanted) {
+    const { backend, addresses } = wanted;
     const families = [...new Set(addresses.map(({ ip }) => ip.family))];
     const lack = backend === 'iptables' ? undefined : nftDriver.able(node, families);
-    if (backend !== 'iptables' && lack === undefined) return undefined;
-    return backend === 'nftables' ? lack : iptablesDriver.able(node, families);
+    if (backend !== 'iptables' && lack === undefined) return findLost(node, nftDriver, entriesOf(wanted));
+    if (backend === 'nftables') return lack;
+    return iptablesDriver.able(node, families) ?? findLost(node, iptablesDriver, entriesOf(wanted));
   },
 };
 
@@ -140,6 +141,24 @@ function removeDeleted(node: Node, backend: Backend, restored: readonly Restored
   for (const { entries, isRecorded } of restored) {
     if (entries.length > 0 && !isRecorded()) for (const one of entries) removeEntry(node, backend, one);
   }
+}
+
+/** Those of the owners that have no address in the subnets of the entries: it was removed, or they have none. */
+function missingOwners(
+  node: Node,
+  driver: MasqueradeDriver,
+  entries: readonly Masqueraded[],
+  owners: readonly string[],
+): Set<string> {
+  const present = entries.map((entry) => new Set(driver.owners(node, entry)));
+  return new Set(owners.filter((owner) => present.some((those) => !those.has(owner))));
+}
+
+/** What the attachments of the network have lost, as a limit. */
+function findLost(node: Node, driver: MasqueradeDriver, entries: readonly Masqueraded[]): Fault | undefined {
+  const missing = missingOwners(node, driver, entries, node.owners?.() ?? []);
+  const wanted = suspectsOf(node, missing).flatMap((one) => one.wanted(masqueradeKind));
+  return limitOf(wanted.flatMap((one) => masqueradeKind.verify(node, one) ?? []));
 }
 
 /** What is off about an entry. With `auto`, either backend may have made it. */

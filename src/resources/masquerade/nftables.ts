@@ -21,7 +21,7 @@ import { grouped } from '../grouped.ts';
 import { ANCHOR } from '../names.ts';
 import { type Branch, createBranch, type OwnedElement, POSTROUTING, ROUTED_TABLE } from '../nftables/branch.ts';
 import { mendRules, rulesFinding } from '../nftables/difference.ts';
-import { missingElement, missingOwners, placeElements, restoreElements, setNames } from '../nftables/elements.ts';
+import { elementsOf, missingElement, placeElements, restoreElements, setNames } from '../nftables/elements.ts';
 import { CANNOT_MASQUERADE, nftIfThere } from '../nftables/nftables.ts';
 import { type FoundElement, type Frame, foundElements, removeElement, removeOwned } from '../nftables/removal.ts';
 import type { Node } from '../node.ts';
@@ -48,6 +48,8 @@ export const nftDriver: MasqueradeDriver = {
   ensure: (node, entry, live) => void ensureMasquerade(node.nft(), entry, live),
   verify: (node, entry) => verifyMasquerade(node.nft(), entry, node.comparedAt),
   remove: (node, entry) => removeMasquerade(node.nft(), entry),
+  owners: (node, { network, address }) =>
+    elementsOf(node.nft(), masqueradeSet(network, address)).flatMap(({ comment }) => comment ?? []),
   able: (node) => (masqueradesByNftables(node) ? undefined : withoutNftables()),
 };
 
@@ -110,15 +112,6 @@ export function verifyMasquerade(connection: Connection, entry: Masqueraded, com
     rulesFinding(connection, masqueradeBranch(network, address), comparedAt);
   if (finding === undefined) return;
   throw new Fault('check', `${formatIp(address.ip)} is not masqueraded: ${finding}`, { details: RESTORE });
-}
-
-/** The owners that have no address in the set for this address: it was removed, or they have none. @throws KernelError */
-export function missingMasquerade(
-  connection: Connection,
-  { network, address }: Pick<Masqueraded, 'network' | 'address'>,
-  owners: readonly string[],
-): string[] {
-  return missingOwners(connection, masqueradeSet(network, address), owners);
 }
 
 /** The masqueraded addresses of a scope, in all sets of its network. @throws KernelError */

@@ -75,9 +75,9 @@ export const portKind: Kind<PortWanted> = {
     }
   },
   verify: (node, wanted) => findingOf(() => verifyPort(node, wanted)),
-  remove({ route, links }, { name }) {
-    removeHostVeth(route, name);
-    links.delete(name);
+  remove(node, wanted) {
+    removeOwnVeth(node, wanted);
+    node.links.delete(wanted.name);
   },
   survey(node, scope) {
     const links = findLinks(node.route).map(({ name, alias }) => ({ name, owner: aliasOwner(alias) }));
@@ -85,6 +85,16 @@ export const portKind: Kind<PortWanted> = {
   },
   able: () => undefined,
 };
+
+/**
+ * Removes the attachment's host veth. A link of that name with the label of another attachment stays: another runtime may use the
+ * same container ID. @returns whether it was there. @throws KernelError
+ */
+export function removeOwnVeth({ route }: Node, attachment: AttachmentKey & { readonly name: string }): boolean {
+  const owner = aliasOwner(findLink(route, attachment.name)?.alias);
+  if (owner !== undefined && !isSameOwner(owner, ownerText(attachment))) return false;
+  return removeHostVeth(route, attachment.name);
+}
 
 /** The host veth as a finding, if its owner is of the scope. */
 function ownedPort({ route }: Node, scope: Scope, name: string, owner: string): Owned[] {

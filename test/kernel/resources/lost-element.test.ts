@@ -4,11 +4,12 @@ import { expect, test } from 'bun:test';
 import { ensureGuard, missingGuards, restoreGuard } from '../../../src/resources/guard/nftables.ts';
 import {
   ensureMasquerade,
-  missingMasquerade,
+  masqueradeSet,
   removeMasquerade,
   restoreMasquerade,
 } from '../../../src/resources/masquerade/nftables.ts';
 import { ownerText } from '../../../src/resources/names.ts';
+import { missingOwners } from '../../../src/resources/nftables/elements.ts';
 import { generationToRemember, isChangedByOthers } from '../../../src/resources/nftables/generation.ts';
 import { createNetns, exec, type Netns } from '../../support/netns.ts';
 import { nftElements } from '../../support/nft.ts';
@@ -40,7 +41,7 @@ function nodeWith(ns: Netns, ...living: Entry[]) {
         isPending = false;
         if (isCompared) {
           const owners = records.map(({ owner }) => owner);
-          const lost = missingMasquerade(connection, one, owners);
+          const lost = missingOwners(connection, masqueradeSet(one.network, one.address), owners);
           restoreMasquerade(
             connection,
             records.filter(({ owner }) => lost.includes(owner)),

@@ -5,11 +5,13 @@ import { cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import type { Artifact } from '../support/artifacts.ts';
 import { failed, succeeded } from '../support/cni.ts';
+import { leftovers } from '../support/leftovers.ts';
 import { createNode, type ScratchNode } from '../support/node.ts';
 import { tool } from '../support/process.ts';
 import { runtime } from '../support/runtime.ts';
 import { installed } from './support/installed.ts';
 import { e2e, ipam, loseNamespace, network, V4 } from './support/network.ts';
+import { traced } from './support/strace.ts';
 import { wrapped } from './support/wrapped.ts';
 
 /** Two addresses beside the gateway. */
@@ -88,6 +90,22 @@ e2e('with containers running', (artifact) => {
     succeeded(pods.add(node.container()));
     loseNamespace(node, first);
     expect(succeeded(pods.add(node.container())).ips?.[0]?.address).toBe(`${V4.first}/24`);
+  });
+});
+
+e2e('on a file system without hard links', (artifact) => {
+  test.each(['EPERM', 'EOPNOTSUPP'])('addresses are leased as everywhere: %s', (errno) => {
+    using node = createNode();
+    const denied = traced(node, artifact, `-e trace=?link,linkat -e inject=?link,linkat:error=${errno}`);
+    const pods = runtime(node, denied.artifact, network(node, { ipam: ipam(node, [SMALL]) }));
+    const before = leftovers(node);
+    const [one, two] = [node.container(), node.container()];
+    for (const container of [one, two]) succeeded(pods.add(container));
+    expect(leases(node)).toEqual([V4.first, V4.second]);
+    expect(failed(pods.add(node.container())).code).toBe(103);
+    for (const container of [one, two]) succeeded(pods.check(container));
+    for (const container of [one, two]) succeeded(pods.del(container));
+    expect(leftovers(node)).toEqual(before);
   });
 });
 

@@ -4,9 +4,11 @@ import { expect, test } from 'bun:test';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CniResult, failed, succeeded } from '../support/cni.ts';
+import { FLAVOURS, iptables, savedRules } from '../support/iptables.ts';
 import { link } from '../support/kernel.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { exec } from '../support/netns.ts';
+import { nftSnapshot } from '../support/nft.ts';
 import { type Container, createNode, type ScratchNode } from '../support/node.ts';
 import { type CallOptions, type Runtime, runtime } from '../support/runtime.ts';
 import { e2e, footprint, hostVeth, ipam, network } from './support/network.ts';
@@ -117,6 +119,34 @@ e2e('DEL leaves nothing', (artifact) => {
     expect(leftovers(node)).toEqual(before);
   });
 });
+
+e2e('the last DEL', (artifact) => {
+  test.each(['nftables', 'iptables'])('takes what 15 networks shared in the packet filter: %s', (ipMasqBackend) => {
+    using node = createNode();
+    for (const flavour of FLAVOURS) iptables(node.ns, flavour, '-P', 'FORWARD', 'DROP');
+    const before = rulesOf(node);
+    const nets = Array.from({ length: 15 }, (_, at) => {
+      const section = ipam(node, [`10.${at}.0.0/24`, `fd00:${at}::/64`]);
+      const own = { name: `net${at}`, bridge: `br${at}`, ipam: section };
+      return runtime(node, artifact, network(node, { ...own, ipMasqBackend, macspoofchk: true }));
+    });
+    const containers = nets.map((pods) => {
+      const container = node.container();
+      succeeded(pods.add(container));
+      return container;
+    });
+    for (const [at, pods] of nets.entries()) succeeded(pods.del(containers[at] as Container));
+    expect(rulesOf(node)).toEqual(before);
+  });
+});
+
+/** Tables, chains, sets and rules of ours; of iptables' own tables only what is not built in. */
+function rulesOf({ ns }: ScratchNode): unknown {
+  const tables = (['nat', 'filter'] as const).flatMap((table) =>
+    FLAVOURS.flatMap((flavour) => ([4, 6] as const).flatMap((family) => savedRules(ns, flavour, family, table))),
+  );
+  return { tables, ours: nftSnapshot(ns).filter(({ table }) => table === 'trestle') };
+}
 
 e2e('DEL', (artifact) => {
   test('of a container that was never added, on a node that has nothing yet', () => {

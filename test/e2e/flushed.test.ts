@@ -144,6 +144,24 @@ e2e('after', (artifact) => {
   });
 });
 
+e2e('a ruleset that nft wrote', (artifact) => {
+  test.each([61, 200])(
+    'is loaded again with the longest names, and all is as it was: a network of %d characters',
+    (length) => {
+      using node = createNode();
+      const name = `n${'0'.repeat(length - 1)}`;
+      const pods = runtime(node, artifact, both(node, { name, ipam: ipam(node, ['10.89.0.0/20', V6.subnet]) }));
+      const [container] = attached(node, pods, 2) as [Container];
+      const whole = elements(node);
+      load(node, `flush ruleset\n${exec(node.ns, ['nft', 'list', 'ruleset'])}`);
+      expect(elements(node)).toEqual(whole);
+      succeeded(pods.check(container));
+      succeeded(pods.gc([]));
+      expect(elements(node)).toEqual([]);
+    },
+  );
+});
+
 e2e('two ADDs at once after a flush', (artifact) => {
   test('leave one rule of each, and no attachment out', async () => {
     using node = createNode();

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failed, succeeded } from '../support/cni.ts';
 import { iptables } from '../support/iptables.ts';
-import { exec } from '../support/netns.ts';
+import { exec, ipBatch } from '../support/netns.ts';
 import { createNode, NODE_ADDRESS } from '../support/node.ts';
 import { runtime } from '../support/runtime.ts';
 import { seenFrom, sourceServer } from '../support/traffic.ts';
@@ -58,6 +58,15 @@ e2e('the accept for a bridge', (artifact) => {
       expect(failed(pods.status({ config: network(node, { status: 'strict' }) })).code).toBe(51);
       succeeded(pods.add(node.container()));
       expect(pods.status().stderr).toBe('');
+    });
+
+    test('the accept of a bridge that was renamed goes with the next ADD on another', () => {
+      using node = droppingNode(flavour, false);
+      succeeded(runtime(node, artifact, network(node)).add(node.container()));
+      ipBatch(node.ns, 'link set cni0 down\n link set cni0 name br9\n link set br9 up');
+      const other = { name: 'other', bridge: 'cni1', ipam: ipam(node, ['10.90.0.0/24', 'fd00:90::/64']) };
+      succeeded(runtime(node, artifact, network(node, other)).add(node.container()));
+      expect(mine(node.ns, flavour)).toEqual([[], []]);
     });
 
     test('frames on a layer-2 network that are dropped are warned of by ADD and STATUS', () => {

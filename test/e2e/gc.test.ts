@@ -105,6 +105,28 @@ e2e('GC with a list', (artifact) => {
     succeeded(others.check(container));
   });
 
+  test.each(['nftables', 'iptables'])(
+    'does not touch what another runtime has in a network of the same name: %s',
+    (backend) => {
+      using node = createNode();
+      // Each has a data directory of its own, which is all that tells them apart.
+      const on = (name: string, rangeStart: string) => {
+        const own = { dataDir: join(node.directory, name) };
+        const section = ipam(own, [{ subnet: V4.subnet, rangeStart }]);
+        return runtime(node, artifact, network(own, { macspoofchk: true, ipMasqBackend: backend, ipam: section }));
+      };
+      const [pods, others] = [on('own', '10.89.0.10'), on('other', '10.89.0.100')];
+      const [gone, container] = [node.container(), node.container()];
+      succeeded(others.add(container));
+      const before = leftovers(node);
+      succeeded(pods.add(gone));
+      succeeded(pods.gc([]));
+      expect(leftovers(node)).toEqual(before);
+      succeeded(others.check(container));
+      expect(ping(container.ns, V4.gateway)).toBe(true);
+    },
+  );
+
   test.each(['cni.dev/valid-attachments', 'cni.dev/attachments'])('under the key %s alone', (key) => {
     using node = createNode();
     const pods = runtime(node, artifact, network(node));

@@ -1,6 +1,8 @@
 /** ADD and DEL that are stopped at each message to the kernel: refused, nothing is left; killed, the next DEL leaves nothing. */
 
 import { expect, test } from 'bun:test';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Artifact } from '../support/artifacts.ts';
 import { type Outcome, succeeded } from '../support/cni.ts';
 import { leftovers } from '../support/leftovers.ts';
@@ -61,6 +63,9 @@ function verifyAllOrNothing({ node, pods, container }: Place, outcome: Outcome, 
   expect(leftovers(node)).toEqual(EMPTY);
 }
 
+/** The process that makes an attachment, in its record. */
+const PROCESS = /"process":\d+/;
+
 const EMPTY = { links: ['lo'], files: {}, elements: [], nat: [], containers: {} };
 
 e2e('stopped at each message to the kernel', (artifact) => {
@@ -102,6 +107,26 @@ e2e('stopped at each message to the kernel', (artifact) => {
       },
     );
     expect(messages).toBeGreaterThan(8);
+  });
+
+  test('an ADD that is killed before it had an interface can be done again, though another process has got its ID', () => {
+    let met = 0;
+    atEachMessage(
+      artifact,
+      KILLED,
+      ({ interrupted, container }) => interrupted.add(container),
+      ({ node, pods, container }) => {
+        const path = join(node.dataDir, '.trestle/pods', `${container.id}:eth0`);
+        if (!existsSync(path) || leftovers(node).links.length > 1) return;
+        met++;
+        const record = readFileSync(path, 'utf8');
+        expect(record).toMatch(PROCESS);
+        writeFileSync(path, record.replace(PROCESS, `"process":${process.pid}`));
+        succeeded(pods.add(container));
+        succeeded(pods.check(container));
+      },
+    );
+    expect(met).toBeGreaterThan(0);
   });
 
   test('a DEL that is killed is finished by the next one', () => {

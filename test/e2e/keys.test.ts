@@ -68,6 +68,18 @@ e2e('a key that looks misspelt', (artifact) => {
   });
 });
 
+e2e('a key of a range that stands beside "ranges"', (artifact) => {
+  test.each(['gateway', 'rangeStart', 'rangeEnd'])('%s has no effect, and ADD says so', (key) => {
+    using node = createNode();
+    const container = node.container();
+    const section = ipam(node, [V4.subnet], { [key]: '10.89.0.9' });
+    const outcome = runtime(node, artifact, network(node, { ipam: section })).add(container);
+    succeeded(outcome);
+    expect(cidrs(container.ns, 'eth0')).toEqual([`${V4.first}/24`]);
+    expect(outcome.stderr).toContain(`the key "ipam.${key}" has no effect without "ipam.subnet"`);
+  });
+});
+
 /** What runtimes and administrators write, and none of it is for us. */
 const OTHERS: [string, Config][] = [
   ['capabilities', { capabilities: { portMappings: true, ips: true } }],

@@ -164,7 +164,7 @@ e2e('a bridge that somebody else made', (artifact) => {
     const call = pods(node, artifact, layer2);
     const [one, two] = [node.container(), node.container()];
     for (const container of [one, two]) succeeded(call.add(container));
-    expect(options()).toEqual([true, 1, expect.any(Array)]);
+    expect(options().slice(0, 2)).toEqual([true, 1]);
     succeeded(call.del(one));
     succeeded(call.check(two));
     expect(failed(call.add(two)).code).toBe(102);

@@ -120,4 +120,26 @@ e2e('the gateways of one network', (artifact) => {
     }
     expect(addresses(node.ns, 'cni0', { linkLocal: true })).toHaveLength(2);
   });
+
+  test.each([false, true])(
+    'may be link-local beside the one that the kernel gave the bridge, forceAddress %p',
+    (force) => {
+      using node = createNode();
+      const linkLocal = () =>
+        addresses(node.ns, 'cni0', { linkLocal: true }).filter(({ cidr }) => cidr.startsWith('fe80'));
+      succeeded(
+        runtime(node, artifact, network(node, { name: 'first', ipam: ipam(node, [OLD]) })).add(node.container()),
+      );
+      eventually(() => expect(linkLocal()).toHaveLength(1));
+      const made = linkLocal().map(({ cidr }) => cidr);
+      const section = ipam(node, [{ subnet: V6.subnet, gateway: 'fe80::1' }]);
+      const pods = runtime(node, artifact, network(node, { forceAddress: force, ipam: section }));
+      const container = node.container();
+      succeeded(pods.add(container));
+      const cidrsNow = linkLocal().map(({ cidr }) => cidr);
+      expect(cidrsNow.sort()).toEqual([...made, 'fe80::1/64'].sort());
+      eventually(() => reach(container, 'fe80::1%eth0'));
+      succeeded(pods.check(container));
+    },
+  );
 });

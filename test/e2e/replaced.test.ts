@@ -3,19 +3,22 @@
 import { expect, test } from 'bun:test';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Artifact, REFERENCE_DIRECTORY } from '../support/artifacts.ts';
+import { type Artifact, executable, REFERENCE_DIRECTORY } from '../support/artifacts.ts';
 import { failed, type Outcome, succeeded } from '../support/cni.ts';
 import { FLAVOURS, iptables, savedRules, withFlavour } from '../support/iptables.ts';
 import { links } from '../support/kernel.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { nftElements } from '../support/nft.ts';
 import { type Container, createNode, type ScratchNode } from '../support/node.ts';
+import { patient } from '../support/patience.ts';
+import { describeOnKernel } from '../support/privilege.ts';
 import { run } from '../support/process.ts';
 import { type CallOptions, type Runtime, runtime } from '../support/runtime.ts';
 import { inhabited } from './support/inhabited.ts';
 import { installed } from './support/installed.ts';
 import { withMounts } from './support/mounts.ts';
 import { type Config, e2e, eventually, ipam, loseNamespace, network, V4 } from './support/network.ts';
+import { traced } from './support/strace.ts';
 
 const LAST = { subnet: V4.subnet, rangeStart: V4.first, rangeEnd: V4.first };
 
@@ -238,6 +241,56 @@ e2e('a container that is gone without a DEL', (artifact) => {
     eventually(() => succeeded(plugin.add(next)));
     const { links: names, elements } = leftovers(node);
     expect([names, elements]).toEqual([['lo'], []]);
+  });
+});
+
+/** How often the plugin sends to the kernel when it takes away two dead containers. */
+async function sendsOf(act: Reclaiming, artifact: Artifact): Promise<number> {
+  using node = createNode();
+  const { config } = twoDead(node, artifact);
+  const watched = traced(node, artifact, '-e trace=sendto,sendmsg');
+  await act(runtime(node, watched.artifact, config), node);
+  return watched.lines().filter((line) => /\bsend(to|msg)\(/.test(line)).length;
+}
+
+type Reclaiming = (pods: Runtime, node: ScratchNode) => Promise<Outcome>;
+
+/** A network of two addresses, whose holders are dead. */
+function twoDead(node: ScratchNode, artifact: Artifact): { config: Config; pods: Runtime } {
+  const range = { subnet: V4.subnet, rangeStart: V4.first, rangeEnd: V4.second };
+  const config = network(node, { ipam: ipam(node, [range]) });
+  const pods = runtime(node, artifact, config);
+  const containers = [node.container(), node.container()];
+  for (const container of containers) succeeded(pods.add(container));
+  for (const container of containers) loseNamespace(node, container);
+  return { config, pods };
+}
+
+/** Long enough for an ADD from beginning to end. */
+const PAUSE_MS = patient(100);
+
+describeOnKernel('an address of a dead container that another call is reclaiming', () => {
+  test.each<[string, Reclaiming]>([
+    ['ADD', (pods, node) => pods.addAsync(node.container())],
+    ['GC', (pods) => pods.gcAsync()],
+  ])('is masqueraded for who gets it, whichever message of that %s its own ADD falls on', async (_, act) => {
+    const sends = await sendsOf(act, executable);
+    expect(sends).toBeGreaterThan(3);
+    const lost: number[] = [];
+    for (let at = 1; at <= sends; at++) {
+      using node = createNode();
+      const { config, pods } = twoDead(node, executable);
+      const pause = `-e trace=sendto,sendmsg -e inject=sendto,sendmsg:delay_enter=${PAUSE_MS * 1000}:when=${at}`;
+      const slowly = act(runtime(node, traced(node, executable, pause).artifact, config), node);
+      await Bun.sleep(PAUSE_MS / 2);
+      const container = node.container();
+      const [quick] = await Promise.all([pods.addAsync(container), slowly]);
+      if (quick.status !== 0) continue;
+      const [ip] = succeeded(quick).ips ?? [];
+      const held = nftElements(node.ns).filter(({ value }) => `${value}/24` === ip?.address);
+      if (!held.some(({ comment = '' }) => comment.includes(container.id))) lost.push(at);
+    }
+    expect(lost).toEqual([]);
   });
 });
 

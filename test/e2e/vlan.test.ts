@@ -4,7 +4,7 @@ import { expect, test } from 'bun:test';
 import { type Artifact, reference } from '../support/artifacts.ts';
 import { failed, succeeded } from '../support/cni.ts';
 import { e2eNeeding, hasFeature } from '../support/feature.ts';
-import { iptables } from '../support/iptables.ts';
+import { FLAVOURS, iptables, savedRules } from '../support/iptables.ts';
 import { cidrs, links, setSysctl, sysctl } from '../support/kernel.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { exec, ipBatch } from '../support/netns.ts';
@@ -225,6 +225,26 @@ e2eNeeding(NEEDED, 'traffic', (artifact) => {
     expect(outside()).toEqual([true, true]);
     succeeded(pods.check(container));
   });
+
+  test.each(FLAVOURS)(
+    'of a VLAN on a bridge that somebody else made: with the last one it is as it was (%s)',
+    (flavour) => {
+      using node = createNode({ outside: true });
+      ipBatch(node.ns, 'link add cni0 up type bridge');
+      iptables(node.ns, flavour, '-P', 'FORWARD', 'DROP');
+      const filter = () => ([4, 6] as const).flatMap((family) => savedRules(node.ns, flavour, family, 'filter'));
+      const found = () => [filtering(node), links(node.ns).map(({ ifname }) => ifname), filter()];
+      const before = found();
+      const pods = inVlan(node, artifact, 100);
+      const [one, two] = [attached(node, pods), attached(node, pods)];
+      expect(filtering(node)).toBe(1);
+      expect(filter().join('\n')).toContain('TRESTLE-FWD-cni0.100');
+      succeeded(pods.del(one));
+      succeeded(pods.check(two));
+      succeeded(pods.del(two));
+      expect(found()).toEqual(before);
+    },
+  );
 
   test('of a VLAN that is tracked on the bridge is lost, which CHECK tells; the next ADD puts it right', async () => {
     using node = createNode({ outside: true });

@@ -80,7 +80,8 @@ export function findingOf(verify: () => unknown, isFinding: (fault: Fault) => bo
 /** Findings about other attachments as one limit: the first, and how many more there are. */
 export function limitOf([first, ...others]: readonly Fault[]): Fault | undefined {
   if (first === undefined) return undefined;
-  const more = others.length === 0 ? '' : `There are ${others.length} more findings like it. `;
+  const count = others.length === 1 ? 'There is 1 more finding' : `There are ${others.length} more findings`;
+  const more = others.length === 0 ? '' : `${count} like it. `;
   return new Fault('limited', first.message, { cause: first, details: `${more}${first.details ?? ''}`.trim() });
 }
 

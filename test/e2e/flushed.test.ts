@@ -64,11 +64,16 @@ e2e('after', (artifact) => {
     const live = attached(node, pods, 2);
     const whole = { elements: elements(node), rules: rules(node) };
     for (const container of live) succeeded(pods.check(container));
+    expect(pods.status()).toMatchObject({ status: 0, stderr: '' });
     load(node, text);
     expect(failed(pods.check(live[0] as Container))).toMatchObject({ code: 105, msg: expect.stringMatching(message) });
+    // It names one of the two.
+    const ofEither = new RegExp(message.source.replace(/^(10\\\.89\\\.0\\\.|fd00:89::)2/, '$1[23]'));
+    expect(pods.status()).toMatchObject({ status: 0, stderr: expect.stringMatching(ofEither) });
 
     const next = node.container();
     succeeded(pods.add(next));
+    expect(pods.status()).toMatchObject({ status: 0, stderr: '' });
     for (const container of [...live, next]) succeeded(pods.check(container));
     succeeded(pods.del(next));
     expect({ elements: elements(node), rules: rules(node) }).toEqual(whole);

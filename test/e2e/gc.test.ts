@@ -127,6 +127,25 @@ e2e('GC with a list', (artifact) => {
     },
   );
 
+  test.each(['with its network namespace', 'without'])(
+    'and a DEL do not touch a container of the same ID that another runtime has, %s',
+    (which) => {
+      using node = createNode();
+      const on = (name: string) => {
+        const own = { dataDir: join(node.directory, name) };
+        return runtime(node, artifact, network(own, { macspoofchk: true, ipam: ipam(own, [V4.subnet]) }));
+      };
+      const [pods, others] = [on('own'), on('other')];
+      const container = node.container();
+      succeeded(others.add(container));
+      const before = leftovers(node);
+      succeeded(pods.del(which === 'without' ? { ...container, netnsPath: '' } : container));
+      succeeded(pods.gc([]));
+      expect(leftovers(node)).toEqual(before);
+      succeeded(others.check(container));
+    },
+  );
+
   test.each(['cni.dev/valid-attachments', 'cni.dev/attachments'])('under the key %s alone', (key) => {
     using node = createNode();
     const pods = runtime(node, artifact, network(node));

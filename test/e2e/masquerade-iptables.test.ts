@@ -149,6 +149,29 @@ e2e('masquerading through iptables', (artifact) => {
       expect(rulesOf(node.ns, flavour)).toEqual([]);
     });
 
+    test('of one address, deleted by hand, is told by STATUS and put back by the next ADD', () => {
+      using node = createNode();
+      const pods = runtime(node, found, network(node, BY_IPTABLES));
+      const [first, second, next] = [node.container(), node.container(), node.container()];
+      for (const container of [first, second]) succeeded(pods.add(container));
+      expect(pods.status()).toMatchObject({ status: 0, stderr: '' });
+      for (const family of FAMILIES) {
+        const rule = savedRules(node.ns, flavour, family, 'nat').find((one) => one.includes(first.id)) as string;
+        const words = rule.replace(/^-A /, '-D ').replaceAll('"', '').split(' ');
+        exec(node.ns, [`${family === 4 ? 'iptables' : 'ip6tables'}-${flavour}`, '-t', 'nat', ...words]);
+      }
+      expect(failed(pods.check(first)).code).toBe(105);
+      expect(pods.status()).toMatchObject({
+        status: 0,
+        stderr: expect.stringMatching(/10\.89\.0\.2 is not masqueraded: expected in iptables/),
+      });
+      succeeded(pods.add(next));
+      for (const container of [first, second, next]) succeeded(pods.check(container));
+      expect(pods.status()).toMatchObject({ status: 0, stderr: '' });
+      for (const container of [first, second, next]) succeeded(pods.del(container));
+      expect(rulesOf(node.ns, flavour)).toEqual([]);
+    });
+
     test('flushed while many are added comes back once for each', async () => {
       using node = createNode();
       const pods = runtime(node, found, network(node, BY_IPTABLES));

@@ -135,7 +135,7 @@ e2e('the gateways of one network', (artifact) => {
       const section = ipam(node, [{ subnet: V6.subnet, gateway: 'fe80::1' }]);
       const pods = runtime(node, artifact, network(node, { forceAddress: force, ipam: section }));
       const container = node.container();
-      succeeded(pods.add(container));
+      expect(pods.add(container)).toMatchObject({ status: 0, stderr: '' });
       const cidrsNow = linkLocal().map(({ cidr }) => cidr);
       expect(cidrsNow.sort()).toEqual([...made, 'fe80::1/64'].sort());
       eventually(() => reach(container, 'fe80::1%eth0'));

@@ -119,6 +119,8 @@ e2e('STATUS warns of a subnet', (artifact) => {
     const apart = [{ subnet: V4.subnet, rangeStart: '10.89.0.100' }];
     expect(pods.status({ config: network(node, { ...extra, ipam: ipam(node, apart) }) }).stderr).toBe('');
     expect(pods.status({ config: network(node, { ...extra, bridge: 'cni1' }) }).stderr).not.toContain(warning);
+    expect(pods.add(node.container())).toMatchObject({ status: 0, stderr: expect.stringContaining(warning) });
+    expect(pods.add(node.container())).toMatchObject({ status: 0, stderr: '' });
     succeeded(other.del(container));
     expect(pods.status().stderr).toBe('');
   });

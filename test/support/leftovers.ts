@@ -20,7 +20,7 @@ export interface Leftovers {
   readonly containers: Record<string, string[]>;
 }
 
-const STANDING = /(^|\/)(lock|last_reserved_ip\.[^/]*)$|^\.trestle\/([^/]+\/boot|generation)$/;
+const STANDING = /(^|\/)(lock|last_reserved_ip\.[^/]*)$|^\.trestle\/([^/]+\/boot|\.generation)$/;
 
 /** Reads what there is now. `dataDir` where a test does not use the node's own. */
 export function leftovers(node: ScratchNode, dataDir: string = node.dataDir): Leftovers {

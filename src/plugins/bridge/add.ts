@@ -71,25 +71,19 @@ export function add(request: MainRequest, journal: Journal): Result {
       const port = newPort(request, settings, () => inheritedMtu(node.route, bridge), bridge);
       const owner = ownerOf(request, node, port.name);
       const host = addHost(node, owner, request.dataDir);
-      let isNewNetwork = false;
-      const asked = {
-        ...host,
-        survivors: (network: string, dataDir: string) => {
-          isNewNetwork = true;
-          return host.survivors?.(network, dataDir) ?? [];
-        },
-      };
-      const call = { request, settings, node, host: asked, owner, port, journal, made: [], askedElsewhere: false };
+      const call = { request, settings, node, host, owner, port, journal, made: [], askedElsewhere: false };
       const result = attach(call, ipam);
-      if (isNewNetwork && ipam !== undefined) warnOfSharedSubnet(call, ipam);
+      // A bridge that this call made has no other network.
+      if (bridge !== undefined && ipam !== undefined) warnOfSharedSubnet(call, ipam);
       return result;
     }),
   );
 }
 
-/** For the first attachment of a network. Looking at the other networks takes time, and STATUS tells later. */
-function warnOfSharedSubnet({ node, settings, host }: Call, ipam: IpamPlan): void {
+/** Only for the first attachment of a network, since looking at the other networks takes time. STATUS looks each time. */
+function warnOfSharedSubnet({ request, node, settings, host }: Call, ipam: IpamPlan): void {
   tolerating(node.log, () => {
+    if (ownersOf(request, request.dataDir).length > 0) return;
     const shared = findSharedSubnet(node, settings.bridge, ipam, host);
     if (shared !== undefined) node.log('warn', `${shared.message}. ${shared.details}`);
   });

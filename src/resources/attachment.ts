@@ -6,7 +6,6 @@ import {
   type Attachment,
   type AttachmentRecord,
   attachmentsOf,
-  findRecord,
   type Host,
   listRecords,
   recordedAddresses,
@@ -22,7 +21,7 @@ import { forwardAcceptKind } from './forward-accept/forward-accept.ts';
 import { forwardingKind } from './forwarding/forwarding.ts';
 import { gatewayKind } from './gateway/gateway.ts';
 import { guardKind } from './guard/guard.ts';
-import { findLinks } from './links.ts';
+import { findLink, findLinks } from './links.ts';
 import { masqueradeKind } from './masquerade/masquerade.ts';
 import { type AttachmentKey, hostVethName, ownerText } from './names.ts';
 import type { Neighbour, Node } from './node.ts';
@@ -101,7 +100,7 @@ export function neighboursOf(node: Node, own: Attachment, dataDir: string, host:
         recordedPlan(record, record, dataDir, node.log, ({ name }) => name === kind.name),
         kind,
       ),
-    isRecorded: () => findRecord(dataDir, record, host) !== undefined,
+    isThere: () => findLink(node.route, record.hostVeth ?? '') !== undefined,
     isBeingMade: () => isBeingMade(record),
   }));
 }

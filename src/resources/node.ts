@@ -47,8 +47,8 @@ export interface Neighbour {
   readonly owner: string;
   /** What its plan wants of a kind of resource. */
   wanted<Wanted>(kind: { readonly name: string; readonly schema: z.ZodMiniType<Wanted> }): readonly Wanted[];
-  /** Whether its record is still there: another process may be deleting it. */
-  isRecorded(): boolean;
+  /** Whether its host veth is still there: DEL, which may run at the same time, removes that before anything else. */
+  isThere(): boolean;
   /** Whether the process that makes the attachment still runs, and will make what is missing. */
   isBeingMade(): boolean;
 }

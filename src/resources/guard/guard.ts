@@ -40,16 +40,16 @@ export const guardKind: Kind<GuardWanted> = {
   ensure(node, wanted) {
     const guarded = guardedOf(wanted);
     try {
-      const neighbours: { readonly guards: readonly Guarded[]; isRecorded(): boolean }[] = [];
+      const neighbours: { readonly guards: readonly Guarded[]; isThere(): boolean }[] = [];
       ensureGuard(node.nft(), guarded, () => {
         for (const one of node.neighbours?.() ?? []) {
-          neighbours.push({ guards: one.wanted(guardKind).map(guardedOf), isRecorded: one.isRecorded });
+          neighbours.push({ guards: one.wanted(guardKind).map(guardedOf), isThere: one.isThere });
         }
         return neighbours.flatMap(({ guards }) => guards);
       });
-      // Another process may have deleted a neighbour in the meantime: what was restored for it is removed again.
-      for (const { guards, isRecorded } of neighbours) {
-        if (guards.length > 0 && !isRecorded()) for (const one of guards) removeGuard(node.nft(), one);
+      // Another process may have begun to delete a neighbour: what was restored for it is removed again.
+      for (const { guards, isThere } of neighbours) {
+        if (guards.length > 0 && !isThere()) for (const one of guards) removeGuard(node.nft(), one);
       }
     } catch (error) {
       takeBack(node, `remove the MAC guard of ${guarded.port}`, () => removeGuard(node.nft(), guarded));
@@ -73,8 +73,7 @@ export const guardKind: Kind<GuardWanted> = {
       neighbours.flatMap((one) => one.wanted(guardKind).map(guardedOf)),
     );
     for (const one of neighbours) {
-      if (!one.isRecorded())
-        for (const guarded of one.wanted(guardKind).map(guardedOf)) removeGuard(node.nft(), guarded);
+      if (!one.isThere()) for (const guarded of one.wanted(guardKind).map(guardedOf)) removeGuard(node.nft(), guarded);
     }
   },
   able(node) {

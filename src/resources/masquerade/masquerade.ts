@@ -36,7 +36,7 @@ const BACKENDS = ['nftables', 'iptables', 'auto'] as const;
 /** A neighbour whose masquerading was restored. */
 interface RestoredNeighbour {
   readonly entries: readonly Masqueraded[];
-  isRecorded(): boolean;
+  isThere(): boolean;
 }
 
 /** Masquerades packets that leave the subnet from the attachment's addresses. */
@@ -127,19 +127,19 @@ function liveEntries(
   restored: RestoredNeighbour[],
 ): Masqueraded[] {
   const isAsked = backend === 'iptables';
-  for (const { wanted, isRecorded, isBeingMade } of node.neighbours?.() ?? []) {
+  for (const { wanted, isThere, isBeingMade } of node.neighbours?.() ?? []) {
     // The process that makes the attachment adds its rule itself, and a rule of iptables would be there twice.
     if (driver === iptablesDriver && isBeingMade()) continue;
     const same = wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
-    restored.push({ entries: same.flatMap(entriesOf), isRecorded });
+    restored.push({ entries: same.flatMap(entriesOf), isThere });
   }
   return restored.flatMap(({ entries }) => entries);
 }
 
-/** Removes again what was restored for a neighbour that another process has deleted meanwhile. */
+/** Removes again what was restored for a neighbour that another process has begun to delete. */
 function removeDeleted(node: Node, backend: Backend, restored: readonly RestoredNeighbour[]): void {
-  for (const { entries, isRecorded } of restored) {
-    if (entries.length > 0 && !isRecorded()) for (const one of entries) removeEntry(node, backend, one);
+  for (const { entries, isThere } of restored) {
+    if (entries.length > 0 && !isThere()) for (const one of entries) removeEntry(node, backend, one);
   }
 }
 

@@ -98,7 +98,7 @@ export interface Place extends Disposable {
 }
 
 /** Makes a place for the row. */
-export function placeFor({ flavour, given = [] }: Pick<Row, 'flavour' | 'given'>): Place {
+export function placeFor({ flavour, given = [] }: { flavour?: Flavour | undefined; given?: readonly string[] }): Place {
   const node = createNetns();
   const containers = new Map<string, Netns>();
   const lines: string[] = [];
@@ -155,7 +155,7 @@ function neighbour(plan: Plan): Neighbour {
   return {
     owner: ownerOf(plan),
     wanted: (kind) => wantedOf(plan, kind),
-    isRecorded: () => true,
+    isThere: () => true,
     isBeingMade: () => false,
   };
 }

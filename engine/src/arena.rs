@@ -123,28 +123,45 @@ fn take_from_segment(size: usize) -> Option<(usize, usize)> {
     Some((at, length))
 }
 
-/// Maps a step of the usual size, or a smaller one where a limit is near; `None` where not even `size` can be had. In the
-/// last two cases garbage is collected when the next object is made, and not now: no caller expects an allocation to do
-/// that.
+/// Maps a step of the usual size, or a smaller one where a limit is near; `None` where not even `size` can be had. Garbage is
+/// not collected now: no caller expects an allocation to do that.
 fn map_step(size: usize) -> Option<(usize, usize)> {
     // SAFETY: there is one thread, and the allocator that calls this borrows another field.
     let bounds = unsafe { &mut (*heap()).bounds };
     let wanted = size.checked_next_multiple_of(PAGE)?;
     let mut length = wanted.max(bounds.step);
     loop {
-        if length <= MORE_BYTES - bounds.more && map(MORE + bounds.more, length) {
-            let at = MORE + bounds.more;
-            bounds.more += length;
+        if let Some(at) = map_further(bounds, length) {
             bounds.step = (length * 2).clamp(FIRST_STEP, LARGEST_STEP);
             return Some((at, length));
         }
-        // SAFETY: a sealed heap has its runtime, and this sets a number in it.
-        unsafe { q::JS_SetGCThreshold((*heap()).runtime, 0) };
         if length == wanted {
             return None;
         }
         length = wanted.max((length / 2).next_multiple_of(PAGE));
     }
+}
+
+/// A slab of pages, straight from the memory that the allocator gets its own from: that is aligned to `SLAB`.
+fn new_slab() -> *mut u8 {
+    // SAFETY: there is one thread, and neither the allocator nor `Pages` borrows this field.
+    let bounds = unsafe { &mut (*heap()).bounds };
+    let slab =
+        if is_sealed() { map_further(bounds, pages::SLAB) } else { take_from_segment(pages::SLAB).map(|(at, _)| at) };
+    slab.map_or(ptr::null_mut(), |at| at as *mut u8)
+}
+
+/// Maps so many bytes behind those that are mapped beyond the segment. Where that fails, garbage is collected when the next
+/// object is made.
+fn map_further(bounds: &mut Bounds, length: usize) -> Option<usize> {
+    let at = MORE + bounds.more;
+    if length <= MORE_BYTES - bounds.more && map(at, length) {
+        bounds.more += length;
+        return Some(at);
+    }
+    // SAFETY: a sealed heap has its runtime, and this sets a number in it.
+    unsafe { q::JS_SetGCThreshold((*heap()).runtime, 0) };
+    None
 }
 
 /// Maps zeroed memory at that address and nowhere else. Kernels before 4.17 take the address for a hint.
@@ -180,8 +197,7 @@ unsafe extern "C" fn allocate(_: *mut c_void, size: u64) -> *mut c_void {
     if !Pages::<SLABS>::serves(size as usize) {
         return (*heap()).allocator.c_malloc(size as usize).cast();
     }
-    let slab = || (*heap()).allocator.c_memalign(pages::SLAB, pages::SLAB);
-    (*heap()).pages.take(slab, slab_number).cast()
+    (*heap()).pages.take(new_slab, slab_number).cast()
 }
 
 unsafe extern "C" fn allocate_zeroed(_: *mut c_void, count: u64, size: u64) -> *mut c_void {

@@ -7,7 +7,7 @@ use core::ptr;
 pub const PAGE: usize = 4096;
 /// The least that QuickJS asks for at once for small blocks: as many blocks of one size as fit a page.
 const LEAST: usize = PAGE - 512;
-/// Bytes that are taken from the allocator at once, aligned to as many.
+/// Bytes that are taken at once, aligned to as many.
 pub const SLAB: usize = 64 << 10;
 
 /// The pages. `SLABS` is the most slabs that the memory of the allocator can hold.

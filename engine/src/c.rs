@@ -154,6 +154,7 @@ extern "C" {
     pub fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
     pub fn syscall(number: c_long, ...) -> c_long;
     pub fn unlink(path: *const c_char) -> c_int;
+    pub fn chmod(path: *const c_char, mode: u32) -> c_int;
     pub fn waitid(kind: c_int, id: c_int, info: *mut Siginfo, options: c_int) -> c_int;
     pub fn waitpid(pid: c_int, status: *mut c_int, options: c_int) -> c_int;
     pub fn write(fd: c_int, buffer: *const c_void, length: usize) -> isize;

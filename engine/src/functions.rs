@@ -30,7 +30,7 @@ const fn long(name: &'static CStr, address: *const ()) -> Named {
     Named { name, address, is_int: false }
 }
 
-pub static FUNCTIONS: [Named; 22] = [
+pub static FUNCTIONS: [Named; 23] = [
     int(c"socket", c::socket as *const ()),
     int(c"setsockopt", c::setsockopt as *const ()),
     int(c"getsockopt", c::getsockopt as *const ()),
@@ -46,6 +46,7 @@ pub static FUNCTIONS: [Named; 22] = [
     int(c"rename", c::rename as *const ()),
     int(c"link", c::link as *const ()),
     int(c"unlink", c::unlink as *const ()),
+    int(c"chmod", c::chmod as *const ()),
     int(c"mkdir", c::mkdir as *const ()),
     int(c"statx", statx as *const ()),
     long(c"readlink", c::readlink as *const ()),

@@ -8,7 +8,15 @@ export { type GenerationHint, readGenerationHint, writeGenerationHint } from './
 export { type Host, readHost, type Survivor } from './host.ts';
 export { alive, dead, type HostVeth, judgeLife, type Life, type Probes } from './life.ts';
 export { type IpamPlan, planIpam } from './plan.ts';
-export { attachmentsOf, findRecord, listNetworks, listRecords, recordedAddresses } from './record.ts';
+export {
+  attachmentsOf,
+  findRecord,
+  isBeingRemoved,
+  listNetworks,
+  listRecords,
+  markRemoval,
+  recordedAddresses,
+} from './record.ts';
 export { releaseAddresses } from './release.ts';
 export { readResolvConf } from './resolv-conf.ts';
 export { statusOf } from './status.ts';

@@ -3,11 +3,13 @@
 import * as z from 'zod/mini';
 import { type Cidr, parseCidr } from '../address/cidr.ts';
 import type { Ip } from '../address/ip.ts';
-import { hasErrno } from '../attempt.ts';
+import { collecting, hasErrno } from '../attempt.ts';
 import { Fault, reasonOf } from '../fault.ts';
 import { parseWith } from '../schema/explain.ts';
 import { list, object, options, parsed } from '../schema/net.ts';
+import { statPath } from '../sys/directory.ts';
 import { EISDIR } from '../sys/errno.ts';
+import { setFileMode } from '../sys/file.ts';
 import type { Attachment, AttachmentRecord, Json, Owner } from './attachment.ts';
 import { isNoFile, namesIn, readIfThere, removeFile, replaceFile } from './files.ts';
 import type { Host } from './host.ts';
@@ -15,6 +17,8 @@ import type { LockedStore } from './lock.ts';
 import { ownRoot, recordPath, type Store, storeOf } from './store.ts';
 
 const VERSION = 1;
+/** The mode of a record's file while its attachment is being removed: readable by the owner alone, and not writable. */
+const MARKED = 0o400;
 
 const text = z.string();
 const number = z.number();
@@ -96,6 +100,21 @@ export function replaceRecord(store: LockedStore, record: AttachmentRecord): voi
 /** @returns whether there was one. @throws Fault `io` */
 export function removeRecord(store: LockedStore, attachment: Attachment): boolean {
   return removeFile(recordPath(store, attachment));
+}
+
+/**
+ * Marks an attachment as one that is being removed, before anything of it is: nothing is put back for it on the node from now
+ * on. The mark is the mode of the record's file, which costs one system call; a record that is written anew has none. Where
+ * the file system takes no mark, only an ADD at the same time can put something back, which the next ADD or GC removes.
+ */
+export function markRemoval(dataDir: string, attachment: Attachment): void {
+  collecting(() => setFileMode(recordPath(storeOf(dataDir, attachment.network), attachment), MARKED));
+}
+
+/** Whether an attachment is marked as being removed, or has no record any more. @throws SystemError */
+export function isBeingRemoved(dataDir: string, attachment: Attachment): boolean {
+  const mode = statPath(recordPath(storeOf(dataDir, attachment.network), attachment))?.mode;
+  return mode === undefined || mode === MARKED;
 }
 
 /** Removes the files that have the name of a record and hold none. @throws Fault `io` */

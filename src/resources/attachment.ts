@@ -7,10 +7,12 @@ import {
   type AttachmentRecord,
   attachmentsOf,
   type Host,
+  isBeingRemoved,
   listRecords,
+  markRemoval,
   recordedAddresses,
 } from '../ipam/index.ts';
-import type { Log } from '../log.ts';
+import type { Log, Step } from '../log.ts';
 import { isObject } from '../schema/json.ts';
 import { type FileStatus, statPath } from '../sys/directory.ts';
 import { EACCES, EPERM } from '../sys/errno.ts';
@@ -21,7 +23,7 @@ import { forwardAcceptKind } from './forward-accept/forward-accept.ts';
 import { forwardingKind } from './forwarding/forwarding.ts';
 import { gatewayKind } from './gateway/gateway.ts';
 import { guardKind } from './guard/guard.ts';
-import { findLink, findLinks } from './links.ts';
+import { findLinks } from './links.ts';
 import { masqueradeKind } from './masquerade/masquerade.ts';
 import { type AttachmentKey, hostVethName, ownerText } from './names.ts';
 import type { Neighbour, Node } from './node.ts';
@@ -70,18 +72,21 @@ export function detach(
   record: AttachmentRecord | undefined,
   dataDir: string,
 ): void {
-  const [failure] = removePlan(node, removablePlan(attachment, record, dataDir, node.log), (_, act) => act());
+  const [failure] = removeRecorded(node, attachment, record, dataDir, (_, act) => act());
   if (failure !== undefined) throw failure;
 }
 
-/** The part of a recorded plan that can be removed. */
-export function removablePlan(
+/** Like `detach`, with a step for each resource. @returns the errors in the order in which they came */
+export function removeRecorded(
+  node: Node,
   attachment: Attachment,
   record: AttachmentRecord | undefined,
   dataDir: string,
-  log: Log,
-): Plan {
-  return recordedPlan(attachment, record, dataDir, log, ({ remove }) => remove !== undefined);
+  step: Step,
+): unknown[] {
+  markRemoval(dataDir, attachment);
+  const plan = recordedPlan(attachment, record, dataDir, node.log, ({ remove }) => remove !== undefined);
+  return removePlan(node, plan, step);
 }
 
 /**
@@ -100,7 +105,7 @@ export function neighboursOf(node: Node, own: Attachment, dataDir: string, host:
         recordedPlan(record, record, dataDir, node.log, ({ name }) => name === kind.name),
         kind,
       ),
-    isThere: () => findLink(node.route, record.hostVeth ?? '') !== undefined,
+    isStaying: () => !isBeingRemoved(dataDir, record),
     isBeingMade: () => isBeingMade(record),
   }));
 }

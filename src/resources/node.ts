@@ -47,8 +47,8 @@ export interface Neighbour {
   readonly owner: string;
   /** What its plan wants of a kind of resource. */
   wanted<Wanted>(kind: { readonly name: string; readonly schema: z.ZodMiniType<Wanted> }): readonly Wanted[];
-  /** Whether its host veth is still there: DEL, which may run at the same time, removes that before anything else. */
-  isThere(): boolean;
+  /** Whether nothing has begun to remove it; looks at the record's file each time. */
+  isStaying(): boolean;
   /** Whether the process that makes the attachment still runs, and will make what is missing. */
   isBeingMade(): boolean;
 }
@@ -133,7 +133,7 @@ export function containerOf({ container }: Node): Container {
  * lost rule concerns all.
  */
 export function suspectsOf({ neighbours }: Node, missing: ReadonlySet<string>): readonly Neighbour[] {
-  const living = (neighbours?.() ?? []).filter((one) => !one.isBeingMade());
+  const living = (neighbours?.() ?? []).filter((one) => !one.isBeingMade() && one.isStaying());
   const sample = living.find(({ owner }) => !missing.has(owner));
   return living.filter((one) => one === sample || missing.has(one.owner));
 }

@@ -60,18 +60,13 @@ export function verifyPlan(node: Node, plan: Plan, step: Step): void {
   }
 }
 
-/**
- * Removes the resources in reverse order, those that are removed first before the rest, and goes on past errors.
- * @returns the errors in the order in which they came
- */
+/** Removes the resources in reverse order, and goes on past errors. @returns the errors in the order in which they came */
 export function removePlan(node: Node, plan: Plan, step: Step): unknown[] {
-  const removable = plan.filter(({ kind }) => kind.remove !== undefined).reverse();
-  const isFirst = ({ kind }: Resource) => kind.isRemovedFirst === true;
-  const ordered = [...removable.filter(isFirst), ...removable.filter((one) => !isFirst(one))];
-  const removals = ordered.map(({ kind, wanted }) => () => {
+  const removable = plan.filter(({ kind }) => kind.remove !== undefined);
+  const removals = removable.map(({ kind, wanted }) => () => {
     step(`remove ${kind.name}`, () => kind.remove?.(node, wanted));
   });
-  return collecting(...removals);
+  return collecting(...removals.reverse());
 }
 
 /**

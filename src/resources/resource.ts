@@ -29,8 +29,6 @@ export interface Kind<Wanted> {
    * KernelError, SystemError
    */
   remove?(node: Node, wanted: Wanted): void;
-  /** Removed before all other kinds: it shows other processes that the attachment is there. */
-  readonly isRemovedFirst?: true;
   /** All of this kind that attachments of the scope have on the node, recorded or not. */
   survey(node: Node, scope: Scope): readonly Owned[];
   /**

@@ -116,6 +116,11 @@ export function unlinkFile(path: string): void {
   libc('unlink', cPath(path));
 }
 
+/** Sets the permission bits. */
+export function setFileMode(path: string, mode: number): void {
+  libc('chmod', cPath(path), mode);
+}
+
 /** Creates one directory; refused with EEXIST where the path exists. */
 export function createDirectory(path: string, mode: number): void {
   libc('mkdir', cPath(path), mode);

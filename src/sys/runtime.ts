@@ -95,6 +95,7 @@ export const SYMBOLS = {
   rename: { args: ['ptr', 'ptr'], returns: 'i32' },
   link: { args: ['ptr', 'ptr'], returns: 'i32' },
   unlink: { args: ['ptr'], returns: 'i32' },
+  chmod: { args: ['ptr', 'i32'], returns: 'i32' },
   mkdir: { args: ['ptr', 'i32'], returns: 'i32' },
   statx: { args: ['i32', 'ptr', 'i32', 'u32', 'ptr'], returns: 'i32' },
   readlink: { args: ['ptr', 'ptr', 'u64'], returns: 'i64' },

@@ -4,7 +4,7 @@ import { tolerating } from '../../attempt.ts';
 import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
 import type { Result } from '../../cni/result.ts';
 import { Fault, reasonOf } from '../../fault.ts';
-import { amendRecord, type Host, type IpamPlan, type Owner, releaseAddresses } from '../../ipam/index.ts';
+import { amendRecord, type Host, type IpamPlan, markRemoval, type Owner, releaseAddresses } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
 import { refuseAdvertisements } from '../../resources/addressing/addressing.ts';
 import { neighboursOf, ownersOf } from '../../resources/attachment.ts';
@@ -151,6 +151,7 @@ function ensure({ node, made, journal }: Call, plan: Plan): void {
 function takeBack({ request, node, made, host, askedElsewhere, journal: { log, step } }: Call): void {
   const { delegation } = request;
   if (delegation !== undefined && askedElsewhere) releaseElsewhere(delegation, log);
+  markRemoval(request.dataDir, request);
   const failures = removePlan(node, made, step);
   for (const failure of failures) log('error', `cannot take everything back: ${reasonOf(failure)}`);
   if (failures.length + node.leftovers.length > 0) return;

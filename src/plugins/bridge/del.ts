@@ -9,10 +9,9 @@ import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
 import { type Fault, reasonOf } from '../../fault.ts';
 import { type AttachmentRecord, findRecord, releaseAddresses } from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
-import { removablePlan } from '../../resources/attachment.ts';
+import { removeRecorded } from '../../resources/attachment.ts';
 import { isBroken } from '../../resources/iptables/iptables.ts';
 import { type Node, withNode } from '../../resources/node.ts';
-import { removePlan } from '../../resources/plan.ts';
 import { releasesThroughInterface } from '../allocation.ts';
 import { mainHost } from './host.ts';
 import { rememberGeneration } from './mending.ts';
@@ -35,7 +34,7 @@ function detachContainer(request: MainRequest, node: Node, { log, step }: Journa
     if (delegation !== undefined) attempt(() => haveReleased(delegation, step));
   };
   if (isEarly) releaseElsewhere();
-  if (record !== undefined) failures.push(...removePlan(node, removablePlan(request, record, dataDir, log), step));
+  if (record !== undefined) failures.push(...removeRecorded(node, request, record, dataDir, step));
   if (lacksPlan(record)) failures.push(...removeUnrecorded(node, request, step));
   // A record of 0.1.0 does not say what was accepted for it.
   else if (record?.plan === undefined) failures.push(...withdrawAccepts(node, request, step));

@@ -48,7 +48,7 @@ export function configuredMtu({ mtu }: Settings): Mtu {
 }
 
 /**
- * The resources in the order in which they are made; the port is removed first, the others in the reverse order. Guard and accept come before the
+ * The resources in the order in which they are made; they are removed in the reverse order. Guard and accept come before the
  * port: no frame passes unguarded, and no DEL, which needs the lock too, takes the accept for unused. The masquerading comes
  * before forwarding is turned on.
  */

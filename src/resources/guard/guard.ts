@@ -40,16 +40,16 @@ export const guardKind: Kind<GuardWanted> = {
   ensure(node, wanted) {
     const guarded = guardedOf(wanted);
     try {
-      const neighbours: { readonly guards: readonly Guarded[]; isThere(): boolean }[] = [];
+      const neighbours: { readonly guards: readonly Guarded[]; isStaying(): boolean }[] = [];
       ensureGuard(node.nft(), guarded, () => {
         for (const one of node.neighbours?.() ?? []) {
-          neighbours.push({ guards: one.wanted(guardKind).map(guardedOf), isThere: one.isThere });
+          neighbours.push({ guards: one.wanted(guardKind).map(guardedOf), isStaying: one.isStaying });
         }
         return neighbours.flatMap(({ guards }) => guards);
       });
       // Another process may have begun to delete a neighbour: what was restored for it is removed again.
-      for (const { guards, isThere } of neighbours) {
-        if (guards.length > 0 && !isThere()) for (const one of guards) removeGuard(node.nft(), one);
+      for (const { guards, isStaying } of neighbours) {
+        if (guards.length > 0 && !isStaying()) for (const one of guards) removeGuard(node.nft(), one);
       }
     } catch (error) {
       takeBack(node, `remove the MAC guard of ${guarded.port}`, () => removeGuard(node.nft(), guarded));
@@ -73,7 +73,8 @@ export const guardKind: Kind<GuardWanted> = {
       neighbours.flatMap((one) => one.wanted(guardKind).map(guardedOf)),
     );
     for (const one of neighbours) {
-      if (!one.isThere()) for (const guarded of one.wanted(guardKind).map(guardedOf)) removeGuard(node.nft(), guarded);
+      if (!one.isStaying())
+        for (const guarded of one.wanted(guardKind).map(guardedOf)) removeGuard(node.nft(), guarded);
     }
   },
   able(node) {

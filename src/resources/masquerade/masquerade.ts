@@ -36,7 +36,7 @@ const BACKENDS = ['nftables', 'iptables', 'auto'] as const;
 /** A neighbour whose masquerading was restored. */
 interface RestoredNeighbour {
   readonly entries: readonly Masqueraded[];
-  isThere(): boolean;
+  isStaying(): boolean;
 }
 
 /** Masquerades packets that leave the subnet from the attachment's addresses. */
@@ -127,19 +127,19 @@ function liveEntries(
   restored: RestoredNeighbour[],
 ): Masqueraded[] {
   const isAsked = backend === 'iptables';
-  for (const { wanted, isThere, isBeingMade } of node.neighbours?.() ?? []) {
+  for (const { wanted, isStaying, isBeingMade } of node.neighbours?.() ?? []) {
     // The process that makes the attachment adds its rule itself, and a rule of iptables would be there twice.
     if (driver === iptablesDriver && isBeingMade()) continue;
     const same = wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
-    restored.push({ entries: same.flatMap(entriesOf), isThere });
+    restored.push({ entries: same.flatMap(entriesOf), isStaying });
   }
   return restored.flatMap(({ entries }) => entries);
 }
 
 /** Removes again what was restored for a neighbour that another process has begun to delete. */
 function removeDeleted(node: Node, backend: Backend, restored: readonly RestoredNeighbour[]): void {
-  for (const { entries, isThere } of restored) {
-    if (entries.length > 0 && !isThere()) for (const one of entries) removeEntry(node, backend, one);
+  for (const { entries, isStaying } of restored) {
+    if (entries.length > 0 && !isStaying()) for (const one of entries) removeEntry(node, backend, one);
   }
 }
 

@@ -75,7 +75,6 @@ export const portKind: Kind<PortWanted> = {
     }
   },
   verify: (node, wanted) => findingOf(() => verifyPort(node, wanted)),
-  isRemovedFirst: true,
   remove(node, wanted) {
     removeOwnVeth(node, wanted);
     node.links.delete(wanted.name);

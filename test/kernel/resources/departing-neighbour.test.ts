@@ -20,21 +20,21 @@ const ROWS: readonly Row[] = [
 ];
 
 /** The node of a call that has read the neighbour's record. */
-function beside(node: Node, plan: Plan, isThere: boolean): Node {
+function beside(node: Node, plan: Plan, isStaying: boolean): Node {
   const neighbour: Neighbour = {
     owner: 'pods/next/eth0',
     wanted: (kind) => wantedOf(plan, kind),
-    isThere: () => isThere,
+    isStaying: () => isStaying,
     isBeingMade: () => false,
   };
   return { ...node, neighbours: () => [neighbour], owners: () => [neighbour.owner] };
 }
 
 /** What is on a node on which `given` was made, after an act of a call beside the neighbour. */
-function seen([, plan, flavour]: Row, given: readonly Who[], isThere: boolean, act: (node: Node) => void) {
+function seen([, plan, flavour]: Row, given: readonly Who[], isStaying: boolean, act: (node: Node) => void) {
   using place = placeFor({ flavour });
   for (const who of given) place.ensure(who, plan(who));
-  place.call(OWN, (node) => act(beside(node, plan(NEXT), isThere)));
+  place.call(OWN, (node) => act(beside(node, plan(NEXT), isStaying)));
   return place.look();
 }
 

@@ -155,7 +155,7 @@ function neighbour(plan: Plan): Neighbour {
   return {
     owner: ownerOf(plan),
     wanted: (kind) => wantedOf(plan, kind),
-    isThere: () => true,
+    isStaying: () => true,
     isBeingMade: () => false,
   };
 }

@@ -340,14 +340,6 @@ describe('removing a plan', () => {
     expect(plan.map(({ kind }) => kind.name)).toEqual(['a', 'b', 'c']);
   });
 
-  test('begins with what shows that the attachment is there', () => {
-    const { calls, step } = trace();
-    const { kind, wanted } = fake(calls, 'port');
-    const plan = [fake(calls, 'a'), { kind: { ...kind, isRemovedFirst: true as const }, wanted }, fake(calls, 'c')];
-    expect(removePlan(NODE, plan, step)).toEqual([]);
-    expect(calls).toEqual(['remove port', 'remove c', 'remove a']);
-  });
-
   test('goes on past errors, and reports them in the order in which they came', () => {
     const { calls, step } = trace();
     const stuck = (name: string) => fake(calls, name, { remove: failing(`${name} is stuck`) });

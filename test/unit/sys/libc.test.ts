@@ -21,6 +21,7 @@ describe('a call that fails', () => {
     ['setns', [0, -1], 22],
     ['recv', [999_999, new Uint8Array(1), 1, 0], 9],
     ['unlink', [new TextEncoder().encode('/nonexistent\0')], 2],
+    ['chmod', [new TextEncoder().encode('/nonexistent\0'), 0o400], 2],
   ] as const)('%s(2), whatever it returns', (name, args, errno) => {
     expect(thrownBy(() => libc(name, ...args))).toMatchObject({ errno });
   });

@@ -1,6 +1,7 @@
 /** The start of the program: a runtime calls it as a plugin, an operator as a command. */
 
 import { runCommandLine } from './cli/command-line.ts';
+import type { Terminal } from './cli/context.ts';
 import type { Variables } from './cni/environment.ts';
 import { outOfMemory } from './cni/error.ts';
 import { type Plugin, runPlugin } from './cni/plugin.ts';
@@ -13,6 +14,7 @@ import { ipamPlugin } from './plugins/ipam/ipam-plugin.ts';
 import { OWN_IPAM } from './plugins/ipam/section.ts';
 import { writeSome } from './sys/file.ts';
 import { commandLine, environment, startWith } from './sys/process.ts';
+import { isTerminal } from './sys/terminal.ts';
 import { encodeUtf8 } from './sys/text.ts';
 
 const runIpamCommand = ipamPlugin(withIpamHost);
@@ -31,7 +33,7 @@ function isCalledByRuntime({ CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME
 /** The error object for a call without memory, which could not make it: the build does. */
 const OUT_OF_MEMORY = encodeUtf8(`${JSON.stringify(outOfMemory(LATEST_VERSION))}\n`);
 
-function main(): number {
+function main(): number | Promise<number> {
   try {
     return run(environment());
   } catch (error) {
@@ -41,14 +43,22 @@ function main(): number {
   }
 }
 
-function run(variables: Variables): number {
+function run(variables: Variables): number | Promise<number> {
   // Collecting the stacks of errors takes time, and nothing shows them otherwise.
   Error.stackTraceLimit = variables.TRESTLE_STACK ? 10 : 0;
   const writeError = (text: string) => writeIfPossible(2, text);
   const { name, args } = commandLine();
-  if (!isCalledByRuntime(variables)) return runCommandLine(args, (text) => writeToReader(1, text), writeError);
+  if (!isCalledByRuntime(variables)) return runCommandLine(args, terminal(variables, writeError), variables);
   const write = (text: string) => writeAll(1, text);
   return runPlugin({ plugin: pluginNamed(name), variables, readInput: () => readInput(0), write, writeError });
+}
+
+function terminal({ NO_COLOR }: Variables, complain: (text: string) => void): Terminal {
+  return {
+    write: (text) => writeToReader(1, text),
+    complain,
+    isColoured: (NO_COLOR ?? '') === '' && isTerminal(1),
+  };
 }
 
 startWith(main);

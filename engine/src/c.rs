@@ -107,9 +107,12 @@ extern "C" {
     pub static __libc_version: c_char;
     pub static environ: *const *const c_char;
     pub fn __errno_location() -> *mut c_int;
+    pub fn bind(fd: c_int, address: *const c_void, length: u32) -> c_int;
+    pub fn chmod(path: *const c_char, mode: u32) -> c_int;
     pub fn clock_gettime(clock: c_int, time: *mut Timespec) -> c_int;
     pub fn clock_nanosleep(clock: c_int, flags: c_int, time: *const Timespec, left: *mut Timespec) -> c_int;
     pub fn close(fd: c_int) -> c_int;
+    pub fn connect(fd: c_int, address: *const c_void, length: u32) -> c_int;
     pub fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
     pub fn flock(fd: c_int, operation: c_int) -> c_int;
     pub fn fstatfs(fd: c_int, status: *mut c_void) -> c_int;
@@ -121,6 +124,7 @@ extern "C" {
     pub fn getrlimit(resource: c_int, limit: *mut Rlimit) -> c_int;
     pub fn getsockopt(fd: c_int, level: c_int, name: c_int, value: *mut c_void, length: *mut u32) -> c_int;
     pub fn gmtime_r(time: *const c_long, parts: *mut c_void) -> *mut c_void;
+    pub fn isatty(fd: c_int) -> c_int;
     pub fn kill(pid: c_int, signal: c_int) -> c_int;
     pub fn link(from: *const c_char, to: *const c_char) -> c_int;
     pub fn mkdir(path: *const c_char, mode: u32) -> c_int;
@@ -146,15 +150,24 @@ extern "C" {
     pub fn readlink(path: *const c_char, buffer: *mut c_char, length: usize) -> isize;
     pub fn recv(fd: c_int, buffer: *mut c_void, length: usize, flags: c_int) -> isize;
     pub fn rename(from: *const c_char, to: *const c_char) -> c_int;
+    pub fn rmdir(path: *const c_char) -> c_int;
     pub fn send(fd: c_int, buffer: *const c_void, length: usize, flags: c_int) -> isize;
+    pub fn sendto(
+        fd: c_int,
+        buffer: *const c_void,
+        length: usize,
+        flags: c_int,
+        address: *const c_void,
+        size: u32,
+    ) -> isize;
     pub fn setns(fd: c_int, kind: c_int) -> c_int;
     pub fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, length: u32) -> c_int;
     pub fn sigfillset(signals: *mut Sigset) -> c_int;
     pub fn signal(signal: c_int, handler: usize) -> usize;
     pub fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
     pub fn syscall(number: c_long, ...) -> c_long;
+    pub fn symlink(target: *const c_char, path: *const c_char) -> c_int;
     pub fn unlink(path: *const c_char) -> c_int;
-    pub fn chmod(path: *const c_char, mode: u32) -> c_int;
     pub fn waitid(kind: c_int, id: c_int, info: *mut Siginfo, options: c_int) -> c_int;
     pub fn waitpid(pid: c_int, status: *mut c_int, options: c_int) -> c_int;
     pub fn write(fd: c_int, buffer: *const c_void, length: usize) -> isize;

@@ -30,12 +30,16 @@ const fn long(name: &'static CStr, address: *const ()) -> Named {
     Named { name, address, is_int: false }
 }
 
-pub static FUNCTIONS: [Named; 23] = [
+pub static FUNCTIONS: [Named; 30] = [
     int(c"socket", c::socket as *const ()),
+    int(c"bind", c::bind as *const ()),
+    int(c"connect", c::connect as *const ()),
     int(c"setsockopt", c::setsockopt as *const ()),
     int(c"getsockopt", c::getsockopt as *const ()),
     long(c"send", c::send as *const ()),
+    long(c"sendto", c::sendto as *const ()),
     long(c"recv", c::recv as *const ()),
+    int(c"poll", c::poll as *const ()),
     int(c"setns", c::setns as *const ()),
     int(c"flock", c::flock as *const ()),
     int(c"_exit", c::_exit as *const ()),
@@ -45,9 +49,12 @@ pub static FUNCTIONS: [Named; 23] = [
     long(c"write", c::write as *const ()),
     int(c"rename", c::rename as *const ()),
     int(c"link", c::link as *const ()),
+    int(c"symlink", c::symlink as *const ()),
     int(c"unlink", c::unlink as *const ()),
     int(c"chmod", c::chmod as *const ()),
     int(c"mkdir", c::mkdir as *const ()),
+    int(c"rmdir", c::rmdir as *const ()),
+    int(c"isatty", c::isatty as *const ()),
     int(c"statx", statx as *const ()),
     long(c"readlink", c::readlink as *const ()),
     long(c"syscall", c::syscall as *const ()),

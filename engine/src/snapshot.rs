@@ -87,7 +87,7 @@ pub fn versions() -> ! {
     unsafe { c::_exit(0) }
 }
 
-/// Calls the program, whose exit status is the process's.
+/// Calls the program. What it returns, or the promise that it returns comes to, is the exit status of the process.
 pub fn start() -> ! {
     // SAFETY: the heap holds what `make` put there. `main` was entered just now, so the stack's top is here.
     unsafe {
@@ -95,9 +95,27 @@ pub fn start() -> ! {
         let (runtime, context) = ((*heap()).runtime, (*heap()).context);
         q::JS_SetMaxStackSize(runtime, stack_limit());
         q::JS_UpdateStackTop(runtime);
-        let result = q::JS_Call(context, (*heap()).entry, q::JS_UNDEFINED, 0, ptr::null_mut());
+        let mut result = q::JS_Call(context, (*heap()).entry, q::JS_UNDEFINED, 0, ptr::null_mut());
         or_report(context, result);
+        if q::JS_IsPromise(result) {
+            result = settle(runtime, context, result);
+        }
         c::_exit(Js(context).integer(result).map_or(BROKEN, |status| status as c_int))
+    }
+}
+
+/// Runs the jobs of promises until none is left. Nothing else can settle a promise: every call of the host is synchronous.
+/// @returns what the promise comes to; an exception is reported, and ends the process
+unsafe fn settle(runtime: *mut q::JSRuntime, context: *mut q::JSContext, promise: Value) -> Value {
+    let mut of = context;
+    while q::JS_ExecutePendingJob(runtime, &raw mut of) > 0 {}
+    match q::JS_PromiseState(context, promise) {
+        q::JSPromiseStateEnum_JS_PROMISE_FULFILLED => q::JS_PromiseResult(context, promise),
+        q::JSPromiseStateEnum_JS_PROMISE_REJECTED => {
+            q::JS_Throw(context, q::JS_PromiseResult(context, promise));
+            report(context)
+        }
+        _ => fail(c"the program waits for something that never comes"),
     }
 }
 

@@ -26,7 +26,7 @@ export const node: Omit<Runtime, 'c'> = {
   programName: () => process.argv[1] ?? '',
   args: () => process.argv.slice(2),
   run,
-  start: (main) => process.exit(main()),
+  start: (main) => void Promise.resolve(main()).then((status) => process.exit(status)),
 };
 
 export const runtime: Runtime = {

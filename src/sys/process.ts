@@ -36,7 +36,7 @@ export function commandLine(): { readonly name: string; readonly args: readonly 
 }
 
 /** Registers `main`, which runs at each start of the program and returns the exit status. Nothing above can be asked before. */
-export function startWith(main: () => number): void {
+export function startWith(main: () => number | Promise<number>): void {
   runtime.start(main);
 }
 

@@ -41,7 +41,7 @@ export interface Runtime {
   run(call: ProgramCall, mostBytes: number): Ended;
 
   /** Registers `main`, which runs at each start of the program and returns the exit status. */
-  start(main: () => number): void;
+  start(main: () => number | Promise<number>): void;
 }
 
 export interface ProgramCall {
@@ -81,10 +81,14 @@ export interface CSignature {
  */
 export const SYMBOLS = {
   socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
+  bind: { args: ['i32', 'ptr', 'u32'], returns: 'i32' },
+  connect: { args: ['i32', 'ptr', 'u32'], returns: 'i32' },
   setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
   getsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'ptr'], returns: 'i32' },
   send: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
+  sendto: { args: ['i32', 'ptr', 'u64', 'i32', 'ptr', 'u32'], returns: 'i64' },
   recv: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
+  poll: { args: ['ptr', 'u64', 'i32'], returns: 'i32' },
   setns: { args: ['i32', 'i32'], returns: 'i32' },
   flock: { args: ['i32', 'i32'], returns: 'i32' },
   _exit: { args: ['i32'], returns: 'i32' },
@@ -94,9 +98,12 @@ export const SYMBOLS = {
   write: { args: ['i32', 'ptr', 'u64'], returns: 'i64' },
   rename: { args: ['ptr', 'ptr'], returns: 'i32' },
   link: { args: ['ptr', 'ptr'], returns: 'i32' },
+  symlink: { args: ['ptr', 'ptr'], returns: 'i32' },
   unlink: { args: ['ptr'], returns: 'i32' },
   chmod: { args: ['ptr', 'i32'], returns: 'i32' },
   mkdir: { args: ['ptr', 'i32'], returns: 'i32' },
+  rmdir: { args: ['ptr'], returns: 'i32' },
+  isatty: { args: ['i32'], returns: 'i32' },
   statx: { args: ['i32', 'ptr', 'i32', 'u32', 'ptr'], returns: 'i32' },
   readlink: { args: ['ptr', 'ptr', 'u64'], returns: 'i64' },
   syscall: { args: ['i64', 'ptr', 'ptr', 'ptr', 'ptr', 'u64'], returns: 'i64' },

@@ -1,0 +1,50 @@
+/** What a data directory holds, for the operator: networks, records, and leases without a record. Only reads, and takes no lock. */
+
+import type { Ip } from '../address/ip.ts';
+import { statPath } from '../sys/directory.ts';
+import type { Attachment, AttachmentRecord } from './attachment.ts';
+import { namesIn } from './files.ts';
+import { decodeLease, holderText, leasedIps, readLease } from './lease.ts';
+import { listNetworks, recordedIps } from './record.ts';
+import { type Store, storeOf } from './store.ts';
+
+/** Leases that no record claims: host-local made them, the record is lost, or the file is none of a lease. */
+export interface UnrecordedLeases {
+  /** Undefined where the file does not tell its holder. */
+  readonly holder: Omit<Attachment, 'network'> | undefined;
+  /** What the file holds, for people. */
+  readonly text: string;
+  readonly ips: readonly Ip[];
+}
+
+/** The networks that have leases or records in a data directory, by name. @throws Fault `io` */
+export function storedNetworks(dataDir: string): string[] {
+  const leased = namesIn(dataDir).filter((name) => !name.startsWith('.') && isStore(storeOf(dataDir, name)));
+  return [...new Set([...leased, ...listNetworks(dataDir)])].sort();
+}
+
+/** The leases of a network that none of the records claims, one entry a holder. @throws Fault `io` */
+export function leasesWithoutRecord(
+  dataDir: string,
+  network: string,
+  records: readonly AttachmentRecord[],
+): UnrecordedLeases[] {
+  const store = storeOf(dataDir, network);
+  const recorded = new Set(records.flatMap(recordedIps).map(({ family, value }) => `${family} ${value}`));
+  const found = new Map<string, { holder: UnrecordedLeases['holder']; text: string; ips: Ip[] }>();
+  for (const ip of leasedIps(store).filter(({ family, value }) => !recorded.has(`${family} ${value}`))) {
+    const text = readLease(store, ip);
+    if (text === undefined) continue;
+    const lease = decodeLease(text);
+    const holder = lease && { containerId: lease.containerId, ifName: lease.ifName ?? '' };
+    const key = holder === undefined ? JSON.stringify(text) : `${holder.containerId}:${holder.ifName}`;
+    const entry = found.get(key) ?? { holder, text: holderText(text), ips: [] };
+    entry.ips.push(ip);
+    found.set(key, entry);
+  }
+  return [...found.values()];
+}
+
+function isStore({ leases, lock }: Store): boolean {
+  return statPath(leases)?.isDirectory === true && (statPath(lock) !== undefined || namesIn(leases).length > 0);
+}

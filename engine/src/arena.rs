@@ -142,13 +142,16 @@ fn map_step(size: usize) -> Option<(usize, usize)> {
     }
 }
 
-/// A slab of pages, straight from the memory that the allocator gets its own from: that is aligned to `SLAB`.
+/// A slab of pages, straight from the memory that the allocator gets its own from, which is aligned to `SLAB`: taken from the
+/// allocator, each slab would leave a hole of its own length before it. Where there is no more of that memory, what was freed
+/// has to do.
 fn new_slab() -> *mut u8 {
     // SAFETY: there is one thread, and neither the allocator nor `Pages` borrows this field.
     let bounds = unsafe { &mut (*heap()).bounds };
     let slab =
         if is_sealed() { map_further(bounds, pages::SLAB) } else { take_from_segment(pages::SLAB).map(|(at, _)| at) };
-    slab.map_or(ptr::null_mut(), |at| at as *mut u8)
+    // SAFETY: there is one thread, and nothing else borrows the allocator.
+    slab.map_or_else(|| unsafe { (*heap()).allocator.c_memalign(pages::SLAB, pages::SLAB) }, |at| at as *mut u8)
 }
 
 /// Maps so many bytes behind those that are mapped beyond the segment. Where that fails, garbage is collected when the next

@@ -3,6 +3,8 @@
 import type { Section } from '../examination.ts';
 import { addresses } from './addresses.ts';
 import { configurations } from './configurations.ts';
+import { leases } from './leases.ts';
 import { links } from './links.ts';
+import { subnets } from './subnets.ts';
 
-export const SECTIONS: readonly Section[] = [configurations, links, addresses];
+export const SECTIONS: readonly Section[] = [configurations, leases, links, addresses, subnets];

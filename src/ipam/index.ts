@@ -25,6 +25,7 @@ export {
   listRecords,
   markRemoval,
   recordedAddresses,
+  recordFile,
 } from './record.ts';
 export { releaseAddresses } from './release.ts';
 export { readResolvConf } from './resolv-conf.ts';

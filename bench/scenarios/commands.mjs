@@ -19,9 +19,9 @@ const LAST = `bench-${CONTAINERS - 1}`;
 const COMMANDS = [
   { args: ['list'] },
   { args: ['list', '--json'] },
-  //  { args: ['show', LAST] },
-  //  { args: ['graph'] },
-  //  { args: ['graph', '--svg'] },
+  { args: ['show', LAST] },
+  { args: ['graph'] },
+  { args: ['graph', '--svg'] },
   { args: ['doctor'], statuses: [0, 1] },
 ];
 

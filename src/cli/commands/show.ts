@@ -65,7 +65,8 @@ function theOne(node: Node, thing: string, inventory: Inventory): Candidate {
   const quoted = JSON.stringify(thing);
   if (first === undefined) {
     const { attachments, dataDirs } = inventory;
-    const places = dataDirs.length === 0 ? 'there is no data directory' : `the data directory is ${dataDirs.join(', ')}`;
+    const places =
+      dataDirs.length === 0 ? 'there is no data directory' : `the data directory is ${dataDirs.join(', ')}`;
     const among = attachments.length === 1 ? 'the 1 attachment' : `${attachments.length} attachments`;
     const details = whatItIs(node, thing, inventory) ?? `Sought ${sought.join(', ')} among ${among}; ${places}.`;
     throw misuse(`no attachment is found for ${quoted}`, details);

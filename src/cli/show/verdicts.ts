@@ -1,6 +1,6 @@
 /** Whether each resource of an attachment is as its plan says. */
 
-import { Fault, reasonOf } from '../../fault.ts';
+import { Fault, isOutOfMemory, reasonOf } from '../../fault.ts';
 import { recordedAddresses, verifyLeases } from '../../ipam/index.ts';
 import { recordedPlan } from '../../resources/attachment.ts';
 import { type Container, type Node, withContainer } from '../../resources/node.ts';
@@ -59,7 +59,9 @@ function planVerdicts(node: Node, { record, dataDir, netns }: Listed): Verdict[]
       return plan.map((one) => verdictOn(node, one, absence, isOther ? undefined : container));
     });
   } catch (error) {
-    return plan.map((one) => verdictOn(node, one, reasonOf(error)));
+    const isGone = error instanceof Fault && error.kind === 'environment';
+    const absence = isGone ? `no network namespace is at ${netns.path} any more` : reasonOf(error);
+    return plan.map((one) => verdictOn(node, one, absence));
   }
 }
 
@@ -87,6 +89,7 @@ function judged(
     if (finding === undefined) return { verdict: 'ok' };
     return { verdict: 'off', reason: reasonOf(finding), advice: finding.details };
   } catch (error) {
+    if (isOutOfMemory(error)) throw error;
     return { verdict: 'not checked', reason: explain(error) ?? reasonOf(error) };
   }
 }

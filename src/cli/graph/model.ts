@@ -3,11 +3,11 @@
 import { formatCidr } from '../../address/cidr.ts';
 import type { Family } from '../../address/ip.ts';
 import { podText } from '../../ipam/index.ts';
+import type { LinkAddress } from '../../netlink/route/address.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { BRIDGE_ALIAS, GATEWAY_ALIAS } from '../../resources/names.ts';
 import type { Configuration } from '../inventory/configurations.ts';
 import type { Inventory, Listed } from '../inventory/inventory.ts';
-import type { Surroundings } from './surroundings.ts';
 
 export interface Graph {
   /** The interfaces of the default routes. */
@@ -53,6 +53,14 @@ export interface Endpoint {
   readonly evidence: string;
   /** Whether all that is to be masqueraded is; undefined where nothing is to be. */
   readonly masqueraded: boolean | undefined;
+}
+
+/** What is drawn besides the inventory. */
+export interface Surroundings extends Pick<Graph, 'uplinks' | 'forwarding'> {
+  /** The addresses of the node's links, without IPv6 link-local ones. */
+  readonly addresses: readonly LinkAddress[];
+  /** Whether an attachment is masqueraded; undefined where it is not to be. */
+  masqueraded(listed: Listed): boolean | undefined;
 }
 
 interface ConfiguredBridge {

@@ -7,16 +7,9 @@ import type { Link } from '../../netlink/route/link.ts';
 import { findAllAddresses, findDefaultRoute } from '../../resources/links.ts';
 import type { Node } from '../../resources/node.ts';
 import { readSysctl } from '../../resources/sysctl.ts';
-import type { Inventory, Listed } from '../inventory/inventory.ts';
+import type { Inventory } from '../inventory/inventory.ts';
 import { masqueradedOn } from './masqueraded.ts';
-import type { Graph, Uplink } from './model.ts';
-
-export interface Surroundings extends Pick<Graph, 'uplinks' | 'forwarding'> {
-  /** The addresses of the node's links, without IPv6 link-local ones. */
-  readonly addresses: readonly LinkAddress[];
-  /** Whether an attachment is masqueraded; undefined where it is not to be. */
-  masqueraded(listed: Listed): boolean | undefined;
-}
+import type { Surroundings, Uplink } from './model.ts';
 
 const FAMILIES = [4, 6] as const;
 const FORWARDING: Readonly<Record<Family, string>> = { 4: 'ipv4/ip_forward', 6: 'ipv6/conf/all/forwarding' };

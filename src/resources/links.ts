@@ -6,7 +6,7 @@ import { type Connection, execute } from '../netlink/connection.ts';
 import { KernelError, unlessRefused } from '../netlink/error.ts';
 import { decodeAddress, type LinkAddress, listAddresses } from '../netlink/route/address.ts';
 import { decodeLink, getLink, type Link, type LinkKey, listLinks } from '../netlink/route/link.ts';
-import { decodeRoute, findRoute } from '../netlink/route/route.ts';
+import { decodeRoute, findRoute, type LinkRoute } from '../netlink/route/route.ts';
 import { ENODEV } from '../sys/errno.ts';
 import type { Node } from './node.ts';
 
@@ -51,16 +51,24 @@ export function findAddresses(connection: Connection, index: number, family: Fam
   return replies.map(({ payload }) => decodeAddress(payload)).filter((address) => address.index === index);
 }
 
+/** The addresses of all links of the netns. @throws KernelError */
+export function findAllAddresses(connection: Connection): LinkAddress[] {
+  // One dump at a time: the kernel refuses a second one on the same socket until the first is complete.
+  const replies = ([4, 6] as const).flatMap((family) => execute(connection, listAddresses(0, family))[0] ?? []);
+  return replies.map(({ payload }) => decodeAddress(payload));
+}
+
 /** The link of the default route. @returns undefined where the node has no default route of the family. @throws KernelError */
 export function findUplink(connection: Connection, family: Family): Link | undefined {
-  const index = defaultInterface(connection, NOWHERE[family]);
+  const index = findDefaultRoute(connection, family)?.index;
   return index === undefined ? undefined : findLink(connection, index);
 }
 
-function defaultInterface(connection: Connection, ip: Ip): number | undefined {
+/** The default route of a family, with its link and gateway. @returns undefined where there is none. @throws KernelError */
+export function findDefaultRoute(connection: Connection, family: Family): LinkRoute | undefined {
   try {
-    const reply = execute(connection, findRoute(ip))[0]?.[0];
-    return reply && decodeRoute(reply.payload)?.index;
+    const reply = execute(connection, findRoute(NOWHERE[family]))[0]?.[0];
+    return reply && decodeRoute(reply.payload);
   } catch (error) {
     // There is no route, or one that prohibits, or the kernel has no IPv6.
     if (error instanceof KernelError) return undefined;

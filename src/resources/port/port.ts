@@ -15,6 +15,8 @@ import { createVethPair, removeHostVeth } from './veth.ts';
 export interface PortWanted extends AttachmentKey {
   /** The name of the host veth. */
   readonly name: string;
+  /** The pod, `shop/web-0`, which the alias of the host veth names; absent where the runtime named none. */
+  readonly pod?: string | undefined;
   readonly bridge: string;
   /** The MAC of the container's interface. Absent: it follows from the attachment, and CHECK accepts any. */
   readonly mac?: Uint8Array | undefined;
@@ -52,7 +54,7 @@ export const portKind: Kind<PortWanted> = {
       ...{ network: text, containerId: text, ifName: text },
       ...{ name: text, bridge: text, hairpin: flag, isolated: flag, keepDown: flag },
     },
-    { mac, mtu, vlans: object({ vlans: list(vlanRange), keepDefault: flag }), dataDir: text },
+    { mac, mtu, vlans: object({ vlans: list(vlanRange), keepDefault: flag }), dataDir: text, pod: text },
   ),
   ensure(node, wanted) {
     const container = containerOf(node);

@@ -1,17 +1,23 @@
 /** The operator's command line: what the program does when no runtime calls it. */
 
 import {
+  type Application,
   type ApplicationText,
   buildApplication,
   buildRouteMap,
   ExitCode,
   text_en as english,
+  type RouteMap,
   run,
 } from '@stricli/core';
 import { Fault, isOutOfMemory, reasonOf } from '../fault.ts';
 import { createLog } from '../log.ts';
+import { completeCommand, completion } from './commands/completion.ts';
+import { configCheck } from './commands/config-check.ts';
+import { configNew } from './commands/config-new.ts';
 import { doctor } from './commands/doctor.ts';
 import { list } from './commands/list.ts';
+import { manCommand } from './commands/man.ts';
 import { type Context, Ended, FINDINGS, HEALTHY, MISUSE, type Terminal, type Variables } from './context.ts';
 import { wrapped } from './output/wrap.ts';
 
@@ -29,12 +35,25 @@ To try the plugin on a network namespace of yours:
          "ipam":{"type":"trestle-ipam","subnet":"10.99.0.0/24"}}' |
     CNI_COMMAND=ADD CNI_CONTAINERID=demo CNI_NETNS=/run/netns/demo CNI_IFNAME=eth0 trestle`;
 
-/** The commands by name; help, completion and the manual page are made from them. */
-export const COMMANDS = { list, doctor };
+const config = buildRouteMap({
+  routes: { new: configNew, check: configCheck },
+  docs: { brief: 'Make and check network configurations' },
+});
 
-const root = buildRouteMap({
-  routes: COMMANDS,
-  docs: { brief: 'A CNI plugin that puts containers on a Linux bridge', fullDescription: wrapped(DESCRIPTION) },
+/** The commands by name; help, completion and the manual page are made from them. */
+export const COMMANDS = { list, doctor, config, completion };
+
+const root: RouteMap<Context> = buildRouteMap({
+  routes: {
+    ...COMMANDS,
+    man: manCommand(() => root, `trestle ${VERSION}`),
+    complete: completeCommand(() => application),
+  },
+  docs: {
+    brief: 'A CNI plugin that puts containers on a Linux bridge',
+    fullDescription: wrapped(DESCRIPTION),
+    hideRoute: { complete: true },
+  },
 });
 
 const TEXT: ApplicationText = {
@@ -51,7 +70,7 @@ const TEXT: ApplicationText = {
   },
 };
 
-export const application = buildApplication<Context>(root, {
+export const application: Application<Context> = buildApplication<Context>(root, {
   name: 'trestle',
   versionInfo: { currentVersion: `trestle ${VERSION}` },
   scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },

@@ -16,6 +16,7 @@ import { completeCommand, completion } from './commands/completion.ts';
 import { configCheck } from './commands/config-check.ts';
 import { configNew } from './commands/config-new.ts';
 import { doctor } from './commands/doctor.ts';
+import { install } from './commands/install.ts';
 import { list } from './commands/list.ts';
 import { manCommand } from './commands/man.ts';
 import { type Context, Ended, FINDINGS, HEALTHY, MISUSE, type Terminal, type Variables } from './context.ts';
@@ -41,7 +42,7 @@ const config = buildRouteMap({
 });
 
 /** The commands by name; help, completion and the manual page are made from them. */
-export const COMMANDS = { list, doctor, config, completion };
+export const COMMANDS = { list, doctor, install, config, completion };
 
 const root: RouteMap<Context> = buildRouteMap({
   routes: {

@@ -1,19 +1,20 @@
 /** The operator's command line: what the program does when no runtime calls it. */
 
 import {
+  type Application,
   type ApplicationText,
   buildApplication,
   buildRouteMap,
   ExitCode,
   text_en as english,
+  type RouteMap,
   run,
 } from '@stricli/core';
 import { Fault, isOutOfMemory, reasonOf } from '../fault.ts';
 import { createLog } from '../log.ts';
-import { doctor } from './commands/doctor.ts';
-import { graph } from './commands/graph.ts';
-import { list } from './commands/list.ts';
-import { show } from './commands/show.ts';
+import { completeCommand } from './commands/completion.ts';
+import { COMMANDS } from './commands/index.ts';
+import { manCommand } from './commands/man.ts';
 import { type Context, Ended, FINDINGS, HEALTHY, MISUSE, type Terminal, type Variables } from './context.ts';
 import { wrapped } from './output/wrap.ts';
 
@@ -31,12 +32,17 @@ To try the plugin on a network namespace of yours:
          "ipam":{"type":"trestle-ipam","subnet":"10.99.0.0/24"}}' |
     CNI_COMMAND=ADD CNI_CONTAINERID=demo CNI_NETNS=/run/netns/demo CNI_IFNAME=eth0 trestle`;
 
-/** The commands by name; help, completion and the manual page are made from them. */
-export const COMMANDS = { list, show, graph, doctor };
-
-const root = buildRouteMap({
-  routes: COMMANDS,
-  docs: { brief: 'A CNI plugin that puts containers on a Linux bridge', fullDescription: wrapped(DESCRIPTION) },
+const root: RouteMap<Context> = buildRouteMap({
+  routes: {
+    ...COMMANDS,
+    man: manCommand(() => root, `trestle ${VERSION}`),
+    complete: completeCommand(() => application),
+  },
+  docs: {
+    brief: 'A CNI plugin that puts containers on a Linux bridge',
+    fullDescription: wrapped(DESCRIPTION),
+    hideRoute: { complete: true },
+  },
 });
 
 const TEXT: ApplicationText = {
@@ -53,7 +59,7 @@ const TEXT: ApplicationText = {
   },
 };
 
-export const application = buildApplication<Context>(root, {
+export const application: Application<Context> = buildApplication<Context>(root, {
   name: 'trestle',
   versionInfo: { currentVersion: `trestle ${VERSION}` },
   scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },

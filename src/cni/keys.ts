@@ -48,19 +48,44 @@ function tidyObject(keys: Keys, value: Record<string, unknown>, log: Log, path: 
 
 /** The schema's spelling of a key that is not in it. */
 function spelling(key: string, known: readonly string[], value: object, where: string, log: Log): string {
+  const strange = judgeKey(key, known, value);
+  if (strange.kind === 'misspelt') log('warn', misspelt(where, strange.meant));
+  if (strange.kind === 'beside') log('warn', `the key "${where}" has no effect beside "${strange.meant}"`);
+  if (strange.kind !== 'other case') return key;
+  log('warn', otherCase(where, strange.meant));
+  return strange.meant;
+}
+
+/** What a key is that a schema does not have. */
+export type StrangeKey =
+  | { readonly kind: 'unknown' }
+  /** Near to a known one, and without effect. */
+  | { readonly kind: 'misspelt'; readonly meant: string }
+  /** Differs from a known one in case only. `beside`: the known one is there as well, and this one has no effect. */
+  | { readonly kind: 'other case' | 'beside'; readonly meant: string };
+
+/** Judges a key that is not among the known ones. `siblings` is the object that has it. */
+export function judgeKey(key: string, known: readonly string[], siblings: object): StrangeKey {
   const lower = key.toLowerCase();
   const match = known.find((name) => name.length === key.length && name.toLowerCase() === lower);
-  if (match === undefined) {
-    const near = known.find((name) => key.length >= SHORT && leven(name, key, { maxDistance: NEAR + 1 }) <= NEAR);
-    if (near !== undefined) log('warn', `the key "${where}" is not known and has no effect; is "${near}" meant?`);
-    return key;
-  }
-  if (Object.hasOwn(value, match)) {
-    log('warn', `the key "${where}" has no effect beside "${match}"`);
-    return key;
-  }
-  log('warn', `the key "${where}" is taken for "${match}"; write it that way, since other plugins may not accept it`);
-  return match;
+  if (match !== undefined) return { kind: Object.hasOwn(siblings, match) ? 'beside' : 'other case', meant: match };
+  const near = nearestOf(key, known);
+  return near === undefined ? { kind: 'unknown' } : { kind: 'misspelt', meant: near };
+}
+
+/** The first of the known words that is near to this one; undefined for a word that is too short to tell. */
+export function nearestOf(word: string, known: readonly string[]): string | undefined {
+  return known.find((name) => word.length >= SHORT && leven(name, word, { maxDistance: NEAR + 1 }) <= NEAR);
+}
+
+/** The warning about a misspelt key. */
+export function misspelt(where: string, meant: string): string {
+  return `the key "${where}" is not known and has no effect; is "${meant}" meant?`;
+}
+
+/** The warning about a key that differs from a known one in case only. */
+export function otherCase(where: string, meant: string): string {
+  return `the key "${where}" is taken for "${meant}"; write it that way, since other plugins may not accept it`;
 }
 
 /** A plain assignment to `__proto__` would set the prototype. */

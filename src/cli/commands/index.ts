@@ -8,6 +8,7 @@ import { doctor } from './doctor.ts';
 import { graph } from './graph.ts';
 import { install } from './install.ts';
 import { list } from './list.ts';
+import { reconcile } from './reconcile.ts';
 import { show } from './show.ts';
 
 const config = buildRouteMap({
@@ -20,6 +21,7 @@ export const COMMANDS = {
   show,
   graph,
   doctor,
+  reconcile,
   install,
   config,
   completion,

@@ -50,6 +50,17 @@ export function listAddresses(index: number, family: Family): Request {
   return { operation: 'list the addresses', type: rt.RTM_GETADDR, flags: NLM_F_DUMP, header, attributes: [] };
 }
 
+/** Answered by the addresses of all links, of both families. */
+export function listAllAddresses(): Request {
+  const header = pack([1, rt.AF_UNSPEC], [1, 0], [1, 0], [1, 0], [4, 0]);
+  return { operation: 'list the addresses', type: rt.RTM_GETADDR, flags: NLM_F_DUMP, header, attributes: [] };
+}
+
+/** The link whose address a message is about, where nothing else is wanted of it. @throws Truncated */
+export function linkOfAddress(payload: Uint8Array): number {
+  return readU32le(payload, 4);
+}
+
 /**
  * Answered by the addresses of a link in another network namespace; `netnsId` is the number that this namespace has for it.
  * Linux 4.20.

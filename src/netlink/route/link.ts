@@ -1,7 +1,17 @@
 /** Links: what the kernel says of one (struct ifinfomsg and its attributes), and asking for it. */
 
-import { type Attributes, attrText, attrU32, decodeAttributes, flagAt, nested, textAt, u32At } from '../attribute.ts';
-import { putU32le, readI32le, readU32le } from '../bytes.ts';
+import {
+  type Attributes,
+  attrText,
+  attrU32,
+  decodeAttributes,
+  findAttribute,
+  flagAt,
+  nested,
+  textAt,
+  u32At,
+} from '../attribute.ts';
+import { putU32le, readCString, readI32le, readU32le } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { NLM_F_DUMP } from '../message.ts';
 import * as rt from './constants.ts';
@@ -110,6 +120,32 @@ export function decodeLink(payload: Uint8Array): Link {
     data: info.get(rt.IFLA_INFO_DATA),
     properties: attributes.get(rt.IFLA_PROP_LIST),
   };
+}
+
+/** What a glance at a link tells: of some hundred containers nothing more is wanted. */
+export type LinkLook = Pick<Link, 'index' | 'name' | 'up' | 'carrier'> & {
+  /** The rest of the message, for `lookCloser`. */
+  readonly attributes: Uint8Array;
+};
+
+/** Reads index, flags and name, which stand first. @throws Truncated */
+export function decodeLinkLook(payload: Uint8Array): LinkLook {
+  const flags = readU32le(payload, 8);
+  const attributes = payload.subarray(LINK_HEADER);
+  const name = findAttribute(attributes, rt.IFLA_IFNAME);
+  return {
+    index: readI32le(payload, 4),
+    name: name === undefined ? '' : readCString(name),
+    up: (flags & rt.IFF_UP) !== 0,
+    carrier: (flags & rt.IFF_LOWER_UP) !== 0,
+    attributes,
+  };
+}
+
+/** MAC, MTU and other end of a link that was glanced at. @throws Truncated */
+export function lookCloser({ attributes }: LinkLook): Pick<Link, 'mac' | 'mtu' | 'peer'> {
+  const [mac, mtu, peer] = [rt.IFLA_ADDRESS, rt.IFLA_MTU, rt.IFLA_LINK].map((type) => findAttribute(attributes, type));
+  return { mac: mac ?? new Uint8Array(6), mtu: mtu === undefined ? 0 : readU32le(mtu), peer: peer && readU32le(peer) };
 }
 
 /**

@@ -64,6 +64,13 @@ export function listRoutes(family: 4 | 6, table: number = rt.RT_TABLE_MAIN): Req
   return { operation: 'list the routes', type: rt.RTM_GETROUTE, flags: NLM_F_DUMP, header, attributes };
 }
 
+/** Answered by the routes of both families in one table (in all tables where it is RT_TABLE_UNSPEC). */
+export function listAllRoutes(table: number = rt.RT_TABLE_MAIN): Request {
+  const attributes = table === rt.RT_TABLE_UNSPEC ? [] : [attrU32(rt.RTA_TABLE, table)];
+  const header = pack([1, rt.AF_UNSPEC], ...ZEROS);
+  return { operation: 'list the routes', type: rt.RTM_GETROUTE, flags: NLM_F_DUMP, header, attributes };
+}
+
 /** Answered by the route that a packet to `ip` would take, or refused (ENETUNREACH where there is none). */
 export function findRoute(ip: Ip): Request {
   const [, ...rest] = ZEROS;

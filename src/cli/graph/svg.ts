@@ -75,7 +75,7 @@ function trunkTo(y: number): string {
 
 /** As many columns as fit, all cards as wide as the widest text needs. */
 function gridFor(panels: readonly (readonly Endpoint[])[]): Grid {
-  const needed = panels.flat().flatMap((one) => cardLines(one).map((text) => widthOf(text) + 28));
+  const needed = panels.flat().flatMap((one) => cardLines(one).map((text, at) => widthOf(text) + 4 + besidesOf(at)));
   const card = Math.min(CARD.most, Math.max(CARD.least, ...needed));
   const pitch = card + GUTTER + CARD.gap;
   const most = Math.max(1, ...panels.map(({ length }) => length));
@@ -155,7 +155,9 @@ function cardAt({ x, y }: Place, one: Endpoint, width: number, isWired: boolean)
   const look = lookOf(one);
   const isWell = look === 'good';
   const middle = y + CARD.height / 2;
-  const [who = '', first = '', second = '', last = ''] = cardLines(one).map((line) => cut(line, fitting(width - 24)));
+  const [who = '', first = '', second = '', last = ''] = cardLines(one).map((line, at) =>
+    cut(line, fitting(width - besidesOf(at))),
+  );
   return group(tooltip(one), [
     isWired ? wire(`M${x - GUTTER + 6} ${middle}H${x}`, isWell ? 'wire' : look, 1.5, !isWell) : '',
     box({ x, y, width, height: CARD.height }, 'card', isWell ? 'edge' : look, !isWell),
@@ -167,6 +169,11 @@ function cardAt({ x, y }: Place, one: Endpoint, width: number, isWired: boolean)
   ]);
 }
 
+/** What a card has beside its line of that number: its edges, and on the first line the dot. */
+function besidesOf(line: number): number {
+  return line === 0 ? 36 : 24;
+}
+
 /** Who; interface and first address; the second one, and how many more; the port, and what is off. */
 function cardLines(one: Endpoint): string[] {
   const { ifName, addresses, hostVeth } = one;
@@ -174,7 +181,7 @@ function cardLines(one: Endpoint): string[] {
   const others = more.length === 0 ? '' : ` and ${more.length} more`;
   const indent = ' '.repeat(ifName.length + 2);
   return [
-    `${whoText(one)}  `, // room for the dot
+    whoText(one),
     `${ifName}  ${first}`,
     second === undefined ? '' : `${indent}${second}${others}`,
     [hostVeth ?? '', ...flawsOf(one)].filter((text) => text !== '').join(', '),

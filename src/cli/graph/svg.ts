@@ -44,6 +44,8 @@ interface Grid {
 interface Heading {
   readonly title: string;
   readonly lines: readonly string[];
+  /** Containers hang on it. */
+  readonly isBridge: boolean;
   readonly isWell: boolean;
 }
 
@@ -57,11 +59,16 @@ export function graphSvg(graph: Graph): string {
   for (const bridge of bridges) {
     const joint = bottom + SPACE + 20;
     const panel = panelAt(bottom + SPACE, headingOf(bridge), bridge.containers, grid);
-    elements.push(wire(trunkTo(joint), bridge.link === 'up' ? 'wire' : 'doubtful', 2), ...panel.elements);
+    elements.push(wire(trunkTo(joint), 'wire', 2), ...panel.elements);
     bottom = panel.bottom;
   }
   if (unattached.length > 0) {
-    const panel = panelAt(bottom + SPACE, { title: 'no bridge', lines: [UNATTACHED], isWell: false }, unattached, grid);
+    const panel = panelAt(
+      bottom + SPACE,
+      { title: 'no bridge', lines: [UNATTACHED], isBridge: false, isWell: false },
+      unattached,
+      grid,
+    );
     elements.push(...panel.elements);
     bottom = panel.bottom;
   }
@@ -116,10 +123,20 @@ function headingOf(bridge: Bridge): Heading {
   const { name, addresses, networks, containers, otherPorts, link } = bridge;
   const about = [networks.join(', ') || 'no network', bridgeText(bridge), countText(containers)].join('   ');
   const others = otherPorts.length === 0 ? [] : [`other ports: ${otherPorts.join(' ')}`];
-  return { title: name, lines: [addresses.join('  ') || 'no address', about, ...others], isWell: link === 'up' };
+  return {
+    title: name,
+    lines: [addresses.join('  ') || 'no address', about, ...others],
+    isBridge: true,
+    isWell: link === 'up',
+  };
 }
 
-function panelAt(y: number, { title, lines, isWell }: Heading, containers: readonly Endpoint[], grid: Grid): Part {
+function panelAt(
+  y: number,
+  { title, lines, isBridge, isWell }: Heading,
+  containers: readonly Endpoint[],
+  grid: Grid,
+): Part {
   const { columns, card, width } = grid;
   const x = MARGIN + PADDING;
   const fit = fitting(width - 2 * PADDING);
@@ -128,7 +145,6 @@ function panelAt(y: number, { title, lines, isWell }: Heading, containers: reado
   const pitch = CARD.height + CARD.gap;
   const rows = Math.ceil(containers.length / columns);
   const bottom = rows === 0 ? bus + PADDING : first + rows * pitch - CARD.gap + PADDING;
-  const isWired = title !== 'no bridge';
   const railOf = (column: number) => x + column * (card + GUTTER + CARD.gap) + 6;
   const placeOf = (at: number) => ({
     x: railOf(at % columns) + GUTTER - 6,
@@ -143,10 +159,12 @@ function panelAt(y: number, { title, lines, isWell }: Heading, containers: reado
     box({ x: MARGIN, y, width, height: bottom - y }, 'panel', isWell ? 'edge' : 'doubtful'),
     write({ x, y: y + 24 }, cut(title, fitting(width - 2 * PADDING, 16)), { size: 16, isBold: true, colour: 'bridge' }),
     ...lines.map((line, at) =>
-      write({ x, y: y + 44 + LINE * at }, cut(line, fit), { colour: at === 0 && isWired ? 'address' : 'muted' }),
+      write({ x, y: y + 44 + LINE * at }, cut(line, fit), { colour: at === 0 && isBridge ? 'address' : 'muted' }),
     ),
-    ...(isWired ? [...rails, wire(`M${x} ${bus}H${MARGIN + width - PADDING}`, 'bridge', 4)] : []),
-    ...containers.map((one, at) => cardAt(placeOf(at), one, card, isWired)),
+    ...(isBridge
+      ? [...rails, wire(`M${x} ${bus}H${MARGIN + width - PADDING}`, isWell ? 'bridge' : 'doubtful', 4)]
+      : []),
+    ...containers.map((one, at) => cardAt(placeOf(at), one, card, isBridge)),
   ];
   return { elements, bottom };
 }

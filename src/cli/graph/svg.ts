@@ -44,6 +44,8 @@ interface Grid {
 interface Heading {
   readonly title: string;
   readonly lines: readonly string[];
+  /** Containers hang on it. */
+  readonly isBridge: boolean;
   readonly isWell: boolean;
 }
 
@@ -57,11 +59,16 @@ export function graphSvg(graph: Graph): string {
   for (const bridge of bridges) {
     const joint = bottom + SPACE + 20;
     const panel = panelAt(bottom + SPACE, headingOf(bridge), bridge.containers, grid);
-    elements.push(wire(trunkTo(joint), bridge.link === 'up' ? 'wire' : 'doubtful', 2), ...panel.elements);
+    elements.push(wire(trunkTo(joint), 'wire', 2), ...panel.elements);
     bottom = panel.bottom;
   }
   if (unattached.length > 0) {
-    const panel = panelAt(bottom + SPACE, { title: 'no bridge', lines: [UNATTACHED], isWell: false }, unattached, grid);
+    const panel = panelAt(
+      bottom + SPACE,
+      { title: 'no bridge', lines: [UNATTACHED], isBridge: false, isWell: false },
+      unattached,
+      grid,
+    );
     elements.push(...panel.elements);
     bottom = panel.bottom;
   }
@@ -75,7 +82,7 @@ function trunkTo(y: number): string {
 
 /** As many columns as fit, all cards as wide as the widest text needs. */
 function gridFor(panels: readonly (readonly Endpoint[])[]): Grid {
-  const needed = panels.flat().flatMap((one) => cardLines(one).map((text) => widthOf(text) + 28));
+  const needed = panels.flat().flatMap((one) => cardLines(one).map((text, at) => widthOf(text) + 4 + besidesOf(at)));
   const card = Math.min(CARD.most, Math.max(CARD.least, ...needed));
   const pitch = card + GUTTER + CARD.gap;
   const most = Math.max(1, ...panels.map(({ length }) => length));
@@ -116,10 +123,20 @@ function headingOf(bridge: Bridge): Heading {
   const { name, addresses, networks, containers, otherPorts, link } = bridge;
   const about = [networks.join(', ') || 'no network', bridgeText(bridge), countText(containers)].join('   ');
   const others = otherPorts.length === 0 ? [] : [`other ports: ${otherPorts.join(' ')}`];
-  return { title: name, lines: [addresses.join('  ') || 'no address', about, ...others], isWell: link === 'up' };
+  return {
+    title: name,
+    lines: [addresses.join('  ') || 'no address', about, ...others],
+    isBridge: true,
+    isWell: link === 'up',
+  };
 }
 
-function panelAt(y: number, { title, lines, isWell }: Heading, containers: readonly Endpoint[], grid: Grid): Part {
+function panelAt(
+  y: number,
+  { title, lines, isBridge, isWell }: Heading,
+  containers: readonly Endpoint[],
+  grid: Grid,
+): Part {
   const { columns, card, width } = grid;
   const x = MARGIN + PADDING;
   const fit = fitting(width - 2 * PADDING);
@@ -128,7 +145,6 @@ function panelAt(y: number, { title, lines, isWell }: Heading, containers: reado
   const pitch = CARD.height + CARD.gap;
   const rows = Math.ceil(containers.length / columns);
   const bottom = rows === 0 ? bus + PADDING : first + rows * pitch - CARD.gap + PADDING;
-  const isWired = title !== 'no bridge';
   const railOf = (column: number) => x + column * (card + GUTTER + CARD.gap) + 6;
   const placeOf = (at: number) => ({
     x: railOf(at % columns) + GUTTER - 6,
@@ -143,10 +159,12 @@ function panelAt(y: number, { title, lines, isWell }: Heading, containers: reado
     box({ x: MARGIN, y, width, height: bottom - y }, 'panel', isWell ? 'edge' : 'doubtful'),
     write({ x, y: y + 24 }, cut(title, fitting(width - 2 * PADDING, 16)), { size: 16, isBold: true, colour: 'bridge' }),
     ...lines.map((line, at) =>
-      write({ x, y: y + 44 + LINE * at }, cut(line, fit), { colour: at === 0 && isWired ? 'address' : 'muted' }),
+      write({ x, y: y + 44 + LINE * at }, cut(line, fit), { colour: at === 0 && isBridge ? 'address' : 'muted' }),
     ),
-    ...(isWired ? [...rails, wire(`M${x} ${bus}H${MARGIN + width - PADDING}`, 'bridge', 4)] : []),
-    ...containers.map((one, at) => cardAt(placeOf(at), one, card, isWired)),
+    ...(isBridge
+      ? [...rails, wire(`M${x} ${bus}H${MARGIN + width - PADDING}`, isWell ? 'bridge' : 'doubtful', 4)]
+      : []),
+    ...containers.map((one, at) => cardAt(placeOf(at), one, card, isBridge)),
   ];
   return { elements, bottom };
 }
@@ -155,7 +173,9 @@ function cardAt({ x, y }: Place, one: Endpoint, width: number, isWired: boolean)
   const look = lookOf(one);
   const isWell = look === 'good';
   const middle = y + CARD.height / 2;
-  const [who = '', first = '', second = '', last = ''] = cardLines(one).map((line) => cut(line, fitting(width - 24)));
+  const [who = '', first = '', second = '', last = ''] = cardLines(one).map((line, at) =>
+    cut(line, fitting(width - besidesOf(at))),
+  );
   return group(tooltip(one), [
     isWired ? wire(`M${x - GUTTER + 6} ${middle}H${x}`, isWell ? 'wire' : look, 1.5, !isWell) : '',
     box({ x, y, width, height: CARD.height }, 'card', isWell ? 'edge' : look, !isWell),
@@ -167,6 +187,11 @@ function cardAt({ x, y }: Place, one: Endpoint, width: number, isWired: boolean)
   ]);
 }
 
+/** What a card has beside its line of that number: its edges, and on the first line the dot. */
+function besidesOf(line: number): number {
+  return line === 0 ? 36 : 24;
+}
+
 /** Who; interface and first address; the second one, and how many more; the port, and what is off. */
 function cardLines(one: Endpoint): string[] {
   const { ifName, addresses, hostVeth } = one;
@@ -174,7 +199,7 @@ function cardLines(one: Endpoint): string[] {
   const others = more.length === 0 ? '' : ` and ${more.length} more`;
   const indent = ' '.repeat(ifName.length + 2);
   return [
-    `${whoText(one)}  `, // room for the dot
+    whoText(one),
     `${ifName}  ${first}`,
     second === undefined ? '' : `${indent}${second}${others}`,
     [hostVeth ?? '', ...flawsOf(one)].filter((text) => text !== '').join(', '),

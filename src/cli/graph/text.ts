@@ -100,7 +100,8 @@ function containerLines(containers: readonly Endpoint[]): Line[] {
       { text: whoText(one).padEnd(names), as: 'bold' },
       { text: `  ${one.ifName.padEnd(ifNames)}` },
       { text: addresses.map((width, place) => `  ${(one.addresses[place] ?? '').padEnd(width)}`).join(''), as: 'cyan' },
-      { text: `  ${stateText(one)}`, as: PAINT[look] },
+      { text: '  ' },
+      { text: stateText(one), as: PAINT[look] },
     ];
   });
 }
@@ -142,6 +143,10 @@ function dim(text: string): Span {
   return { text, as: 'dim' };
 }
 
+/** Names come from outside, and the kernel allows control characters in those of interfaces: none reaches the terminal. */
 function painted(line: Line, style: Style): string {
-  return line.map(({ text, as }) => (as === undefined || text.trim() === '' ? text : style[as](text))).join('');
+  return line
+    .map(({ text, as }) => ({ text: text.replace(/\p{Cc}/gu, ' '), as }))
+    .map(({ text, as }) => (as === undefined || text.trim() === '' ? text : style[as](text)))
+    .join('');
 }

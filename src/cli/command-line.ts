@@ -19,7 +19,9 @@ import { doctor } from './commands/doctor.ts';
 import { install } from './commands/install.ts';
 import { list } from './commands/list.ts';
 import { manCommand } from './commands/man.ts';
+import { uninstall } from './commands/uninstall.ts';
 import { type Context, Ended, FINDINGS, HEALTHY, MISUSE, type Terminal, type Variables } from './context.ts';
+import { fittingHelp } from './output/help.ts';
 import { wrapped } from './output/wrap.ts';
 
 declare const TRESTLE_VERSION: string | undefined;
@@ -42,7 +44,7 @@ const config = buildRouteMap({
 });
 
 /** The commands by name; help, completion and the manual page are made from them. */
-export const COMMANDS = { list, doctor, install, config, completion };
+export const COMMANDS = { list, doctor, install, uninstall, config, completion };
 
 const root: RouteMap<Context> = buildRouteMap({
   routes: {
@@ -87,7 +89,8 @@ export async function runCommandLine(
   variables: Variables,
 ): Promise<number> {
   const streams: Context['process'] & { exitCode?: number | string | null } = {
-    stdout: { write: terminal.write },
+    // Commands write to the terminal themselves: this is help.
+    stdout: { write: (said) => terminal.write(fittingHelp(said)) },
     // Ended commands have said all, and Stricli ends their text with a line of its own.
     stderr: { write: (said) => (said.trim() === '' ? undefined : terminal.complain(said)) },
   };

@@ -43,6 +43,11 @@ export function linkTarget(path: string): string | undefined {
   return link === undefined || link.isFile || link.isDirectory ? undefined : readLink(path);
 }
 
+/** Removes an empty directory. */
+export function removeDirectory(path: string): void {
+  libc('rmdir', cPath(path));
+}
+
 /** All bytes of a file. */
 export function readBytes(path: string): Uint8Array {
   const fd = openFile(path, O_RDONLY);

@@ -10,6 +10,7 @@ import { install } from './install.ts';
 import { list } from './list.ts';
 import { reconcile } from './reconcile.ts';
 import { show } from './show.ts';
+import { uninstall } from './uninstall.ts';
 
 const config = buildRouteMap({
   routes: { new: configNew, check: configCheck },
@@ -23,6 +24,7 @@ export const COMMANDS = {
   doctor,
   reconcile,
   install,
+  uninstall,
   config,
   completion,
 };

@@ -6,7 +6,7 @@ import { type Connection, execute } from '../netlink/connection.ts';
 import { KernelError, unlessRefused } from '../netlink/error.ts';
 import { decodeAddress, type LinkAddress, listAddresses } from '../netlink/route/address.ts';
 import { decodeLink, getLink, type Link, type LinkKey, listLinks } from '../netlink/route/link.ts';
-import { decodeRoute, findRoute } from '../netlink/route/route.ts';
+import { decodePreferredSource, decodeRoute, findRoute } from '../netlink/route/route.ts';
 import { ENODEV } from '../sys/errno.ts';
 import type { Node } from './node.ts';
 
@@ -53,14 +53,22 @@ export function findAddresses(connection: Connection, index: number, family: Fam
 
 /** The link of the default route. @returns undefined where the node has no default route of the family. @throws KernelError */
 export function findUplink(connection: Connection, family: Family): Link | undefined {
-  const index = defaultInterface(connection, NOWHERE[family]);
+  const index = findDefaultWay(connection, family)?.index;
   return index === undefined ? undefined : findLink(connection, index);
 }
 
-function defaultInterface(connection: Connection, ip: Ip): number | undefined {
+/**
+ * The way of a packet by the default route: its link, and the source address that the node gives it. @returns undefined where
+ * the node has no default route of the family
+ */
+export function findDefaultWay(
+  connection: Connection,
+  family: Family,
+): { readonly index: number; readonly source: Ip | undefined } | undefined {
   try {
-    const reply = execute(connection, findRoute(ip))[0]?.[0];
-    return reply && decodeRoute(reply.payload)?.index;
+    const reply = execute(connection, findRoute(NOWHERE[family]))[0]?.[0];
+    const index = reply && decodeRoute(reply.payload)?.index;
+    return reply && index !== undefined ? { index, source: decodePreferredSource(reply.payload) } : undefined;
   } catch (error) {
     // There is no route, or one that prohibits, or the kernel has no IPv6.
     if (error instanceof KernelError) return undefined;

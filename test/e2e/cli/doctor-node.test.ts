@@ -6,14 +6,15 @@ import { join } from 'node:path';
 import { COMMANDS } from '../../../src/cli/command-line.ts';
 import type { Artifact } from '../../support/artifacts.ts';
 import { succeeded } from '../../support/cni.ts';
-import { binDirOf, doctorPlace, type Examined, examine, type Finding, mend } from '../../support/doctor.ts';
+import { doctorPlace, type Examined, examine, type Finding, mend } from '../../support/doctor.ts';
 import { iptables } from '../../support/iptables.ts';
 import { exec, ipBatch, tryExec } from '../../support/netns.ts';
-import { createNode, OUTSIDE_ADDRESS, type ScratchNode } from '../../support/node.ts';
+import { OUTSIDE_ADDRESS, type ScratchNode } from '../../support/node.ts';
 import { operate } from '../../support/operator.ts';
 import { SYSTEM_PATH } from '../../support/process.ts';
 import { runtime } from '../../support/runtime.ts';
-import { type Config, e2e, network, stopForwarding } from '../support/network.ts';
+import { type Config, e2e, network } from '../support/network.ts';
+import { CONFIGURATION, healthyNode } from './support/healthy-node.ts';
 
 interface Fault {
   readonly name: string;
@@ -31,7 +32,6 @@ const sysctl = (node: ScratchNode, ...settings: string[]) => exec(node.ns, ['sys
 const nft = (node: ScratchNode, commands: string) => exec(node.ns, ['nft', '-f', '-'], { stdin: commands });
 const conf = (node: ScratchNode, file: string) => join(node.confDir, file);
 const write = (node: ScratchNode, file: string, text: string) => writeFileSync(conf(node, file), text);
-const firstConf = '10-pods.conflist';
 
 function listOf(node: ScratchNode, changes: Config, ...others: Config[]): string {
   return JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins: [{ ...network(node), ...changes }, ...others] });
@@ -167,25 +167,25 @@ const CONFIGURATIONS: readonly Fault[] = [
   {
     name: 'a key in another case',
     code: 'key-misspelt',
-    plant: (node) => write(node, firstConf, listOf(node, { isgateway: true })),
-    fix: (node) => `sed -i 's/"isgateway"\\([[:space:]]*:\\)/"isGateway"\\1/g' ${conf(node, firstConf)}`,
+    plant: (node) => write(node, CONFIGURATION, listOf(node, { isgateway: true })),
+    fix: (node) => `sed -i 's/"isgateway"\\([[:space:]]*:\\)/"isGateway"\\1/g' ${conf(node, CONFIGURATION)}`,
   },
   {
     name: 'a misspelt key',
     code: 'key-misspelt',
-    plant: (node) => write(node, firstConf, listOf(node, { hairpinMod: true })),
+    plant: (node) => write(node, CONFIGURATION, listOf(node, { hairpinMod: true })),
   },
   {
     name: 'a value that the plugin refuses',
     code: 'configuration-refused',
-    plant: (node) => write(node, firstConf, listOf(node, { ipMasqBackend: 'pf' })),
-    mendByHand: (node) => write(node, firstConf, listOf(node, {})),
+    plant: (node) => write(node, CONFIGURATION, listOf(node, { ipMasqBackend: 'pf' })),
+    mendByHand: (node) => write(node, CONFIGURATION, listOf(node, {})),
   },
   {
     name: 'a key without effect',
     code: 'configuration-doubtful',
-    plant: (node) => write(node, firstConf, listOf(node, { ipam: { ...ipamOf(node), gateway: '10.89.0.9' } })),
-    mendByHand: (node) => write(node, firstConf, listOf(node, {})),
+    plant: (node) => write(node, CONFIGURATION, listOf(node, { ipam: { ...ipamOf(node), gateway: '10.89.0.9' } })),
+    mendByHand: (node) => write(node, CONFIGURATION, listOf(node, {})),
   },
   {
     name: 'two files with a network of one name',
@@ -201,7 +201,7 @@ const CONFIGURATIONS: readonly Fault[] = [
   {
     name: 'a chained plugin is missing, and another directory has it',
     code: 'plugin-missing',
-    plant: (node) => write(node, firstConf, listOf(node, {}, { type: 'portmap' })),
+    plant: (node) => write(node, CONFIGURATION, listOf(node, {}, { type: 'portmap' })),
     fix: ({ directory }) => `mkdir -p ${directory}/bin && ln -s /usr/lib/cni/portmap ${directory}/bin/portmap`,
   },
   {
@@ -211,7 +211,7 @@ const CONFIGURATIONS: readonly Fault[] = [
       writeFileSync(join(node.directory, 'bin/portmap'), '#!/bin/sh\necho \'{"supportedVersions":["1.0.0"]}\'\n', {
         mode: 0o644,
       });
-      write(node, firstConf, listOf(node, {}, { type: 'portmap' }));
+      write(node, CONFIGURATION, listOf(node, {}, { type: 'portmap' }));
     },
   },
   {
@@ -219,7 +219,7 @@ const CONFIGURATIONS: readonly Fault[] = [
     code: 'plugin-broken',
     plant(node) {
       writeFileSync(join(node.directory, 'bin/portmap'), '\u007fELF', { mode: 0o755 });
-      write(node, firstConf, listOf(node, {}, { type: 'portmap' }));
+      write(node, CONFIGURATION, listOf(node, {}, { type: 'portmap' }));
     },
   },
   {
@@ -228,19 +228,19 @@ const CONFIGURATIONS: readonly Fault[] = [
     plant(node) {
       const answer = '#!/bin/sh\necho \'{"supportedVersions":["0.3.1","0.4.0"]}\'\n';
       writeFileSync(join(node.directory, 'bin/old'), answer, { mode: 0o755 });
-      write(node, firstConf, listOf(node, {}, { type: 'old' }));
+      write(node, CONFIGURATION, listOf(node, {}, { type: 'old' }));
     },
   },
   {
     name: 'a version that does not exist',
     code: 'version-not-spoken',
-    plant: (node) => write(node, firstConf, listOf(node, {}).replace('"1.0.0"', '"1.9.0"')),
+    plant: (node) => write(node, CONFIGURATION, listOf(node, {}).replace('"1.0.0"', '"1.9.0"')),
   },
   {
     name: 'VLANs, which bridges of this kernel do not know',
     code: 'vlan-filtering-missing',
-    plant: (node) => write(node, firstConf, listOf(node, { vlan: 100 })),
-    mendByHand: (node) => write(node, firstConf, listOf(node, {})),
+    plant: (node) => write(node, CONFIGURATION, listOf(node, { vlan: 100 })),
+    mendByHand: (node) => write(node, CONFIGURATION, listOf(node, {})),
   },
 ];
 
@@ -367,7 +367,6 @@ e2e('trestle doctor, the node', (artifact) => {
 /** What doctor says where setpriv restricts it. */
 function restricted(node: ScratchNode, artifact: Artifact, options: readonly string[]): Examined {
   const path = `${artifact.searchPath}:${SYSTEM_PATH}`;
-  // A copy that every user may reach and run.
   const argv = ['setpriv', ...options, artifact.path, 'doctor', '--json', ...doctorPlace(node)];
   return JSON.parse(tryExec(node.ns, argv, { env: { PATH: path } }).stdout) as Examined;
 }
@@ -386,21 +385,4 @@ function mendAsAdvised(node: ScratchNode, artifact: Artifact, finding: Finding, 
 
 function ipamOf(node: ScratchNode): Config {
   return network(node).ipam as Config;
-}
-
-/** A node with a way outside, two containers, and the configuration by which they were attached. */
-function healthyNode(artifact: Artifact, changes: Config = {}): ScratchNode {
-  const node = createNode({ outside: true });
-  try {
-    stopForwarding(node.ns);
-    const config = network(node, { cniVersion: '1.0.0', ...changes });
-    binDirOf(node, artifact);
-    node.writeConf(firstConf, { cniVersion: '1.0.0', name: 'pods', plugins: [config] });
-    const pods = runtime(node, artifact, config);
-    for (const container of [node.container(), node.container()]) succeeded(pods.add(container));
-    return node;
-  } catch (error) {
-    node.delete();
-    throw error;
-  }
 }

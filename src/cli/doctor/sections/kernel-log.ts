@@ -3,8 +3,11 @@
 import { ageText } from '../../output/age.ts';
 import type { Examination, Finding, Section } from '../examination.ts';
 import { type KernelRecord, readKernelRecords } from '../kernel-records.ts';
+import { numberAt } from '../proc.ts';
 import { sysctlLine } from '../sysctl-line.ts';
 
+/** Half of a limit that serves larger nodes. */
+const COMMON_LIMIT = 65_536;
 const DAY_S = 24 * 60 * 60;
 /** So that the next examination shows new lines alone. */
 const CLEAR = 'dmesg --clear';
@@ -26,7 +29,7 @@ const KINDS: readonly Kind[] = [
     pattern: /nf_conntrack: .*table full/,
     subject: 'connection tracking',
     what: 'the kernel has dropped packets of new connections, for it can track no more',
-    fix: (examination) => doubled(examination, ['net/netfilter/nf_conntrack_max']),
+    fix: (examination) => doubled(examination, 'net/netfilter/nf_conntrack_max'),
   },
   {
     code: 'log-neighbour-overflow',
@@ -35,7 +38,7 @@ const KINDS: readonly Kind[] = [
     what: 'the kernel has dropped packets to new neighbours, for it can remember no more',
     fix(examination, [, cache]) {
       const directory = `net/${cache === 'arp' ? 'ipv4' : 'ipv6'}/neigh/default`;
-      return doubled(examination, [`${directory}/gc_thresh3`, `${directory}/gc_thresh2`]);
+      return doubled(examination, `${directory}/gc_thresh3`);
     },
   },
   {
@@ -85,8 +88,7 @@ function findingFor(examination: Examination, kind: Kind, records: readonly Kern
   return [{ level: 'warning', code, subject, what, evidence: `${count} ${age} ago: ${last.text}`, fix, isSafe: false }];
 }
 
-/** Sets limits to twice what they are. */
-function doubled({ readProc }: Examination, paths: readonly string[]): string {
-  const values = paths.map((path) => [path, 2 * (Number(readProc(`sys/${path}`)) || 65_536)] as const);
-  return sysctlLine(Object.fromEntries(values));
+/** Sets a limit to twice what it is; where it cannot be read, to what larger nodes have. */
+function doubled({ readProc }: Examination, path: string): string {
+  return sysctlLine({ [path]: 2 * (numberAt(readProc, `sys/${path}`) ?? COMMON_LIMIT) });
 }

@@ -21,14 +21,19 @@ export function livingAttachments({ attachments }: Inventory): Recorded[] {
 }
 
 /**
- * What the plans want of a kind that attachments share. Plans are compared as JSON, and only those that differ are decoded,
- * since a node may have hundreds of plans and a few bridges.
+ * What the plans want of a kind that attachments share. Of those with the same values of `keys`, by default of all keys, only
+ * one is decoded, since a node may have hundreds of plans and a few bridges.
  */
-export function sharedWants<Wanted>(attachments: readonly Recorded[], kind: KindOf<Wanted>): Wanted[] {
+export function sharedWants<Wanted>(
+  attachments: readonly Recorded[],
+  kind: KindOf<Wanted>,
+  keys?: readonly (keyof Wanted & string)[],
+): Wanted[] {
   const distinct = new Map<string, unknown>();
   for (const { record } of attachments) {
     for (const one of record.plan ?? []) {
-      if (isObject(one) && one.kind === kind.name) distinct.set(JSON.stringify(one), one);
+      if (isObject(one) && one.kind === kind.name)
+        distinct.set(JSON.stringify(keys?.map((key) => one[key]) ?? one), one);
     }
   }
   const plans = [...distinct.values()] as NonNullable<Recorded['record']['plan']>;

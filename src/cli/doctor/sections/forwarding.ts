@@ -26,7 +26,7 @@ export const forwarding: Section = {
     const families = [...new Set(sharedWants(living, forwardingKind).flatMap((one) => one.families))].sort();
     if (families.length === 0) return { summary: 'no attachment here needs it', findings: [] };
     const gateways = new Set(
-      sharedWants(living, gatewayKind).map(({ bridge, vlan }) =>
+      sharedWants(living, gatewayKind, ['bridge', 'vlan']).map(({ bridge, vlan }) =>
         vlan === undefined ? bridge : vlanGatewayName(bridge, vlan),
       ),
     );

@@ -16,6 +16,7 @@ import { completeCommand } from './commands/completion.ts';
 import { COMMANDS } from './commands/index.ts';
 import { manCommand } from './commands/man.ts';
 import { type Context, Ended, FINDINGS, HEALTHY, MISUSE, type Terminal, type Variables } from './context.ts';
+import { fittingHelp } from './output/help.ts';
 import { wrapped } from './output/wrap.ts';
 
 declare const TRESTLE_VERSION: string | undefined;
@@ -75,7 +76,8 @@ export async function runCommandLine(
   variables: Variables,
 ): Promise<number> {
   const streams: Context['process'] & { exitCode?: number | string | null } = {
-    stdout: { write: terminal.write },
+    // Commands write to the terminal themselves: this is help.
+    stdout: { write: (said) => terminal.write(fittingHelp(said)) },
     // Ended commands have said all, and Stricli ends their text with a line of its own.
     stderr: { write: (said) => (said.trim() === '' ? undefined : terminal.complain(said)) },
   };

@@ -6,7 +6,7 @@ import { type Connection, execute } from '../netlink/connection.ts';
 import { KernelError, unlessRefused } from '../netlink/error.ts';
 import { decodeAddress, type LinkAddress, listAddresses } from '../netlink/route/address.ts';
 import { decodeLink, getLink, type Link, type LinkKey, listLinks } from '../netlink/route/link.ts';
-import { decodeRoute, findRoute, type LinkRoute } from '../netlink/route/route.ts';
+import { decodePreferredSource, decodeRoute, findRoute, type LinkRoute } from '../netlink/route/route.ts';
 import { ENODEV } from '../sys/errno.ts';
 import type { Node } from './node.ts';
 
@@ -64,11 +64,18 @@ export function findUplink(connection: Connection, family: Family): Link | undef
   return index === undefined ? undefined : findLink(connection, index);
 }
 
-/** The default route of a family, with its link and gateway. @returns undefined where there is none. @throws KernelError */
-export function findDefaultRoute(connection: Connection, family: Family): LinkRoute | undefined {
+/**
+ * The default route of a family, with its link and gateway, and the source address that packets of the node get on it.
+ * @returns undefined where there is none. @throws KernelError
+ */
+export function findDefaultRoute(
+  connection: Connection,
+  family: Family,
+): (LinkRoute & { readonly source: Ip | undefined }) | undefined {
   try {
     const reply = execute(connection, findRoute(NOWHERE[family]))[0]?.[0];
-    return reply && decodeRoute(reply.payload);
+    const route = reply && decodeRoute(reply.payload);
+    return reply && route && { ...route, source: decodePreferredSource(reply.payload) };
   } catch (error) {
     // There is no route, or one that prohibits, or the kernel has no IPv6.
     if (error instanceof KernelError) return undefined;

@@ -1,7 +1,7 @@
 /** The keys of a configuration that no reader knows, or that are spelt in another way. */
 
 import type * as z from 'zod/mini';
-import { judgeKey, misspelt, otherCase, structureOf } from '../../cni/keys.ts';
+import { judgeKey, nearKeyText, structureOf } from '../../cni/keys.ts';
 import { pathText } from '../../schema/explain.ts';
 import { isObject } from '../../schema/json.ts';
 import { type Complaint, complainAt, type Source } from './complaint.ts';
@@ -34,23 +34,14 @@ export function strangeKeys(
 ): Complaint[] {
   return Object.keys(value).flatMap((key): Complaint[] => {
     if (known.includes(key)) return [];
-    const strange = judgeKey(key, known, value);
+    const near = judgeKey(key, known, value);
     const where = pathText([...path, key]);
     const place = [...at, ...path, key];
-    const edit = 'meant' in strange ? renaming(source, place, value, strange.meant) : undefined;
-    const complain = (what: string, more: Pick<Complaint, 'edit'> = {}) => [
-      complainAt(source, place, 'warning', what, more),
-    ];
-    switch (strange.kind) {
-      case 'misspelt':
-        return complain(misspelt(where, strange.meant), { edit });
-      case 'other case':
-        return complain(otherCase(where, strange.meant), { edit });
-      case 'beside':
-        return complain(`the key "${where}" has no effect beside "${strange.meant}"`);
-      default:
-        return isClosed ? complain(`the key "${where}" is not known and has no effect`) : [];
+    if (near !== undefined) {
+      const edit = renaming(source, place, value, near.meant);
+      return [complainAt(source, place, 'warning', nearKeyText({ where, key, ...near }), { edit })];
     }
+    return isClosed ? [complainAt(source, place, 'warning', `the key "${where}" is not known and has no effect`)] : [];
   });
 }
 

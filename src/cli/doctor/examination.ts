@@ -43,4 +43,21 @@ export interface Examination {
   readonly confDir: string;
   /** The directories in which a runtime looks for plugins. */
   readonly binDirs: readonly string[];
+  /** The directory below which libcni keeps results of ADD, for itself. */
+  readonly cacheDir: string;
+  /** Reads a file below /proc; undefined where there is none, or it may not be read. `path` is `sys/user/max_net_namespaces`. */
+  readonly readProc: (path: string) => string | undefined;
+  /** A file with the records of the kernel's log; undefined where that log is not the one of this network namespace. */
+  readonly kernelLog: string | undefined;
+  /** Programs that start containers here. */
+  readonly runtimes: readonly Runtime[];
+}
+
+/** A container runtime, or kubelet, that runs on the node. */
+export interface Runtime {
+  readonly name: string;
+  /** What shows that it runs: its socket. */
+  readonly evidence: string;
+  /** Its program's answer to `--version`; asked only where the answer matters. */
+  version(): string | undefined;
 }

@@ -17,6 +17,8 @@ import { complaint } from './tools/run.mjs';
 import { DIST, ROOT } from './tools/setup.mjs';
 
 const BUNDLE = join(DIST, 'trestle.cjs');
+/** `trestle install --systemd` writes it. */
+const UNIT = join(ROOT, 'deploy/systemd/trestle-watch.service');
 const pkg = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 /** For Node: koffi is beside the bundle, not in it. */
@@ -67,7 +69,7 @@ function bundle(options) {
     bundle: true,
     metafile: true,
     minifySyntax: true,
-    define: { TRESTLE_VERSION: JSON.stringify(pkg.version) },
+    define: { TRESTLE_VERSION: JSON.stringify(pkg.version), TRESTLE_UNIT: JSON.stringify(readFileSync(UNIT, 'utf8')) },
     logLevel: 'warning',
     ...options,
   });

@@ -12,7 +12,8 @@ import { openStopwatch } from './stopwatch.mjs';
  * @param plan `{ contender, label, containers, network }`: `containers` says how many, `network` is what the
  *   configuration holds beside type and IPAM type, which are the same for all contenders but for the type
  * @returns `call(command, i, options)` on the i-th container, `callMany(command, first, count)` on so many at once, both
- *   promises of the reply and what the stopwatch noted, which throw a complaint if a call fails; and `close()`
+ *   promises of the reply and what the stopwatch noted, which throw a complaint if a call fails; `operate(args)`, the same
+ *   for a command of the operator's command line, which may end with one of `statuses`; and `close()`
  */
 export function openNode(scratch, { contender: wanted, label = wanted.id, containers, network }) {
   const contender = installed(scratch, wanted);
@@ -35,7 +36,13 @@ export function openNode(scratch, { contender: wanted, label = wanted.id, contai
     const netns = pods[0].replace(/0$/, '%d');
     return run(stopwatch.around(contender, count, first), { command, containerId: 'bench-%d', netns });
   };
-  return { contender, label, config, pods, call, callMany, close: runtime.close };
+  const operate = async (args, { statuses = [0] } = {}) => {
+    const command = { ...contender, args: [...(contender.args ?? []), ...args] };
+    const reply = await runtime.call(stopwatch.around(command), {});
+    if (!statuses.includes(reply.status)) throw complaint(`${args.join(' ')} failed: ${failureOf(reply)}`);
+    return { ...reply, ...stopwatch.read() };
+  };
+  return { contender, label, config, pods, call, callMany, operate, close: runtime.close };
 }
 
 /** A contender's network: what the scenario wants of it, with a bridge, and leases in `dataDir`. */

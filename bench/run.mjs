@@ -18,7 +18,7 @@ import { linesOf, markdownOf } from './report.mjs';
 
 const SCENARIOS = new URL('scenarios/', import.meta.url);
 /** In the order of a reader's interest. */
-const ALL = ['speed', 'cold', 'crowd', 'pods', 'neighbours', 'scale', 'networks'];
+const ALL = ['speed', 'cold', 'crowd', 'pods', 'neighbours', 'scale', 'networks', 'commands'];
 
 const OPTIONS = {
   pairs: { type: 'string' },

@@ -2,16 +2,17 @@
 
 import { failureOf, startRuntime } from '../tools/runtime.mjs';
 import { duration, paint } from '../tools/screen.mjs';
+import { showIsolation, showVethPair } from './by-hand.mjs';
 import { drawTopology } from './drawing.mjs';
 import { CONTAINERS, configuration, plugin, SUBNETS } from './network.mjs';
 import { readTopology } from './topology.mjs';
 import { findTraces, showTraces } from './traces.mjs';
-import { showTraffic } from './traffic.mjs';
+import { PING_WIDTHS, showPings, showVisits } from './traffic.mjs';
 import { buildWorld, startInternet } from './world.mjs';
 
 const ATTACHMENT = [8, -9, 36];
 
-/** Plays the demo in a scratch space: world, ADD, drawing, traffic, CHECK, DEL, what is left. */
+/** Plays the demo in a scratch space: four experiments, from isolated namespaces to the way outside; then a fault; then the end. */
 export async function tellStory(scratch, report) {
   const world = buildWorld(scratch);
   const server = await startInternet(world.internet);
@@ -20,9 +21,15 @@ export async function tellStory(scratch, report) {
   const attachments = CONTAINERS.map((name, i) => ({ name, containerId: `demo-${name}`, netns: world.containers[i] }));
   const call = (command, attachment) => runtime.call(plugin(), { command, config, ...attachment });
 
+  await showIsolation(report, world);
+  await showVethPair(report, world);
+  report.section('3. A bridge of three: ADD', ATTACHMENT);
   const added = await showAdds(report, call, attachments);
   showDrawing(report, world);
-  await showTraffic(report, world);
+  report.section('Each reaches the others', PING_WIDTHS);
+  await showPings(report, world);
+  report.section('4. The way outside, with NAT', PING_WIDTHS);
+  await showVisits(report, world);
   await showChecks(report, call, added);
   const before = findTraces(world, config);
   await showDels(report, call, added);
@@ -33,7 +40,6 @@ export async function tellStory(scratch, report) {
 }
 
 async function showAdds(report, call, attachments) {
-  report.section('ADD', ATTACHMENT);
   report.show([paint('dim', `    ${exampleCall(attachments[0])}`)]);
   const added = [];
   for (const attachment of attachments) {

@@ -6,23 +6,33 @@ import { paint } from '../tools/screen.mjs';
 import { CONTAINERS, GATEWAYS, INTERNET, NODE, SUBNETS } from './network.mjs';
 
 const VISIT = fileURLToPath(new URL('visit.mjs', import.meta.url));
-const WIDTHS = [14, 30, 30];
+/** The columns of a step: who with whom, and a column an address. */
+export const PING_WIDTHS = [14, 30, 30];
 
-/** Pings in a circle, pings to the gateway, and a visit to the internet from each container; IPv4 and IPv6. */
-export async function showTraffic(report, { internet, containers }) {
-  report.section('Traffic', WIDTHS);
-  const hosts = containers.map((netns, i) => ({ name: CONTAINERS[i], netns, addresses: addressesIn(netns) }));
-  for (const [i, host] of hosts.entries()) await showPing(report, host, hosts[(i + 1) % hosts.length]);
-  for (const host of hosts) await showPing(report, host, { name: 'gateway', addresses: GATEWAYS });
-  showNoWayBack(report, internet);
-  for (const host of hosts) await showVisit(report, host);
+/** The containers, with the addresses that they have now. */
+export function hostsOf({ containers }) {
+  return containers.map((netns, i) => ({ name: CONTAINERS[i], netns, addresses: addressesIn(netns) }));
 }
 
-async function showPing(report, from, to) {
+/** Pings in a circle, and pings to the gateway; IPv4 and IPv6. */
+export async function showPings(report, world) {
+  const hosts = hostsOf(world);
+  for (const [i, host] of hosts.entries()) await showPing(report, host, hosts[(i + 1) % hosts.length]);
+  for (const host of hosts) await showPing(report, host, { name: 'gateway', addresses: GATEWAYS });
+}
+
+/** A visit to the internet from each container, which is seen there with the node's address. */
+export async function showVisits(report, world) {
+  showNoWayBack(report, world.internet);
+  for (const host of hostsOf(world)) await showVisit(report, host);
+}
+
+/** Pings each address of `to` from the namespace of `from`. `expected` says whether an answer is to come. */
+export async function showPing(report, from, to, expected = true) {
   const answers = [];
   for (const address of to.addresses) answers.push(await ping(from.netns, address));
   const cells = answers.map(({ address, told }) => `${address} ${paint('dim', told)}`);
-  const isGood = answers.length === SUBNETS.length && answers.every(({ ok }) => ok);
+  const isGood = answers.length === SUBNETS.length && answers.every(({ ok }) => ok === expected);
   report.step(`${from.name} → ${to.name}`, isGood, cells, { answers });
 }
 
@@ -43,10 +53,10 @@ async function showVisit(report, { name, netns }) {
 
 async function ping(netns, address) {
   try {
-    const output = await runLongIn(netns, 'ping', '-n', '-c', '1', '-W', '3', address);
+    const output = await runLongIn(netns, 'ping', '-n', '-c', '1', '-W', '2', address);
     return { address, ok: true, told: `${/time=([\d.]+)/.exec(output)?.[1]} ms` };
-  } catch {
-    return { address, ok: false, told: 'no answer' };
+  } catch (error) {
+    return { address, ok: false, told: /connect: (.*)/.exec(error.message)?.[1].toLowerCase() ?? 'no answer' };
   }
 }
 

@@ -1,18 +1,22 @@
 /** The operator's command line: what the program does when no runtime calls it. */
 
 import {
+  type Application,
   type ApplicationText,
   buildApplication,
   buildRouteMap,
   ExitCode,
   text_en as english,
+  type RouteMap,
   run,
 } from '@stricli/core';
 import { Fault, isOutOfMemory, reasonOf } from '../fault.ts';
 import { createLog } from '../log.ts';
-import { doctor } from './commands/doctor.ts';
-import { list } from './commands/list.ts';
+import { completeCommand } from './commands/completion.ts';
+import { COMMANDS } from './commands/index.ts';
+import { manCommand } from './commands/man.ts';
 import { type Context, Ended, FINDINGS, HEALTHY, MISUSE, type Terminal, type Variables } from './context.ts';
+import { fittingHelp } from './output/help.ts';
 import { wrapped } from './output/wrap.ts';
 
 declare const TRESTLE_VERSION: string | undefined;
@@ -29,12 +33,17 @@ To try the plugin on a network namespace of yours:
          "ipam":{"type":"trestle-ipam","subnet":"10.99.0.0/24"}}' |
     CNI_COMMAND=ADD CNI_CONTAINERID=demo CNI_NETNS=/run/netns/demo CNI_IFNAME=eth0 trestle`;
 
-/** The commands by name; help, completion and the manual page are made from them. */
-export const COMMANDS = { list, doctor };
-
-const root = buildRouteMap({
-  routes: COMMANDS,
-  docs: { brief: 'A CNI plugin that puts containers on a Linux bridge', fullDescription: wrapped(DESCRIPTION) },
+const root: RouteMap<Context> = buildRouteMap({
+  routes: {
+    ...COMMANDS,
+    man: manCommand(() => root, `trestle ${VERSION}`),
+    complete: completeCommand(() => application),
+  },
+  docs: {
+    brief: 'A CNI plugin that puts containers on a Linux bridge',
+    fullDescription: wrapped(DESCRIPTION),
+    hideRoute: { complete: true },
+  },
 });
 
 const TEXT: ApplicationText = {
@@ -51,7 +60,7 @@ const TEXT: ApplicationText = {
   },
 };
 
-export const application = buildApplication<Context>(root, {
+export const application: Application<Context> = buildApplication<Context>(root, {
   name: 'trestle',
   versionInfo: { currentVersion: `trestle ${VERSION}` },
   scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
@@ -67,7 +76,8 @@ export async function runCommandLine(
   variables: Variables,
 ): Promise<number> {
   const streams: Context['process'] & { exitCode?: number | string | null } = {
-    stdout: { write: terminal.write },
+    // Commands write to the terminal themselves: this is help.
+    stdout: { write: (said) => terminal.write(fittingHelp(said)) },
     // Ended commands have said all, and Stricli ends their text with a line of its own.
     stderr: { write: (said) => (said.trim() === '' ? undefined : terminal.complain(said)) },
   };

@@ -21,6 +21,10 @@ export interface NetworkFlag {
   readonly network?: string;
 }
 
+export interface DryRunFlag {
+  readonly dryRun?: boolean;
+}
+
 /** A flag whose value is text. */
 export const text = (value: string): string => value;
 
@@ -53,4 +57,8 @@ export const placeFlags: {
 
 export const networkFlag: { readonly network: Flag<string | undefined> } = {
   network: { kind: 'parsed', parse: text, optional: true, placeholder: 'NAME', brief: 'This network only' },
+};
+
+export const dryRunFlag: { readonly dryRun: Flag<boolean | undefined> } = {
+  dryRun: { kind: 'boolean', optional: true, withNegated: false, brief: 'Show what would be done, and change nothing' },
 };

@@ -47,10 +47,15 @@ export interface AttachmentRecord extends Owner {
   readonly createdAt: string;
 }
 
+/** `shop/web-0`, in the namespace `default` where none is named; empty where the runtime named no pod. */
+export function podText(pod: Pod | undefined): string {
+  return pod?.name === undefined ? '' : `${pod.namespace ?? 'default'}/${pod.name}`;
+}
+
 /** "container abc interface eth0", or the pod's name where it is known. */
 export function attachmentText(attachment: Attachment & { readonly pod?: Pod | undefined }): string {
   const { pod, containerId, ifName } = attachment;
-  const name = pod?.name === undefined ? '' : `pod ${pod.namespace ?? 'default'}/${pod.name}, `;
+  const name = pod?.name === undefined ? '' : `pod ${podText(pod)}, `;
   const shown = containerId.length > 20 ? `${containerId.slice(0, 12)}…` : containerId;
   return `${name}container ${shown}${ifName === '' ? '' : ` interface ${ifName}`}`;
 }

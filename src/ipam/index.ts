@@ -1,7 +1,15 @@
 /** What src/ipam offers to plugins and resources. */
 
 export { amendRecord, type Lease, leaseAddresses, recordAttachment } from './allocation.ts';
-export type { Attachment, AttachmentRecord, Json, Netns, Owner, Pod } from './attachment.ts';
+export {
+  type Attachment,
+  type AttachmentRecord,
+  type Json,
+  type Netns,
+  type Owner,
+  type Pod,
+  podText,
+} from './attachment.ts';
 export { DEFAULT_DATA_DIR, dataDirOf, type IpamSection, ipamSchema } from './config.ts';
 export { planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';
 export { type GenerationHint, readGenerationHint, writeGenerationHint } from './generation.ts';
@@ -27,6 +35,7 @@ export {
   listRecords,
   markRemoval,
   recordedAddresses,
+  recordFile,
 } from './record.ts';
 export { releaseAddresses } from './release.ts';
 export { readResolvConf } from './resolv-conf.ts';

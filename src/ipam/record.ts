@@ -59,6 +59,11 @@ export function findRecord(dataDir: string, attachment: Attachment, host: Host):
   return readRecord(storeOf(dataDir, attachment.network), attachment, host);
 }
 
+/** The file of an attachment's record, whether it is there or not. @throws Fault `config` for names of no file */
+export function recordFile(dataDir: string, attachment: Attachment): string {
+  return recordPath(storeOf(dataDir, attachment.network), attachment);
+}
+
 /** All records of a network. Takes no lock: a record that another process removes meanwhile is left out. @throws Fault `io` */
 export function listRecords(dataDir: string, network: string, host: Host): AttachmentRecord[] {
   return readRecords(storeOf(dataDir, network), host);

@@ -17,6 +17,7 @@ import { isObject } from '../schema/json.ts';
 import { type FileStatus, statPath } from '../sys/directory.ts';
 import { EACCES, EPERM } from '../sys/errno.ts';
 import { SystemError } from '../sys/libc.ts';
+import { startOf } from '../sys/process.ts';
 import { addressingKind } from './addressing/addressing.ts';
 import { bridgeKind } from './bridge/bridge.ts';
 import { forwardAcceptKind } from './forward-accept/forward-accept.ts';
@@ -98,7 +99,12 @@ export function neighboursOf(node: Node, own: Attachment, dataDir: string, host:
   const ownVeth = hostVethName(own);
   const records = listRecords(dataDir, own.network, host);
   const live = records.filter(({ hostVeth = '' }) => hostVeth !== ownVeth && links.has(hostVeth));
-  return live.map((record) => ({
+  return live.map((record) => neighbourOf(node, record, dataDir));
+}
+
+/** A recorded attachment as a neighbour of others. */
+export function neighbourOf(node: Pick<Node, 'log'>, record: AttachmentRecord, dataDir: string): Neighbour {
+  return {
     owner: ownerText({ ...record, dataDir }),
     wanted: (kind) =>
       wantedOf(
@@ -107,7 +113,7 @@ export function neighboursOf(node: Node, own: Attachment, dataDir: string, host:
       ),
     isStaying: () => !isBeingRemoved(dataDir, record),
     isBeingMade: () => isBeingMade(record),
-  }));
+  };
 }
 
 /** The owner texts of all recorded attachments of a network but this one. @throws Fault `io` */
@@ -124,11 +130,13 @@ export function recordedProcess({ process, notes }: AttachmentRecord): number | 
 }
 
 /**
- * Whether the process that makes the attachment still runs. Another program may have its ID by now, so it must run this very
- * program. A process that this one may not look at has other privileges than a runtime gives its plugins, so it is no plugin.
+ * Whether the process that makes the attachment still runs. Another process may have its ID by now: it must have begun when the
+ * record says, and run this very program. A process that this one may not look at has other privileges than a runtime gives its
+ * plugins, so it is no plugin.
  */
 export function isBeingMade(record: AttachmentRecord): boolean {
   const pid = recordedProcess(record);
+  if (pid !== undefined && record.processStart !== undefined && startOf(pid) !== record.processStart) return false;
   const program = pid === undefined ? undefined : programOf(pid);
   const own = statPath('/proc/self/exe');
   return program !== undefined && program.inode === own?.inode && program.device === own.device;

@@ -6,7 +6,7 @@ import { type Connection, execute } from '../netlink/connection.ts';
 import { KernelError, unlessRefused } from '../netlink/error.ts';
 import { decodeAddress, type LinkAddress, listAddresses } from '../netlink/route/address.ts';
 import { decodeLink, getLink, type Link, type LinkKey, listLinks } from '../netlink/route/link.ts';
-import { decodeRoute, findRoute } from '../netlink/route/route.ts';
+import { decodePreferredSource, decodeRoute, findRoute, type LinkRoute } from '../netlink/route/route.ts';
 import { ENODEV } from '../sys/errno.ts';
 import type { Node } from './node.ts';
 
@@ -51,16 +51,31 @@ export function findAddresses(connection: Connection, index: number, family: Fam
   return replies.map(({ payload }) => decodeAddress(payload)).filter((address) => address.index === index);
 }
 
+/** The addresses of all links of the netns. @throws KernelError */
+export function findAllAddresses(connection: Connection): LinkAddress[] {
+  // One dump at a time: the kernel refuses a second one on the same socket until the first is complete.
+  const replies = ([4, 6] as const).flatMap((family) => execute(connection, listAddresses(0, family))[0] ?? []);
+  return replies.map(({ payload }) => decodeAddress(payload));
+}
+
 /** The link of the default route. @returns undefined where the node has no default route of the family. @throws KernelError */
 export function findUplink(connection: Connection, family: Family): Link | undefined {
-  const index = defaultInterface(connection, NOWHERE[family]);
+  const index = findDefaultRoute(connection, family)?.index;
   return index === undefined ? undefined : findLink(connection, index);
 }
 
-function defaultInterface(connection: Connection, ip: Ip): number | undefined {
+/**
+ * The default route of a family, with its link and gateway, and the source address that packets of the node get on it.
+ * @returns undefined where there is none. @throws KernelError
+ */
+export function findDefaultRoute(
+  connection: Connection,
+  family: Family,
+): (LinkRoute & { readonly source: Ip | undefined }) | undefined {
   try {
-    const reply = execute(connection, findRoute(ip))[0]?.[0];
-    return reply && decodeRoute(reply.payload)?.index;
+    const reply = execute(connection, findRoute(NOWHERE[family]))[0]?.[0];
+    const route = reply && decodeRoute(reply.payload);
+    return reply && route && { ...route, source: decodePreferredSource(reply.payload) };
   } catch (error) {
     // There is no route, or one that prohibits, or the kernel has no IPv6.
     if (error instanceof KernelError) return undefined;

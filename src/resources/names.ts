@@ -26,10 +26,15 @@ const ALIAS_PREFIX = 'trestle:';
 export const BRIDGE_ALIAS = `${ALIAS_PREFIX}bridge`;
 /** The alias of both ends of a VLAN's gateway. */
 export const GATEWAY_ALIAS = `${ALIAS_PREFIX}gateway`;
+const POD_CHARACTER = /[\w./-]/;
 /** machine-id(5): 32 digits. Before the first boot is complete the file may say `uninitialized`, or nothing. */
 const MACHINE_ID = /^[0-9a-f]{32}$/i;
 /** IFALIASZ without its NUL, in bytes. */
 const ALIAS_MOST = 255;
+/** The most characters of a pod's name in an alias. */
+const POD_MOST = 80;
+/** What a longer one keeps of its end, where the names of a deployment's pods differ. */
+const POD_END = 24;
 /** NFTNL_UDATA_COMMENT_MAXLEN, in bytes: nft reads back no longer comment. */
 export const COMMENT_MOST = 128;
 /** Characters of `/#` and a hash, which replace container and interface where these do not fit. */
@@ -110,6 +115,16 @@ export function isOfNetwork(network: string, owner: string | undefined): boolean
   return owner !== undefined && markOf(currentOwner(owner)).replace(DIRECTORY, '') === networkMark(network);
 }
 
+/**
+ * A pod's name for an alias: at most POD_MOST characters, `~` in place of its middle. A runtime may send any text, so each
+ * character that Kubernetes has in no name becomes `?`.
+ */
+function shortPod(pod: string): string {
+  const plain = [...pod].map((character) => (POD_CHARACTER.test(character) ? character : '?')).join('');
+  const begin = POD_MOST - POD_END - 1;
+  return plain.length <= POD_MOST ? plain : `${plain.slice(0, begin)}~${plain.slice(-POD_END)}`;
+}
+
 /** An owner as it is written today. 0.1.0 wrote up to 240 characters, with quotation marks and whole network names. */
 export function currentOwner(owner: string): string {
   if (owner.length <= NETWORK_MOST && !owner.includes('"')) return owner;
@@ -132,10 +147,13 @@ export function isSameOwner(found: string, wanted: string): boolean {
   return mark !== unmarked && markOf(current) === unmarked && hashOf(current) === hashOf(wanted);
 }
 
-/** The alias of a host veth: the owner and, for people, the data directory if it is not the default. */
-export function hostVethAlias(attachment: AttachmentKey): string {
-  const { dataDir } = attachment;
-  const alias = `${ALIAS_PREFIX}${ownerText(attachment)}`;
+/**
+ * The alias of a host veth: the owner and, for people, the pod (`shop/web-0`) and the data directory if it is not the default.
+ * `ip link` shows it.
+ */
+export function hostVethAlias(attachment: AttachmentKey & { readonly pod?: string | undefined }): string {
+  const { dataDir, pod } = attachment;
+  const alias = `${ALIAS_PREFIX}${ownerText(attachment)}${pod ? ` ${shortPod(pod)}` : ''}`;
   if (dataDir === undefined || isDefault(dataDir)) return alias;
   const whole = `${alias} ${dataDir}`;
   return encodeUtf8(whole).length <= ALIAS_MOST ? whole : alias;

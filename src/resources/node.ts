@@ -133,9 +133,11 @@ export function containerOf({ container }: Node): Container {
  * lost rule concerns all.
  */
 export function suspectsOf({ neighbours }: Node, missing: ReadonlySet<string>): readonly Neighbour[] {
-  const living = (neighbours?.() ?? []).filter((one) => !one.isBeingMade() && one.isStaying());
-  const sample = living.find(({ owner }) => !missing.has(owner));
-  return living.filter((one) => one === sample || missing.has(one.owner));
+  const all = neighbours?.() ?? [];
+  // Whether a neighbour lives is asked of few: each question reads files.
+  const isLiving = (one: Neighbour) => !one.isBeingMade() && one.isStaying();
+  const sample = all.find((one) => !missing.has(one.owner) && isLiving(one));
+  return all.filter((one) => one === sample || (missing.has(one.owner) && isLiving(one)));
 }
 
 /**

@@ -21,6 +21,12 @@ export interface Kind<Wanted> {
    * SystemError
    */
   ensure(node: Node, wanted: Wanted): void;
+  /**
+   * Puts back what an attachment that exists has lost of this kind, and leaves what else is there; idempotent. Absent where
+   * `ensure` does that, as it does for all that attachments share. @throws Fault `check` for what only a new attachment gets,
+   * Fault, KernelError, SystemError
+   */
+  restore?(node: Node, wanted: Wanted): void;
   /** Only reads. @returns the first thing that is off, a Fault `check` with what to do; undefined where all is as wanted */
   verify(node: Node, wanted: Wanted): Fault | undefined;
   /**
@@ -55,6 +61,8 @@ export interface Scope {
 export interface Owned {
   /** What it is, for people: "the host veth vethab12". */
   readonly what: string;
+  /** See `ownerText`; absent where it is no attachment of ours. */
+  readonly owner?: string;
   isOf(attachment: Omit<Attachment, 'network'>): boolean;
   /** @throws Fault, KernelError, SystemError */
   remove(): void;

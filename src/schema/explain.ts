@@ -35,9 +35,26 @@ export function parseWith<T>(schema: z.ZodMiniType<T>, input: unknown, what: str
   const result = z.safeParse(schema, input, REPORT_INPUT);
   if (result.success) return result.data;
   const { issues } = result.error;
-  const shown = issues.slice(0, SHOWN).map(complaint);
+  const shown = issues.slice(0, SHOWN).map((issue) => complaint(issue, pathText(issue.path)));
   const more = issues.length > SHOWN ? ` (and ${issues.length - SHOWN} more)` : '';
   throw new Fault(kind, `cannot use ${what}: ${shown.join('; ')}${more}`);
+}
+
+/** One thing that is wrong with a value, and where. */
+export interface Issue {
+  readonly path: readonly PropertyKey[];
+  /** A clause that names the key: `mtu: expected a whole number, found "1500"`. */
+  readonly reason: string;
+}
+
+/** Everything that is wrong with `input`; empty where the schema accepts it. Paths and keys begin with those of `at`. */
+export function issuesOf(schema: z.ZodMiniType, input: unknown, at: readonly PropertyKey[] = []): Issue[] {
+  const result = z.safeParse(schema, input, REPORT_INPUT);
+  const issues = result.success ? [] : result.error.issues;
+  return issues.map((issue) => ({
+    path: [...at, ...issue.path],
+    reason: complaint(issue, pathText(issue.path)),
+  }));
 }
 
 /** A short name for a JSON value: its type, and the value itself where that is short. */
@@ -59,8 +76,7 @@ export function shortened(text: string): string {
 }
 
 /** The key's path, the expected value, the value found. Messages of our own transforms are whole clauses already. */
-function complaint(issue: z.core.$ZodIssue): string {
-  const where = pathText(issue.path);
+function complaint(issue: z.core.$ZodIssue, where: string): string {
   if (issue.input === undefined && where !== '') return `${where} is missing`;
   const reason = issue.code === 'custom' ? issue.message : `${expectation(issue)}, found ${describe(issue.input)}`;
   return where === '' ? reason : `${where}: ${reason}`;
@@ -81,6 +97,7 @@ function expectation(issue: z.core.$ZodIssue): string {
   }
 }
 
-function pathText(path: readonly PropertyKey[]): string {
+/** `ipam.ranges[0][1].subnet` */
+export function pathText(path: readonly PropertyKey[]): string {
   return path.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${String(key)}`)).join('');
 }

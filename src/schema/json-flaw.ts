@@ -6,7 +6,7 @@
 import { quoted } from './explain.ts';
 
 /** Places in the text count UTF-16 code units. */
-interface Flaw {
+export interface Flaw {
   readonly at: number;
   readonly reason: string;
 }
@@ -30,6 +30,12 @@ const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 /** The most characters of the offending text that are shown. */
 const SHOWN = 20;
 
+/** A place in a text for people: both count characters from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
 /**
  * @returns `line 3, column 7: expected "," or "}", found "x"`, line and column counting characters from 1; undefined where
  * the text is JSON
@@ -37,14 +43,22 @@ const SHOWN = 20;
 export function describeJsonFlaw(text: string): string | undefined {
   const flaw = findFlaw(text);
   if (flaw === undefined) return undefined;
-  const lineStart = text.lastIndexOf('\n', flaw.at - 1) + 1;
-  const line = countOf(text, 0, lineStart, (unit) => unit === 0x0a) + 1;
-  const column = countOf(text, lineStart, flaw.at, (unit) => !isLowSurrogate(unit)) + 1;
+  const { line, column } = placeAt(text, flaw.at);
   return `line ${line}, column ${column}: ${flaw.reason}`;
 }
 
-/** Keeps the open objects and lists in a list of its own, so that deep nesting cannot exhaust the call stack. */
-function findFlaw(text: string): Flaw | undefined {
+/** The place of an offset, in UTF-16 code units, in a text. */
+export function placeAt(text: string, at: number): Place {
+  const lineStart = text.lastIndexOf('\n', at - 1) + 1;
+  const line = countOf(text, 0, lineStart, (unit) => unit === 0x0a) + 1;
+  return { line, column: countOf(text, lineStart, at, (unit) => !isLowSurrogate(unit)) + 1 };
+}
+
+/**
+ * The first flaw; undefined where the text is JSON. Keeps the open objects and lists in a list of its own, so that deep nesting
+ * cannot exhaust the call stack.
+ */
+export function findFlaw(text: string): Flaw | undefined {
   const open: ('{' | '[')[] = [];
   let expected: Expected = 'value';
   const afterValue = (): Expected => open.at(-1) ?? 'end';
@@ -83,6 +97,12 @@ function findFlaw(text: string): Flaw | undefined {
 function closes(found: string | undefined, expected: Expected): boolean {
   if (found === '}') return expected === 'firstKey' || expected === '{';
   return found === ']' && (expected === 'firstValue' || expected === '[');
+}
+
+/** Where the string that begins at `start` ends, in a text that is JSON. */
+export function endOfJsonString(text: string, start: number): number {
+  const end = scanString(text, start);
+  return typeof end === 'number' ? end : text.length;
 }
 
 /** @returns where the string that begins at `start` ends */

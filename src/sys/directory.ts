@@ -52,6 +52,10 @@ const STATX = {
   minor: 140,
 } as const;
 
+/** Offsets in struct statfs (asm-generic/statfs.h, 64 bits), and the flag of a mount that takes no writes. */
+const STATFS = { blockSize: 8, blocks: 16, freeBlocks: 24, files: 40, freeFiles: 48, flags: 80 } as const;
+const ST_RDONLY = 1;
+
 /** The names in a directory, in no order, without `.` and `..`. @throws SystemError */
 export function listDirectory(path: string): string[] {
   const fd = openFile(path, O_RDONLY | O_DIRECTORY);
@@ -94,6 +98,37 @@ export function isOnFileSystem(fd: number, magic: number): boolean {
   const status = new Uint8Array(256); // struct statfs has 120 bytes, f_type first
   libc('fstatfs', fd, status);
   return new DataView(status.buffer).getUint32(0, true) === magic;
+}
+
+/** What a file system has left, and whether it takes writes. */
+export interface FileSystemStatus {
+  readonly isReadOnly: boolean;
+  readonly size: number;
+  /** Bytes that root may still write. */
+  readonly free: number;
+  /** Files that it can have at all, 0 where it sets no limit, and how many of them are free. */
+  readonly files: number;
+  readonly freeFiles: number;
+}
+
+/** The file system that a directory is on. @throws SystemError */
+export function fileSystemOf(directory: string): FileSystemStatus {
+  const fd = openFile(directory, O_RDONLY | O_DIRECTORY);
+  try {
+    const status = new Uint8Array(256);
+    libc('fstatfs', fd, status);
+    const view = new DataView(status.buffer);
+    const blockSize = u64At(view, STATFS.blockSize);
+    return {
+      isReadOnly: (u64At(view, STATFS.flags) & ST_RDONLY) !== 0,
+      size: u64At(view, STATFS.blocks) * blockSize,
+      free: u64At(view, STATFS.freeBlocks) * blockSize,
+      files: u64At(view, STATFS.files),
+      freeFiles: u64At(view, STATFS.freeFiles),
+    };
+  } finally {
+    closeFile(fd);
+  }
 }
 
 function readNames(fd: number): string[] {

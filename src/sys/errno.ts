@@ -15,6 +15,8 @@ export const EISDIR = 21;
 export const EINVAL = 22;
 export const EFBIG = 27;
 export const ENOSPC = 28;
+export const ESPIPE = 29;
+export const EPIPE = 32;
 export const ENOSYS = 38;
 export const ELOOP = 40;
 export const EXFULL = 54;
@@ -56,6 +58,7 @@ const ERRNO: Record<number, readonly [name: string, meaning: string]> = {
   26: ['ETXTBSY', 'text file busy'],
   27: ['EFBIG', 'file too large'],
   28: ['ENOSPC', 'no space left on device'],
+  29: ['ESPIPE', 'illegal seek'],
   30: ['EROFS', 'read-only file system'],
   31: ['EMLINK', 'too many links'],
   32: ['EPIPE', 'broken pipe'],

@@ -19,6 +19,10 @@ export const O_DIRECTORY = IS_ARM ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = IS_ARM ? 0o100000 : 0o400000;
 const O_CLOEXEC = 0o2000000;
 
+/** lseek(2) by its number (asm/unistd.h), and its whence (linux/fs.h). */
+const SYS_LSEEK: Readonly<Record<string, number>> = { x64: 8, arm64: 62 };
+const SEEK_DATA = 3;
+
 /** Stands for the current directory where an open one is expected (linux/fcntl.h). */
 export const AT_FDCWD = -100;
 
@@ -49,6 +53,15 @@ export function closeWritten(fd: number): void {
 /** Reads at most as many bytes as the buffer has. @returns how many it read; 0 at the end of the file */
 export function readInto(fd: number, buffer: Uint8Array): number {
   return again(() => libc('read', fd, buffer, buffer.length));
+}
+
+/**
+ * Skips the records of /dev/kmsg before the last `dmesg --clear` (Documentation/ABI/testing/dev-kmsg); of a regular file nothing
+ * but a hole at its beginning.
+ */
+export function seekPastCleared(fd: number): void {
+  const number = SYS_LSEEK[runtime.arch];
+  if (number !== undefined) libc('syscall', number, fd, 0, SEEK_DATA, null, 0);
 }
 
 /** Writes some of the bytes. @returns how many it wrote */

@@ -2,7 +2,7 @@
 
 import { runtime } from '#runtime';
 import { collecting, hasErrno } from '../attempt.ts';
-import { statPath } from './directory.ts';
+import { readLink, statPath } from './directory.ts';
 import { ESRCH } from './errno.ts';
 import { readText } from './file.ts';
 import { libc } from './libc.ts';
@@ -33,6 +33,13 @@ export function environment(): Readonly<Record<string, string | undefined>> {
 /** The name that the program was started under, and its arguments. */
 export function commandLine(): { readonly name: string; readonly args: readonly string[] } {
   return { name: runtime.programName(), args: runtime.args() };
+}
+
+/** The directories of this program's executable, and of the file that it was started as: other commands may need it in PATH. */
+export function ownDirectories(): string[] {
+  const files = [runtime.programName()];
+  collecting(() => files.push(readLink('/proc/self/exe')));
+  return files.filter((file) => file.startsWith('/')).map((file) => file.slice(0, file.lastIndexOf('/')));
 }
 
 /** Registers `main`, which runs at each start of the program and returns the exit status. Nothing above can be asked before. */

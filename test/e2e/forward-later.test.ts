@@ -71,7 +71,7 @@ e2e('the accept for a bridge', (artifact) => {
 
     test('frames on a layer-2 network that are dropped are warned of by ADD and STATUS', () => {
       using node = droppingNode(flavour, false);
-      const plain = network(node, { isDefaultGateway: false, ipMasq: false, ipam: {} });
+      const plain = network(node, { isDefaultGateway: false, ipMasq: false, ipam: { dataDir: node.dataDir } });
       const pods = runtime(node, artifact, plain);
       const warning =
         /^trestle: warn: frames between the ports of cni0 are dropped: net\.bridge\.bridge-nf-call-iptables is 1, and the policy of FORWARD/;

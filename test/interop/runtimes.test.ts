@@ -1,26 +1,20 @@
 /** docs/runtimes.md: the commands in it are run as they stand, and give what it says. */
 
 import { expect, test } from 'bun:test';
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { executable } from '../support/artifacts.ts';
 import { GO_MODULES, goProgram, whyNoGoModule } from '../support/go-programs.ts';
 import { describeOnKernel, describeUnless } from '../support/privilege.ts';
 import { SYSTEM_PATH, whyNoProgram } from '../support/process.ts';
 import { DEBIAN, startContainerd } from './support/containerd.ts';
+import { expectOutput, pageText, printedBy, ROOT, type Step, scriptOf, sectionsOf } from './support/document.ts';
 import { imageArchive } from './support/image.ts';
 import { left } from './support/left.ts';
 import { createMachine, type Machine } from './support/machine.ts';
 
-const ROOT = join(import.meta.dir, '../..');
-const TEXT = readFileSync(join(ROOT, 'docs/runtimes.md'), 'utf8');
-const sections = parseSections(TEXT);
-
-/** A box of commands, and what the box of text behind it says that they print. */
-interface Step {
-  readonly commands: string;
-  readonly output: string;
-}
+const TEXT = pageText('runtimes.md');
+const sections = sectionsOf(TEXT);
 
 /** What is there before the first command of a section, and a reader has from elsewhere. */
 const PREPARED: Record<string, (machine: Machine) => Promise<void> | void> = {
@@ -77,19 +71,15 @@ async function follow(title: string, steps: readonly Step[]): Promise<void> {
   const directory = checkout(machine);
   await PREPARED[title]?.(machine);
   const before = left(machine);
-  // One shell for all of a section, as a reader has it. Each step's output ends in a line of its own.
-  const script = steps.map(({ commands }) => `${commands}echo ${END}\n`).join('');
   const env = { PATH: `/run/wrapped:${dirname(goProgram('cni', 'cnitool'))}:${SYSTEM_PATH}`, HOME: '/root' };
-  const printed = machine.run(['sh', '-eu', '-c', `cd ${directory}\n${script}`], { env });
-  expect(printed.split(`${END}\n`).slice(0, -1)).toEqual(steps.map(({ output }) => output));
+  const printed = machine.run(['sh', '-eu', '-c', `cd ${directory}\n${scriptOf(steps)}`], { env });
+  expectOutput(printedBy(printed), steps);
   // An interface goes a moment after the namespace of a container that was killed.
   for (let tries = 0; left(machine).links.length > before.links.length && tries < 100; tries++) await Bun.sleep(50);
   const { files, links } = left(machine);
   const leases = Object.keys(files).filter((path) => !path.startsWith('.trestle/'));
   expect({ leases, links }).toEqual({ leases: LEAVES[title] ?? [], links: before.links });
 }
-
-const END = '--- end of step';
 
 /** What a reader's clone has after the build, and the image. */
 function checkout(machine: Machine): string {
@@ -103,19 +93,4 @@ function checkout(machine: Machine): string {
 /** A program whose containers are put where they go with the machine. */
 function wrap(machine: Machine, program: string, change: string): void {
   machine.write(`/run/wrapped/${program}`, `#!/bin/sh\n${change}\nexec /usr/bin/${program} "$@"\n`, 0o755);
-}
-
-/** By title, those that have commands. */
-function parseSections(markdown: string): Map<string, Step[]> {
-  const parts = markdown.split(/^## /m).slice(1);
-  const all = parts.map((part) => [part.slice(0, part.indexOf('\n')), parseSteps(part)] as const);
-  return new Map(all.filter(([, steps]) => steps.length > 0));
-}
-
-function parseSteps(section: string): Step[] {
-  const boxes = [...section.matchAll(/^```(sh|text)\n(.*?)^```$/gms)];
-  return boxes.flatMap(([, kind, commands = ''], at) => {
-    const next = boxes[at + 1];
-    return kind === 'sh' ? [{ commands, output: next?.[1] === 'text' ? (next[2] ?? '') : '' }] : [];
-  });
 }

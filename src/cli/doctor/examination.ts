@@ -3,6 +3,7 @@
 import type { Node } from '../../resources/node.ts';
 import type { Variables } from '../context.ts';
 import type { Inventory } from '../inventory/inventory.ts';
+import type { ProbeWish } from './reach/targets.ts';
 
 /** `error`: something does not work, or will not after the next change; `warning`: it may not. */
 export type Level = 'error' | 'warning';
@@ -37,10 +38,29 @@ export interface Section {
 }
 
 export interface Examination {
+  /** What to send from the containers; undefined where nothing is asked for. */
+  readonly probe?: ProbeWish | undefined;
   readonly node: Node;
   readonly inventory: Inventory;
   readonly variables: Variables;
   readonly confDir: string;
   /** The directories in which a runtime looks for plugins. */
   readonly binDirs: readonly string[];
+  /** The directory below which libcni keeps results of ADD, for itself. */
+  readonly cacheDir: string;
+  /** Reads a file below /proc; undefined where there is none, or it may not be read. `path` is `sys/user/max_net_namespaces`. */
+  readonly readProc: (path: string) => string | undefined;
+  /** A file with the records of the kernel's log; undefined where that log is not the one of this network namespace. */
+  readonly kernelLog: string | undefined;
+  /** Programs that start containers here. */
+  readonly runtimes: readonly Runtime[];
+}
+
+/** A container runtime, or kubelet, that runs on the node. */
+export interface Runtime {
+  readonly name: string;
+  /** What shows that it runs: its socket. */
+  readonly evidence: string;
+  /** Its program's answer to `--version`; asked only where the answer matters. */
+  version(): string | undefined;
 }

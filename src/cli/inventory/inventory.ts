@@ -27,6 +27,8 @@ import { statPath } from '../../sys/directory.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { type Configuration, readConfigurations } from './configurations.ts';
 
+export { podText } from '../../ipam/index.ts';
+
 /** A network in a data directory. */
 export interface StoredNetwork {
   readonly network: string;
@@ -94,11 +96,6 @@ export function hostOf(node: Node, dataDir: string, links: readonly Link[]): Hos
     detach: (attachment, record) => detach(node, attachment, record, dataDir),
     survivors: (network) => survivorsOf(node, network, dataDir),
   };
-}
-
-/** "default/web" for a pod, empty where the runtime named none. */
-export function podText(pod: Pod | undefined): string {
-  return pod?.name === undefined ? '' : `${pod.namespace ?? 'default'}/${pod.name}`;
 }
 
 function attachmentsOn({ network, dataDir }: StoredNetwork, host: Host): Listed[] {

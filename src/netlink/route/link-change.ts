@@ -18,6 +18,9 @@ import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import * as rt from './constants.ts';
 import { type BridgePort, encodeLinkHeader, type Link, type LinkKey, selectLink } from './link.ts';
 
+/** An IPv4 multicast group's (RFC 1112). */
+const GROUP_MAC = Uint8Array.of(0x01, 0x00, 0x5e, 0x00, 0x00, 0x01);
+
 interface NewBridge {
   readonly name: string;
   readonly mac: Uint8Array;
@@ -70,6 +73,20 @@ export function createVeth({ host, container }: NewVeth): Request {
       attrU32(rt.IFLA_MASTER, host.bridge),
       attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, 'veth'), data),
     ],
+  };
+}
+
+/**
+ * Asks whether the kernel has a kind of interface, and makes nothing: no interface may have the MAC of the request, a group's.
+ * Refused with EADDRNOTAVAIL where the kernel has the kind, or can load it; with EOPNOTSUPP where not.
+ */
+export function tryKind(kind: 'veth' | 'bridge'): Request {
+  return {
+    operation: `ask for interfaces of the kind ${kind}`,
+    type: rt.RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    header: encodeLinkHeader({}),
+    attributes: [attrBytes(rt.IFLA_ADDRESS, GROUP_MAC), attrNest(rt.IFLA_LINKINFO, attrText(rt.IFLA_INFO_KIND, kind))],
   };
 }
 

@@ -107,6 +107,12 @@ export function decodeRouteProtocol(payload: Uint8Array): number {
   return readU8(payload, 5);
 }
 
+/** The source address that packets of the route get; undefined where the reply names none. @throws Truncated */
+export function decodePreferredSource(payload: Uint8Array): Ip | undefined {
+  const bytes = decodeAttributes(payload.subarray(HEADER)).get(rt.RTA_PREFSRC);
+  return bytes && ipFromBytes(bytes);
+}
+
 /** struct rtnexthop: u16 length, flags, hops, i32 link; attributes. */
 function decodeNextHops(bytes: Uint8Array): Pick<LinkRoute, 'index' | 'gateway'>[] {
   const found: Pick<LinkRoute, 'index' | 'gateway'>[] = [];

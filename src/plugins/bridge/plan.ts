@@ -2,6 +2,7 @@
 
 import { type Cidr, firstValue, formatCidr, networkOf, sameCidr } from '../../address/cidr.ts';
 import type { Family, Ip } from '../../address/ip.ts';
+import { podText } from '../../ipam/index.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { addressingKind, type ContainerAddress } from '../../resources/addressing/addressing.ts';
 import { bridgeKind } from '../../resources/bridge/bridge.ts';
@@ -83,6 +84,7 @@ export function attachmentPlan(
     resource(portKind, {
       ...key,
       name: port.name,
+      pod: podText(request.pod) || undefined,
       mac: port.mac,
       mtu,
       bridge,

@@ -1,5 +1,6 @@
 /** What the main plugin's keys mean, with defaults filled in and contradictions refused. */
 
+import { collecting } from '../../attempt.ts';
 import { verifyInterfaceName } from '../../cni/environment.ts';
 import { type Strictness, strictnessOf } from '../../cni/strictness.ts';
 import { Fault } from '../../fault.ts';
@@ -81,6 +82,19 @@ export function readSettings(config: MainConfig): Settings {
     strictness: strictnessOf(config),
     vlans,
   };
+}
+
+/** Everything that contradicts itself or is not known, where `readSettings` throws the first of it. */
+export function settingsFaults(config: MainConfig): unknown[] {
+  return collecting(
+    () => bridgeName(config),
+    () => verifyCombinations(config),
+    () => verifyForward(config),
+    () => masqueradeBackend(config),
+    () => strictnessOf(config),
+    () => readVlans(config),
+    () => readSettings({ ...config, vlanTrunk: undefined, forward: undefined, ipMasqBackend: undefined }),
+  );
 }
 
 /** The name of the bridge, for commands that must not fail for the other keys. @throws Fault `config` */

@@ -1,25 +1,25 @@
 /** Sets up the container's interface: its addresses and routes. Afterwards it is up and reachable. */
 
 import * as z from 'zod/mini';
-import { type Cidr, formatCidr, networkOf, sameCidr } from '../../address/cidr.ts';
-import { type Family, formatIp, type Ip, sameIp } from '../../address/ip.ts';
+import { type Cidr, formatCidr } from '../../address/cidr.ts';
+import type { Family, Ip } from '../../address/ip.ts';
 import { Fault } from '../../fault.ts';
-import { type Connection, execute, type Request } from '../../netlink/connection.ts';
+import { execute, type Request } from '../../netlink/connection.ts';
 import { isKernelError, type KernelError } from '../../netlink/error.ts';
 import { addAddress } from '../../netlink/route/address.ts';
-import { RT_TABLE_UNSPEC } from '../../netlink/route/constants.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { setArpNotify, setLinkMac, setLinkUp } from '../../netlink/route/link-change.ts';
-import { addRoute, decodeRoutes, type LinkRoute, listRoutes } from '../../netlink/route/route.ts';
+import { addRoute, type LinkRoute } from '../../netlink/route/route.ts';
 import { cidr, ip, list, object, type Route, route } from '../../schema/net.ts';
 import { distinctRoutes } from '../../schema/routes.ts';
 import { EHOSTUNREACH, ENETUNREACH } from '../../sys/errno.ts';
 import { type Proc, withPrivateProc } from '../../sys/proc.ts';
-import { findAddresses, findLink } from '../links.ts';
+import { findLink } from '../links.ts';
 import { type Container, containerOf, type Node } from '../node.ts';
 import { awaitForwarding } from '../port/await-forwarding.ts';
 import { findingOf, type Kind, nothingOwned, off } from '../resource.ts';
 import { ensureSysctl, preferSysctl, setSysctl } from '../sysctl.ts';
+import { missingAddresses, missingRoutes, verifyAddress, verifyRoutes } from './presence.ts';
 import { awaitUsable } from './usable-addresses.ts';
 
 export interface ContainerAddress {
@@ -53,6 +53,7 @@ export const addressingKind: Kind<AddressingWanted> = {
     detectDuplicates: z.boolean(),
   }),
   ensure: ensureAddressing,
+  restore: restoreAddressing,
   verify: (node, wanted) => findingOf(() => verifyAddressing(containerOf(node), wanted)),
   survey: nothingOwned,
   able: () => undefined,
@@ -72,17 +73,6 @@ export function refuseAdvertisements(container: Container, name: string): void {
   withContainerProc(container, (proc) => turnOffAdvertisements(name, proc));
 }
 
-/** @throws Fault `check` unless the link has the address; it may have others */
-export function verifyAddress(connection: Connection, link: Pick<Link, 'index'>, address: Cidr, where: string): void {
-  const present = findAddresses(connection, link.index, address.ip.family);
-  const found = present.find((other) => sameCidr(other.address, address));
-  if (found?.duplicate)
-    throw off(`the address ${formatCidr(address)} of ${where} is in use by another host on the bridge`);
-  if (found !== undefined) return;
-  const list = present.map((other) => formatCidr(other.address)).join(', ') || 'none';
-  throw off(`the address ${formatCidr(address)} of ${where} is missing; it has ${list}`);
-}
-
 /**
  * Sets loopback and the interface up, waits until the bridge forwards, then gives the interface its addresses and routes and
  * announces the addresses. In this order, the bridge forwards the frames of duplicate address detection and the announcements.
@@ -98,7 +88,7 @@ function ensureAddressing(node: Node, wanted: AddressingWanted): void {
   prepareInterface(container, ifName, { isUsed: addresses.some(isFamily(6)), detectDuplicates });
   execute(container.route, setLinkUp('lo'), setLinkUp(link.index));
   awaitForwarding(node, wanted.port);
-  giveAddresses(container, link, wanted);
+  giveAddresses(container, link, wanted, linkRoutes(link.index, wanted));
   const ipv6 = addresses.filter(isFamily(6)).map(({ address }) => address.ip);
   awaitUsable(container, link, { addresses: ipv6, detectDuplicates });
 }
@@ -117,8 +107,33 @@ function prepareInterface(container: Container, name: string, ipv6: Ipv6Wanted):
   });
 }
 
-function giveAddresses(container: Container, link: Pick<Link, 'index' | 'mac'>, wanted: AddressingWanted): void {
-  const requests = addressRequests(link, wanted);
+/**
+ * Gives an interface that exists the addresses and routes that it lacks, and sets it up; what else it has stays.
+ * @throws Fault `check` where the interface is gone, and what `ensureAddressing` throws
+ */
+function restoreAddressing(node: Node, wanted: AddressingWanted): void {
+  const container = containerOf(node);
+  const { ifName, addresses, detectDuplicates } = wanted;
+  const link = container.links.get(ifName) ?? findLink(container.route, ifName);
+  if (link === undefined) throw off(`the interface ${ifName} is missing in the container`);
+  prepareInterface(container, ifName, { isUsed: addresses.some(isFamily(6)), detectDuplicates });
+  execute(container.route, setLinkUp('lo'), setLinkUp(link.index));
+  awaitForwarding(node, wanted.port);
+  const missing = missingAddresses(container.route, link, wanted.addresses);
+  giveAddresses(container, link, { ...wanted, addresses: missing }, []);
+  const lost = missingRoutes(container.route, wanted.routes);
+  giveAddresses(container, link, { ...wanted, addresses: [] }, linkRoutes(link.index, { addresses, routes: lost }));
+  const ipv6 = missing.filter(isFamily(6)).map(({ address }) => address.ip);
+  awaitUsable(container, link, { addresses: ipv6, detectDuplicates });
+}
+
+function giveAddresses(
+  container: Container,
+  link: Pick<Link, 'index' | 'mac'>,
+  wanted: AddressingWanted,
+  routes: readonly LinkRoute[],
+): void {
+  const requests = addressRequests(link, wanted, routes);
   if (requests.length === 0) return;
   try {
     execute(container.route, ...requests);
@@ -131,12 +146,16 @@ function giveAddresses(container: Container, link: Pick<Link, 'index' | 'mac'>, 
  * Setting the MAC, also to what it is, makes the kernel announce all addresses of the interface (NETDEV_CHANGEADDR), by ARP
  * with arp_notify, by neighbour advertisements with ndisc_notify: an address may have had another MAC before.
  */
-function addressRequests(link: Pick<Link, 'index' | 'mac'>, wanted: AddressingWanted): Request[] {
+function addressRequests(
+  link: Pick<Link, 'index' | 'mac'>,
+  wanted: AddressingWanted,
+  routes: readonly LinkRoute[],
+): Request[] {
   const { addresses, detectDuplicates } = wanted;
   return [
     ...(addresses.some(isFamily(4)) ? [setArpNotify(link.index)] : []),
     ...addresses.map(({ address }) => addAddress(link.index, address, detectDuplicates)),
-    ...linkRoutes(link.index, wanted).map(addRoute),
+    ...routes.map(addRoute),
     ...(addresses.length > 0 ? [setLinkMac(link.index, link.mac)] : []),
   ];
 }
@@ -175,25 +194,4 @@ function verifyAddressing(
   if (link === undefined) throw off(`the interface ${ifName} is missing in the container`);
   for (const { address } of addresses) verifyAddress(connection, link, address, `${ifName} in the container`);
   verifyRoutes(connection, routes);
-}
-
-/** @throws Fault `check` unless each route is there, in any table (chained plugins move routes) */
-function verifyRoutes(connection: Connection, routes: readonly Route[]): void {
-  for (const family of [4, 6] as const) {
-    const wanted = routes.filter(({ dst }) => dst.ip.family === family);
-    if (wanted.length === 0) continue;
-    const replies = execute(connection, listRoutes(family, RT_TABLE_UNSPEC))[0] ?? [];
-    const present = replies.flatMap(({ payload }) => decodeRoutes(payload));
-    const missing = wanted.find((route) => !present.some((other) => isSameRoute(other, route)));
-    if (missing !== undefined) throw off(`the route ${routeText(missing)} is missing in the container`);
-  }
-}
-
-function isSameRoute(present: LinkRoute, { dst, gw }: Route): boolean {
-  const sameGateway = gw === undefined || (present.gateway !== undefined && sameIp(present.gateway, gw));
-  return sameCidr(networkOf(present.dst), networkOf(dst)) && sameGateway;
-}
-
-function routeText({ dst, gw }: Route): string {
-  return `${formatCidr(dst)}${gw === undefined ? '' : ` via ${formatIp(gw)}`}`;
 }

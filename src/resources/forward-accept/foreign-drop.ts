@@ -50,11 +50,22 @@ const PANIC = 'firewalld_policy_drop';
  */
 const FEW = 64;
 
+/** Puts an interface into a zone of firewalld that accepts; the name of the interface follows. */
+const ZONE_COMMAND = 'firewall-cmd --permanent --zone=trusted --add-interface';
+
 /** The hooks that a forwarded packet passes, in their order. */
 const HOOKS = [nft.NF_INET_PRE_ROUTING, nft.NF_INET_FORWARD, nft.NF_INET_POST_ROUTING];
 
 /** Names the interface by which packets of a family leave to the outside. */
 export type UplinkOf = (family: Family) => string | undefined;
+
+/** A chain of another program that drops what a bridge forwards: all of it, or what leaves by `output`. */
+export interface ForeignDrop {
+  readonly chain: Chain;
+  /** Family and name of its table, as `nft` takes them. */
+  readonly table: string;
+  readonly output: string | undefined;
+}
 
 /**
  * A Fault of that kind that names a chain which drops all that the bridge forwards of a family, or all that it forwards to the
@@ -65,21 +76,41 @@ export function findForeignDrop(
   bridge: string,
   families: ReadonlySet<Family>,
   kind: FaultKind,
-  uplinkOf: UplinkOf = () => undefined,
+  uplinkOf?: UplinkOf,
 ): Fault | undefined {
+  const drop = locateForeignDrop(node, bridge, families, uplinkOf);
+  return drop && foreignDrop(drop, bridge, kind);
+}
+
+/** Like `findForeignDrop`, for a caller that wants the chain. @throws KernelError */
+export function locateForeignDrop(
+  node: Node,
+  bridge: string,
+  families: ReadonlySet<Family>,
+  uplinkOf: UplinkOf = () => undefined,
+): ForeignDrop | undefined {
   const connection = nftIfThere(node);
   if (connection === undefined) return undefined;
   const tables = (unlessRefused(NO_NFTABLES, () => query(connection, listTables())) ?? []).map(decodeTable);
   const searched = FAMILIES.filter(({ sees }) => sees.some((one) => families.has(one)));
-  for (const { number, sees } of searched.filter((family) => mayBeForeign(family, tables))) {
+  for (const { number, name, sees } of searched.filter((family) => mayBeForeign(family, tables))) {
     const chains = query(connection, listChains(number)).map(decodeChain).filter(isForeign);
     const uplinks = () => sees.filter((family) => families.has(family)).map(uplinkOf);
     for (const chain of HOOKS.flatMap((hook) => chains.filter((chain) => chain.hook === hook))) {
       const drop = findDrop(connection, chain, bridge, uplinks);
-      if (drop !== undefined) return foreignDrop(chain, bridge, drop.output, kind);
+      if (drop !== undefined) return { chain, table: `${name} ${chain.table.name}`, output: drop.output };
     }
   }
   return undefined;
+}
+
+/** The command line that has the chain accept what the bridge forwards, and the replies. */
+export function acceptingCommand({ chain, table }: ForeignDrop, bridge: string): string {
+  if (chain.table.name === PANIC) return 'firewall-cmd --panic-off';
+  if (chain.table.name.startsWith('firewalld')) return `${ZONE_COMMAND}=${bridge} && firewall-cmd --reload`;
+  const insert = (match: string) => `nft insert rule ${table} ${chain.name} ${match} accept`;
+  const replies = chain.hook === nft.NF_INET_PRE_ROUTING ? 'ct state established,related' : `oifname ${bridge}`;
+  return `${insert(`iifname ${bridge}`)} && ${insert(replies)}`;
 }
 
 /**
@@ -158,9 +189,8 @@ function remembering<T extends object>(ask: (name: string) => T): (name: string)
   };
 }
 
-function foreignDrop(chain: Chain, bridge: string, output: string | undefined, kind: FaultKind): Fault {
-  const { table, name } = chain;
-  const where = `${FAMILIES.find(({ number }) => number === table.family)?.name} ${table.name}`;
+function foreignDrop({ chain, table: where, output }: ForeignDrop, bridge: string, kind: FaultKind): Fault {
+  const { name } = chain;
   const details = `${adviceFor(chain, where, bridge)} Or set "forward": "off", if it is meant.`;
   if (output === undefined) {
     return new Fault(kind, `what ${bridge} forwards is dropped by the chain ${name} of the nftables table ${where}`, {
@@ -179,7 +209,7 @@ function adviceFor({ table, name, hook }: Chain, where: string, bridge: string):
     return 'firewalld drops everything in panic mode, which "firewall-cmd --panic-off" ends, and for a moment while it reloads.';
   }
   if (table.name.startsWith('firewalld')) {
-    return `firewalld forwards it in a zone that accepts: "firewall-cmd --permanent --zone=trusted --add-interface=${bridge}", then "firewall-cmd --reload".`;
+    return `firewalld forwards it in a zone that accepts: "${ZONE_COMMAND}=${bridge}", then "firewall-cmd --reload".`;
   }
   if (hook !== nft.NF_INET_FORWARD) {
     return `No other table can overrule that; accept there what containers send, and the replies: "nft list chain ${where} ${name}" shows the rules.`;

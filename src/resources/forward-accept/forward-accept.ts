@@ -72,7 +72,8 @@ export const forwardAcceptKind: Kind<ForwardAcceptWanted> = {
   },
 };
 
-function linkOf({ bridge, vlan }: ForwardAcceptWanted): string {
+/** The link whose packets the accept is for: the bridge, or the gateway of the VLAN. */
+export function linkOf({ bridge, vlan }: ForwardAcceptWanted): string {
   return vlan === undefined ? bridge : vlanGatewayName(bridge, vlan);
 }
 
@@ -125,7 +126,8 @@ function look(node: Node, { bridge, families }: ForwardAcceptWanted): Fault | un
   return findBridgedDrop(node, DRIVERS, bridge, seen) ?? findForeignDrop(node, bridge, new Set(seen), 'limited');
 }
 
-function findAccept(node: Node, wanted: ForwardAcceptWanted, kind: 'check' | 'limited'): Fault | undefined {
+/** What is off about the accept in iptables, of either flavour. @throws KernelError, SystemError */
+export function findAccept(node: Node, wanted: ForwardAcceptWanted, kind: 'check' | 'limited'): Fault | undefined {
   const link = linkOf(wanted);
   return eachForward(wanted.families, (driver, family) => {
     const view = driver.read(node, family, link);

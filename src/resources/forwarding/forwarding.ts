@@ -13,9 +13,10 @@ import { findLink } from '../links.ts';
 import { findingOf, type Kind, nothingOwned } from '../resource.ts';
 import { acceptRaSysctl, ensureSysctl, readSysctl } from '../sysctl.ts';
 
-const SYSCTL: Record<Family, string> = { 4: 'ipv4/ip_forward', 6: 'ipv6/conf/all/forwarding' };
+/** The parameters that turn forwarding on, below /proc/sys/net. */
+export const FORWARDING_SYSCTL: Record<Family, string> = { 4: 'ipv4/ip_forward', 6: 'ipv6/conf/all/forwarding' };
 
-interface ForwardingWanted {
+export interface ForwardingWanted {
   readonly families: readonly Family[];
 }
 
@@ -35,7 +36,7 @@ export const forwardingKind: Kind<ForwardingWanted> = {
 /** Turns forwarding on in the node's netns, for the families that are used. @throws Fault `io`, KernelError */
 export function ensureForwarding(connection: Connection, families: ReadonlySet<Family>): void {
   for (const family of families) {
-    if (!isForwarding(connection, family)) ensureSysctl(SYSCTL[family], '1');
+    if (!isForwarding(connection, family)) ensureSysctl(FORWARDING_SYSCTL[family], '1');
   }
 }
 
@@ -43,9 +44,9 @@ export function ensureForwarding(connection: Connection, families: ReadonlySet<F
 export function verifyForwarding(connection: Connection, families: ReadonlySet<Family>): void {
   for (const family of families) {
     if (isForwarding(connection, family)) continue;
-    const found = readSysctl(SYSCTL[family]);
+    const found = readSysctl(FORWARDING_SYSCTL[family]);
     if (found === '1') continue;
-    const name = `net.${SYSCTL[family].replaceAll('/', '.')}`;
+    const name = `net.${FORWARDING_SYSCTL[family].replaceAll('/', '.')}`;
     throw new Fault('check', `forwarding is off: ${name} is ${found ?? 'missing'}, expected 1`, {
       details: `Something on the node turned it off; "sysctl -w ${name}=1" turns it on again.`,
     });
@@ -53,7 +54,7 @@ export function verifyForwarding(connection: Connection, families: ReadonlySet<F
 }
 
 /** Whether the node forwards packets of the family; false where the kernel does not tell. @throws KernelError */
-function isForwarding(connection: Connection, family: Family): boolean {
+export function isForwarding(connection: Connection, family: Family): boolean {
   const reply = unlessRefused([EOPNOTSUPP], () => execute(connection, getNetconf(family))[0]?.[0]);
   return reply !== undefined && decodeForwarding(reply.payload) === 1;
 }

@@ -12,7 +12,7 @@ import type { Link } from '../../netlink/route/link.ts';
 import { setLinkMac } from '../../netlink/route/link-change.ts';
 import { cidr, list, object, unsigned } from '../../schema/net.ts';
 import { EADDRNOTAVAIL, EEXIST } from '../../sys/errno.ts';
-import { verifyAddress } from '../addressing/addressing.ts';
+import { verifyAddress } from '../addressing/presence.ts';
 import { awaitUsable } from '../addressing/usable-addresses.ts';
 import { isOwnBridge } from '../bridge/bridge-link.ts';
 import { allowsIpv6, bridgeTooSmall } from '../bridge/mtu.ts';

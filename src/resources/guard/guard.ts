@@ -106,6 +106,7 @@ function survey(node: Node, scope: Scope): Owned[] {
   const owned = ownedGuards(node.nft(), scope).map(
     ({ owner, remove }): Owned => ({
       what: `the MAC guard of ${owner}`,
+      owner,
       isOf: (attachment) => isSameOwner(owner, ownerText({ ...attachment, network, dataDir })),
       remove,
     }),

@@ -129,6 +129,7 @@ export function verifyGuard(connection: Connection, guarded: Guarded, comparedAt
 
 /** The owners that have no element in one of the sets: it was removed, or their ports are not guarded. @throws KernelError */
 export function missingGuards(connection: Connection, owners: readonly string[]): string[] {
+  if (owners.length === 0) return [];
   return [...new Set([PORTS, MACS].flatMap((set) => missingOwners(connection, set, owners)))];
 }
 

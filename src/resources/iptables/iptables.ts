@@ -81,6 +81,11 @@ export function findPrograms(programs: Programs, family: Family, flavour: Flavou
   return (['restore', 'save'] as const).map((action) => executable(programs, family, flavour, action));
 }
 
+/** Directories of a system's programs, for a PATH that lacks them. */
+export function usualDirectories(): readonly string[] {
+  return USUAL_DIRECTORIES;
+}
+
 /**
  * Whether iptables is not installed, or refuses a request, so that it will fail until the node's owner mends it. False where
  * another program holds its lock (`busy`), since the next call may succeed.

@@ -150,6 +150,7 @@ function missingOwners(
   entries: readonly Masqueraded[],
   owners: readonly string[],
 ): Set<string> {
+  if (owners.length === 0) return new Set();
   const present = entries.map((entry) => new Set(driver.owners(node, entry)));
   return new Set(owners.filter((owner) => present.some((those) => !those.has(owner))));
 }

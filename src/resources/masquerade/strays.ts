@@ -11,7 +11,7 @@ import { decodeRuleComment, decodeRuleHandle, deleteRule, listRules } from '../.
 import { ENOENT } from '../../sys/errno.ts';
 import { commentOf, type Flavour, mustRestore, type Programs, savedRules } from '../iptables/iptables.ts';
 import { holdsAny, legacyTableHolds } from '../iptables/legacy.ts';
-import { type AttachmentKey, isInScope, isSameOwner, ownerText } from '../names.ts';
+import { type AttachmentKey, currentOwner, isInScope, isSameOwner, ownerText } from '../names.ts';
 import { NO_NFTABLES, nftIfThere } from '../nftables/nftables.ts';
 import type { Node } from '../node.ts';
 import type { Owned, Scope } from '../resource.ts';
@@ -121,7 +121,9 @@ function rulesOf(node: Node, family: Family, flavour: Flavour, scope: Scope): Ow
 /** The one finding; none where the comment is of another network. */
 function owned(scope: Scope, comment: string, what: string, remove: () => void): Owned[] {
   const isOf = commentOwner(scope, comment);
-  return isOf === undefined ? [] : [{ what, isOf, remove }];
+  if (isOf === undefined) return [];
+  const isOurs = referenceOwner(comment) === undefined;
+  return [{ what, ...(isOurs && { owner: currentOwner(comment) }), isOf, remove }];
 }
 
 /** A text that at least one rule of the reference plugin's holds where it has made any for the scope. */

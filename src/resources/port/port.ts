@@ -2,9 +2,14 @@
 
 import * as z from 'zod/mini';
 import { formatMac } from '../../address/mac.ts';
-import type { Connection } from '../../netlink/connection.ts';
+import { sameBytes } from '../../netlink/bytes.ts';
+import { type Connection, execute } from '../../netlink/connection.ts';
+import { isKernelError } from '../../netlink/error.ts';
 import type { Link } from '../../netlink/route/link.ts';
+import { setBridgePort, setLinkMac, setLinkMaster, setLinkMtu, setLinkUp } from '../../netlink/route/link-change.ts';
 import { list, mac, mtu, object, unsigned } from '../../schema/net.ts';
+import { EXFULL } from '../../sys/errno.ts';
+import { bridgeFull } from '../bridge/bridge.ts';
 import { findLink, findLinks, knownLink, linkNamed } from '../links.ts';
 import { type AttachmentKey, aliasOwner, containerMac, isInScope, isSameOwner, ownerText } from '../names.ts';
 import { containerOf, type Node, takeBack } from '../node.ts';
@@ -15,6 +20,8 @@ import { createVethPair, removeHostVeth } from './veth.ts';
 export interface PortWanted extends AttachmentKey {
   /** The name of the host veth. */
   readonly name: string;
+  /** The pod, `shop/web-0`, which the alias of the host veth names; absent where the runtime named none. */
+  readonly pod?: string | undefined;
   readonly bridge: string;
   /** The MAC of the container's interface. Absent: it follows from the attachment, and CHECK accepts any. */
   readonly mac?: Uint8Array | undefined;
@@ -52,7 +59,7 @@ export const portKind: Kind<PortWanted> = {
       ...{ network: text, containerId: text, ifName: text },
       ...{ name: text, bridge: text, hairpin: flag, isolated: flag, keepDown: flag },
     },
-    { mac, mtu, vlans: object({ vlans: list(vlanRange), keepDefault: flag }), dataDir: text },
+    { mac, mtu, vlans: object({ vlans: list(vlanRange), keepDefault: flag }), dataDir: text, pod: text },
   ),
   ensure(node, wanted) {
     const container = containerOf(node);
@@ -74,6 +81,7 @@ export const portKind: Kind<PortWanted> = {
       throw error;
     }
   },
+  restore: restorePort,
   verify: (node, wanted) => findingOf(() => verifyPort(node, wanted)),
   remove(node, wanted) {
     removeOwnVeth(node, wanted);
@@ -103,10 +111,54 @@ function ownedPort({ route }: Node, scope: Scope, name: string, owner: string): 
   return [
     {
       what: `the host veth ${name}`,
+      owner,
       isOf: (attachment) => isSameOwner(owner, ownerText({ ...attachment, network, dataDir })),
       remove: () => void removeHostVeth(route, name),
     },
   ];
+}
+
+/**
+ * Puts a port that exists back on its bridge, with its options and VLANs, and sets both ends up. An interface that the
+ * container's administrator set up in spite of `keepDown` stays up. @throws Fault `check` where the veth pair is gone or
+ * belongs to another attachment, KernelError
+ */
+function restorePort(node: Node, wanted: PortWanted): void {
+  const { route } = node;
+  const container = containerOf(node);
+  const { name, ifName, mtu: size, vlans, hairpin, isolated, keepDown } = wanted;
+  const bridge = linkNamed(node, wanted.bridge);
+  const host = findLink(route, name);
+  if (host === undefined) throw off(`the host veth ${name} is missing`);
+  const owner = aliasOwner(host.alias);
+  if (owner !== undefined && !isSameOwner(owner, ownerText(wanted))) throw off(`${name} belongs to ${owner}`);
+  const inside = findLink(container.route, ifName);
+  if (inside === undefined) throw off(`the interface ${ifName} is missing in the container`);
+  if (inside.peer !== host.index) throw off(`the interface ${ifName} in the container is not the other end of ${name}`);
+  if (size !== undefined && host.mtu !== size) execute(route, setLinkMtu(host.index, size));
+  if (host.master !== bridge.index) enslave(route, host, bridge);
+  const options = {
+    hairpin: hairpin || host.port?.hairpin === true,
+    isolated: isolated || host.port?.isolated === true,
+  };
+  if (hairpin || isolated) execute(route, setBridgePort(host.index, options));
+  if (vlans !== undefined && findingOf(() => verifyPortVlans(route, host, vlans))) joinVlans(route, host.index, vlans);
+  if (!host.up) execute(route, setLinkUp(host.index));
+  if (wanted.mac !== undefined && !sameBytes(inside.mac, wanted.mac)) {
+    execute(container.route, setLinkMac(inside.index, wanted.mac));
+  }
+  if (!keepDown && !inside.up) execute(container.route, setLinkUp(inside.index));
+  container.links.delete(ifName);
+  node.links.delete(name);
+}
+
+/** Makes the veth a port of the bridge, from whichever bridge it is on. @throws Fault `exhausted`, KernelError */
+function enslave(route: Connection, host: Link, bridge: Link): void {
+  try {
+    execute(route, setLinkMaster(host.index, bridge.index));
+  } catch (error) {
+    throw isKernelError(error, EXFULL) ? bridgeFull(bridge, error) : error;
+  }
 }
 
 /** @throws Fault `check` for the first thing that is off about either end */

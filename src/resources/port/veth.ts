@@ -22,7 +22,8 @@ import { type AttachmentKey, hostVethAlias, hostVethMac } from '../names.ts';
 import { type Container, type Node, takeBack } from '../node.ts';
 
 export interface VethSettings {
-  readonly attachment: AttachmentKey;
+  /** With the pod, `shop/web-0`, where the runtime named one. */
+  readonly attachment: AttachmentKey & { readonly pod?: string | undefined };
   /** The name of the host's end. */
   readonly name: string;
   readonly containerMac: Uint8Array;

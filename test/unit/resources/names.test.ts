@@ -54,6 +54,17 @@ test('names and MACs are the same in every version', () => {
   expect(ownerText(LONGEST)).toBe(`${'n'.repeat(84)}#2d2f6bce3f06ba58/#fc569515b91b125f`);
   expect(ownerText({ ...A, dataDir: '/run/cni' })).toBe('pods@6a3ab67f/abc/eth0');
   expect(hostVethAlias({ ...A, dataDir: '/run/cni' })).toBe('trestle:pods@6a3ab67f/abc/eth0 /run/cni');
+  expect(hostVethAlias({ ...A, pod: 'shop/web-0' })).toBe('trestle:pods/abc/eth0 shop/web-0');
+  expect(hostVethAlias({ ...A, dataDir: '/run/cni', pod: 'shop/web-0' })).toBe(
+    'trestle:pods@6a3ab67f/abc/eth0 shop/web-0 /run/cni',
+  );
+});
+
+test('an alias keeps beginning and end of a long pod name', () => {
+  const pod = `shop/${'w'.repeat(100)}-7d9f8b6c5-x2x4z`;
+  const named = hostVethAlias({ ...A, pod }).split(' ')[1];
+  expect(named).toBe(`shop/${'w'.repeat(50)}~${'w'.repeat(8)}-7d9f8b6c5-x2x4z`);
+  expect(named).toHaveLength(80);
 });
 
 test('a host veth’s name is one that an interface may have, and has 15 characters', () => {
@@ -113,6 +124,19 @@ describe('an owner', () => {
     );
     expect(aliasOwner(hostVethAlias(LONGEST))).toBe(ownerText(LONGEST));
     expect(Buffer.byteLength(hostVethAlias(LONGEST))).toBeLessThanOrEqual(255);
+  });
+
+  test('is read from an alias that names a pod, whatever the runtime calls it', () => {
+    fc.assert(
+      fc.property(attachment, fc.string({ unit: 'binary', minLength: 1, maxLength: 300 }), (key, pod) => {
+        const alias = hostVethAlias({ ...key, pod });
+        expect(aliasOwner(alias)).toBe(ownerText(key));
+        expect(Buffer.byteLength(alias)).toBeLessThanOrEqual(255);
+        expect(alias).not.toMatch(/\p{Cc}/u);
+      }),
+    );
+    const alias = hostVethAlias({ ...LONGEST, pod: `default/${'p'.repeat(253)}` });
+    expect([aliasOwner(alias), Buffer.byteLength(alias) <= 255]).toEqual([ownerText(LONGEST), true]);
   });
 
   test('is read from a comment as it was written', () => {

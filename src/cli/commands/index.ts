@@ -1,0 +1,30 @@
+/** The commands by name, in the order in which help shows them; help, completion and the manual page are made from them. */
+
+import { buildRouteMap } from '@stricli/core';
+import { completion } from './completion.ts';
+import { configCheck } from './config-check.ts';
+import { configNew } from './config-new.ts';
+import { doctor } from './doctor.ts';
+import { graph } from './graph.ts';
+import { install } from './install.ts';
+import { list } from './list.ts';
+import { reconcile } from './reconcile.ts';
+import { show } from './show.ts';
+import { uninstall } from './uninstall.ts';
+
+const config = buildRouteMap({
+  routes: { new: configNew, check: configCheck },
+  docs: { brief: 'Make and check network configurations' },
+});
+
+export const COMMANDS = {
+  list,
+  show,
+  graph,
+  doctor,
+  reconcile,
+  install,
+  uninstall,
+  config,
+  completion,
+};

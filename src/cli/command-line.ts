@@ -11,6 +11,7 @@ import {
 import { Fault, isOutOfMemory, reasonOf } from '../fault.ts';
 import { createLog } from '../log.ts';
 import { doctor } from './commands/doctor.ts';
+import { gc } from './commands/gc.ts';
 import { list } from './commands/list.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { type Context, Ended, FINDINGS, HEALTHY, MISUSE, type Terminal, type Variables } from './context.ts';
@@ -31,7 +32,7 @@ To try the plugin on a network namespace of yours:
     CNI_COMMAND=ADD CNI_CONTAINERID=demo CNI_NETNS=/run/netns/demo CNI_IFNAME=eth0 trestle`;
 
 /** The commands by name; help, completion and the manual page are made from them. */
-export const COMMANDS = { list, doctor, reconcile };
+export const COMMANDS = { list, doctor, gc, reconcile };
 
 const root = buildRouteMap({
   routes: COMMANDS,

@@ -3,10 +3,16 @@
 export { amendRecord, type Lease, leaseAddresses, recordAttachment } from './allocation.ts';
 export type { Attachment, AttachmentRecord, Json, Netns, Owner, Pod } from './attachment.ts';
 export { DEFAULT_DATA_DIR, dataDirOf, type IpamSection, ipamSchema } from './config.ts';
-export { planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';
+export { type Doomed, planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';
 export { type GenerationHint, readGenerationHint, writeGenerationHint } from './generation.ts';
 export { type Host, readHost, type Survivor } from './host.ts';
-export { leasesWithoutRecord, storedNetworks, type UnrecordedLeases } from './inventory.ts';
+export {
+  abortedLeases,
+  brokenRecords,
+  leasesWithoutRecord,
+  storedNetworks,
+  type UnrecordedLeases,
+} from './inventory.ts';
 export { alive, dead, type HostVeth, judgeLife, type Life, type Probes, unknown } from './life.ts';
 export { type IpamPlan, planIpam } from './plan.ts';
 export {
@@ -18,7 +24,7 @@ export {
   markRemoval,
   recordedAddresses,
 } from './record.ts';
-export { releaseAddresses } from './release.ts';
+export { releaseAddresses, withoutRecord } from './release.ts';
 export { readResolvConf } from './resolv-conf.ts';
 export { statusOf } from './status.ts';
 export { verifyLeases } from './verify.ts';

@@ -14,6 +14,7 @@ import { doctor } from './commands/doctor.ts';
 import { gc } from './commands/gc.ts';
 import { list } from './commands/list.ts';
 import { reconcile } from './commands/reconcile.ts';
+import { watch } from './commands/watch.ts';
 import { type Context, Ended, FINDINGS, HEALTHY, MISUSE, type Terminal, type Variables } from './context.ts';
 import { wrapped } from './output/wrap.ts';
 
@@ -32,7 +33,7 @@ To try the plugin on a network namespace of yours:
     CNI_COMMAND=ADD CNI_CONTAINERID=demo CNI_NETNS=/run/netns/demo CNI_IFNAME=eth0 trestle`;
 
 /** The commands by name; help, completion and the manual page are made from them. */
-export const COMMANDS = { list, doctor, gc, reconcile };
+export const COMMANDS = { list, doctor, gc, reconcile, watch };
 
 const root = buildRouteMap({
   routes: COMMANDS,

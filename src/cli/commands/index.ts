@@ -5,12 +5,14 @@ import { completion } from './completion.ts';
 import { configCheck } from './config-check.ts';
 import { configNew } from './config-new.ts';
 import { doctor } from './doctor.ts';
+import { gc } from './gc.ts';
 import { graph } from './graph.ts';
 import { install } from './install.ts';
 import { list } from './list.ts';
 import { reconcile } from './reconcile.ts';
 import { show } from './show.ts';
 import { uninstall } from './uninstall.ts';
+import { watch } from './watch.ts';
 
 const config = buildRouteMap({
   routes: { new: configNew, check: configCheck },
@@ -22,7 +24,9 @@ export const COMMANDS = {
   show,
   graph,
   doctor,
+  gc,
   reconcile,
+  watch,
   install,
   uninstall,
   config,

@@ -3,7 +3,7 @@
 import type { Node } from '../../resources/node.ts';
 import type { Variables } from '../context.ts';
 import type { Inventory } from '../inventory/inventory.ts';
-import type { ProbeWish } from './reach/targets.ts';
+import type { ProbeWish } from './reach/wish.ts';
 
 /** `error`: something does not work, or will not after the next change; `warning`: it may not. */
 export type Level = 'error' | 'warning';

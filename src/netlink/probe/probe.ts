@@ -5,7 +5,6 @@
 
 import { type Family, formatIp, type Ip } from '../../address/ip.ts';
 import { ignoring } from '../../attempt.ts';
-import { Fault, reasonOf } from '../../fault.ts';
 import { monotonicMs } from '../../sys/clock.ts';
 import {
   EACCES,
@@ -76,7 +75,7 @@ const ICMP_ADMIN_CODES: Record<Family, readonly number[]> = { 4: [9, 10, 13], 6:
 
 /**
  * Sends an echo request or begins a connection to each target, in the current network namespace of the thread. The caller
- * closes the set. @throws Fault `environment` where the kernel gives no socket for ICMP
+ * closes the set. @throws SystemError where the kernel gives no socket for ICMP
  */
 export function beginProbes(targets: readonly ProbeTarget[]): ProbeSet {
   const probes = targets.map((target): Probe => ({ target, outcome: undefined }));
@@ -110,7 +109,7 @@ export function closeProbes({ sockets }: ProbeSet): void {
   for (const { fd } of sockets) closeFile(fd);
 }
 
-/** Probes one target from the current network namespace. @throws Fault `environment` */
+/** Probes one target from the current network namespace. @throws SystemError */
 export function probeOnce(target: ProbeTarget, withinMs: number): ProbeOutcome {
   const set = beginProbes([target]);
   try {
@@ -149,15 +148,8 @@ function sendEchoes(family: Family, probes: readonly Probe[]): Waiting {
 
 function openEchoSocket(family: Family): { readonly fd: number; readonly isRaw: boolean } {
   const open = (type: number) => libc('socket', afOf(family), type | SOCK_NONBLOCK | SOCK_CLOEXEC, PROTOCOL[family]);
-  try {
-    const raw = ignoring([EPERM, EACCES], () => open(SOCK_RAW));
-    return raw === undefined ? { fd: open(SOCK_DGRAM), isRaw: false } : { fd: raw, isRaw: true };
-  } catch (cause) {
-    throw new Fault('environment', `cannot send echo requests of IPv${family}: ${reasonOf(cause)}`, {
-      cause,
-      details: 'It needs CAP_NET_RAW, or a group of its user in net.ipv4.ping_group_range.',
-    });
-  }
+  const raw = ignoring([EPERM, EACCES], () => open(SOCK_RAW));
+  return raw === undefined ? { fd: open(SOCK_DGRAM), isRaw: false } : { fd: raw, isRaw: true };
 }
 
 function connectTo(probe: Probe): Waiting {

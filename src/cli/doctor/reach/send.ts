@@ -1,6 +1,7 @@
 /** Sends the probes of all containers at once, and says what came of those that failed. */
 
 import { type Ip, sameIp } from '../../../address/ip.ts';
+import { Fault, reasonOf } from '../../../fault.ts';
 import { execute } from '../../../netlink/connection.ts';
 import { unlessRefused } from '../../../netlink/error.ts';
 import {
@@ -9,6 +10,7 @@ import {
   closeProbes,
   type ProbeOutcome,
   type ProbeSet,
+  type ProbeTarget,
 } from '../../../netlink/probe/probe.ts';
 import { decodeNeighbour, listNeighbours, type Neighbour } from '../../../netlink/route/neighbour-table.ts';
 import { decodeRoute, findRoute } from '../../../netlink/route/route.ts';
@@ -31,13 +33,13 @@ export interface Failure {
 /** How long all of them wait together. */
 const WITHIN_MS = 1000;
 
-/** @throws Fault `environment` where the kernel gives no socket for ICMP, KernelError */
+/** @throws Fault `kernel` where the kernel gives no socket for ICMP, KernelError */
 export function sendAll(node: Node, senders: readonly Sender[]): Failure[] {
   const sets: ProbeSet[] = [];
   try {
     for (const { one, attempts } of senders) {
       const targets = attempts.map(({ target }) => target);
-      sets.push(inNetns(node, one.netns?.path ?? '', () => beginProbes(targets)));
+      sets.push(inNetns(node, one.netns?.path ?? '', () => begin(targets)));
     }
     awaitProbes(sets, WITHIN_MS);
     return senders.flatMap((sender, at) =>
@@ -45,6 +47,17 @@ export function sendAll(node: Node, senders: readonly Sender[]): Failure[] {
     );
   } finally {
     for (const set of sets) closeProbes(set);
+  }
+}
+
+function begin(targets: readonly ProbeTarget[]): ProbeSet {
+  try {
+    return beginProbes(targets);
+  } catch (cause) {
+    throw new Fault('kernel', `cannot send probes from the containers: ${reasonOf(cause)}`, {
+      cause,
+      details: 'It needs CAP_NET_RAW, or a group of its user in net.ipv4.ping_group_range.',
+    });
   }
 }
 

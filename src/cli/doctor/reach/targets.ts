@@ -3,13 +3,7 @@
 import { parseIp } from '../../../address/ip.ts';
 import type { ProbeTarget } from '../../../netlink/probe/probe.ts';
 import { type Attached, isInside, type View } from '../attachments/view.ts';
-
-/** What the operator asked for. */
-export interface ProbeWish {
-  readonly to: readonly ProbeTarget[];
-  /** From the containers of this network only. */
-  readonly network: string | undefined;
-}
+import type { ProbeWish } from './wish.ts';
 
 /** The hop of a probe: the first one that fails explains the others. */
 export type Hop = 'gateway' | 'neighbour' | 'address';

@@ -12,6 +12,7 @@ import { Fault, isOutOfMemory, reasonOf } from '../fault.ts';
 import { createLog } from '../log.ts';
 import { doctor } from './commands/doctor.ts';
 import { list } from './commands/list.ts';
+import { trace } from './commands/trace.ts';
 import { type Context, Ended, FINDINGS, HEALTHY, MISUSE, type Terminal, type Variables } from './context.ts';
 import { wrapped } from './output/wrap.ts';
 
@@ -30,7 +31,7 @@ To try the plugin on a network namespace of yours:
     CNI_COMMAND=ADD CNI_CONTAINERID=demo CNI_NETNS=/run/netns/demo CNI_IFNAME=eth0 trestle`;
 
 /** The commands by name; help, completion and the manual page are made from them. */
-export const COMMANDS = { list, doctor };
+export const COMMANDS = { list, doctor, trace };
 
 const root = buildRouteMap({
   routes: COMMANDS,

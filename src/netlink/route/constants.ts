@@ -9,6 +9,7 @@ export const RTM_DELADDR = 21;
 export const RTM_GETADDR = 22;
 export const RTM_NEWROUTE = 24;
 export const RTM_GETROUTE = 26;
+export const RTM_GETNEIGH = 30;
 export const RTM_GETNETCONF = 82;
 export const RTM_GETNSID = 90;
 export const RTM_NEWLINKPROP = 108;
@@ -107,11 +108,22 @@ export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_LINK = 253;
 
 export const RTA_DST = 1;
+export const RTA_SRC = 2;
+export const RTA_IIF = 3;
 export const RTA_OIF = 4;
 export const RTA_GATEWAY = 5;
 export const RTA_PRIORITY = 6;
+export const RTA_PREFSRC = 7;
 export const RTA_METRICS = 8;
 export const RTA_MULTIPATH = 9;
 export const RTA_TABLE = 15;
+export const RTA_MARK = 16;
 export const RTAX_MTU = 2;
 export const RTAX_ADVMSS = 8;
+
+/** linux/neighbour.h */
+export const NDA_DST = 1;
+export const NDA_LLADDR = 2;
+export const NDA_VLAN = 5;
+export const NDA_MASTER = 9;
+export const NTF_MASTER = 0x04;

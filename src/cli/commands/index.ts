@@ -10,6 +10,7 @@ import { install } from './install.ts';
 import { list } from './list.ts';
 import { reconcile } from './reconcile.ts';
 import { show } from './show.ts';
+import { trace } from './trace.ts';
 import { uninstall } from './uninstall.ts';
 
 const config = buildRouteMap({
@@ -22,6 +23,7 @@ export const COMMANDS = {
   show,
   graph,
   doctor,
+  trace,
   reconcile,
   install,
   uninstall,

@@ -1,7 +1,7 @@
 /** docs/operating.md: the commands in it are run as they stand, and give what it says. */
 
 import { expect, test } from 'bun:test';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { appendFileSync, mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { goProgram, whyNoGoModule } from '../support/go-programs.ts';
 import { describeOnKernel, describeUnless } from '../support/privilege.ts';
@@ -37,8 +37,8 @@ async function follow(title: string, steps: readonly Step[]): Promise<void> {
   };
   const { stdout, stderr, status } = machine.tryRun(['sh', '-u', '-c', `cd ${directory}\n${scriptOf(all)}`], { env });
   const printed = printedBy(stdout);
-  if (process.env.TRESTLE_SHOW)
-    console.log(title, status, stderr, '\n', printed.slice(-steps.length).join('\n-----\n'));
+  appendFileSync('/tmp/op/show.jsonl', `${JSON.stringify({ title, status, stderr, printed: printed.slice(-steps.length) })}
+`);
   expect(stderr).toBe('');
   expectOutput(printed, all);
   expect(left(machine).links.length).toBeGreaterThan(0);

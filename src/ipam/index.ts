@@ -14,11 +14,21 @@ export { DEFAULT_DATA_DIR, dataDirOf, type IpamSection, ipamSchema } from './con
 export { planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';
 export { type GenerationHint, readGenerationHint, writeGenerationHint } from './generation.ts';
 export { type Host, readHost, type Survivor } from './host.ts';
-export { leasesWithoutRecord, storedNetworks, type UnrecordedLeases } from './inventory.ts';
+export {
+  type LeaseLook,
+  leaseNames,
+  leasesWithoutRecord,
+  lookAtLease,
+  storedNetworks,
+  type UnrecordedLeases,
+} from './inventory.ts';
 export { alive, dead, type HostVeth, judgeLife, type Life, type Probes, unknown } from './life.ts';
 export { type IpamPlan, planIpam } from './plan.ts';
+export { countIn, sizeOfSet } from './ranges.ts';
 export {
   attachmentsOf,
+  type BrokenRecord,
+  brokenRecords,
   findRecord,
   isBeingRemoved,
   listNetworks,

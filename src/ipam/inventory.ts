@@ -4,7 +4,7 @@ import type { Ip } from '../address/ip.ts';
 import { statPath } from '../sys/directory.ts';
 import type { Attachment, AttachmentRecord } from './attachment.ts';
 import { namesIn } from './files.ts';
-import { decodeLease, holderText, leasedIps, readLease } from './lease.ts';
+import { decodeLease, holderText, leasedIps, readLease, readLeaseFile } from './lease.ts';
 import { listNetworks, recordedIps } from './record.ts';
 import { type Store, storeOf } from './store.ts';
 
@@ -21,6 +21,31 @@ export interface UnrecordedLeases {
 export function storedNetworks(dataDir: string): string[] {
   const leased = namesIn(dataDir).filter((name) => !name.startsWith('.') && isStore(storeOf(dataDir, name)));
   return [...new Set([...leased, ...listNetworks(dataDir)])].sort();
+}
+
+/** The names of the files among the leases of a network, in no order; those that are addresses are leases. @throws Fault `io` */
+export function leaseNames(dataDir: string, network: string): readonly string[] {
+  return namesIn(storeOf(dataDir, network).leases);
+}
+
+/** A lease as its file has it. */
+export interface LeaseLook {
+  readonly path: string;
+  /** Undefined where there is no file. */
+  readonly text: string | undefined;
+  /** The attachment that the file names; undefined where it names none. */
+  readonly holder: Omit<Attachment, 'network'> | undefined;
+  /** What the file holds, for people. */
+  readonly said: string;
+}
+
+/** The lease of an address, which is written as the file is named. @throws Fault `io` */
+export function lookAtLease(dataDir: string, network: string, address: string): LeaseLook {
+  const path = `${storeOf(dataDir, network).leases}/${address}`;
+  const text = readLeaseFile(path);
+  const holder = text === undefined ? undefined : decodeLease(text);
+  const named = holder && { containerId: holder.containerId, ifName: holder.ifName ?? '' };
+  return { path, text, holder: named, said: text === undefined ? 'no lease file' : holderText(text) };
 }
 
 /** The leases of a network that none of the records claims, one entry a holder. @throws Fault `io` */

@@ -73,8 +73,13 @@ export function leaseState(store: Store, ip: Ip): LeaseState {
 
 /** The text of a lease; undefined where there is none, empty where something else is in its place. @throws Fault `io` */
 export function readLease(store: Store, ip: Ip): string | undefined {
+  return readLeaseFile(leasePath(store, ip));
+}
+
+/** The same, of the file at a path. @throws Fault `io` */
+export function readLeaseFile(path: string): string | undefined {
   try {
-    return readIfThere(leasePath(store, ip));
+    return readIfThere(path);
   } catch (error) {
     if (isNoFile(error)) return '';
     throw error;

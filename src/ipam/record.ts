@@ -97,6 +97,27 @@ export function readRecords(store: Store, host: Host): AttachmentRecord[] {
   return recordPaths(store).flatMap((path) => usableRecord(loadRecord(store, path), host) ?? []);
 }
 
+/** A file with the name of a record that holds none, and why, as a sentence. */
+export interface BrokenRecord {
+  readonly path: string;
+  readonly complaint: string;
+  /** The attachment that the name stands for; undefined where it is shortened. */
+  readonly attachment: Attachment | undefined;
+}
+
+/** The broken records of a network; those that are known to be usable are not read again. @throws Fault `io` */
+export function brokenRecords(dataDir: string, network: string, usable: readonly Attachment[]): BrokenRecord[] {
+  const store = storeOf(dataDir, network);
+  const known = new Set(usable.map((attachment) => recordPath(store, attachment)));
+  const others = recordPaths(store).filter((path) => !known.has(path));
+  return others.flatMap((path) => {
+    const { complaint } = loadRecord(store, path) ?? {};
+    const [containerId = '', ifName = ''] = path.slice(store.own.length + 1).split(':');
+    const attachment = containerId.includes('~') ? undefined : { network, containerId, ifName };
+    return complaint === undefined ? [] : [{ path, complaint, attachment }];
+  });
+}
+
 /** Writes a record, in place of one that is there. @throws Fault `io` */
 export function replaceRecord(store: LockedStore, record: AttachmentRecord): void {
   replaceFile(recordPath(store, record), encodeRecord(record), store.temporary);

@@ -27,7 +27,10 @@ export const EAFNOSUPPORT = 97;
 export const EADDRNOTAVAIL = 99;
 export const ENETUNREACH = 101;
 export const ENOBUFS = 105;
+export const ETIMEDOUT = 110;
+export const ECONNREFUSED = 111;
 export const EHOSTUNREACH = 113;
+export const EINPROGRESS = 115;
 
 /** Every errno that messages name: a name, and a meaning. */
 const ERRNO: Record<number, readonly [name: string, meaning: string]> = {
@@ -77,7 +80,9 @@ const ERRNO: Record<number, readonly [name: string, meaning: string]> = {
   105: ['ENOBUFS', 'no buffer space available'],
   107: ['ENOTCONN', 'not connected'],
   110: ['ETIMEDOUT', 'timed out'],
+  111: ['ECONNREFUSED', 'connection refused'],
   113: ['EHOSTUNREACH', 'no route to host'],
+  115: ['EINPROGRESS', 'operation now in progress'],
   116: ['ESTALE', 'stale file handle'],
   122: ['EDQUOT', 'disk quota exceeded'],
 };

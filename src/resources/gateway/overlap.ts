@@ -12,6 +12,27 @@ import { findLink } from '../links.ts';
 /** The number of the loopback interface in every network namespace (LOOPBACK_IFINDEX). */
 const LOOPBACK = 1;
 
+/** A subnet of a network and an address of another link, in each other's range. */
+export interface Overlap {
+  readonly gateway: Cidr;
+  readonly other: LinkAddress;
+}
+
+/** The first overlap of each gateway with the addresses of links other than `own` and loopback. */
+export function overlapsOf(
+  present: readonly LinkAddress[],
+  own: { readonly index: number } | undefined,
+  gateways: readonly Cidr[],
+): Overlap[] {
+  const others = present.filter(({ index }) => index !== own?.index && index !== LOOPBACK);
+  return gateways
+    .filter(({ ip }) => !isLinkLocal(ip))
+    .flatMap((gateway) => {
+      const other = others.find(({ address }) => overlaps(address, gateway));
+      return other === undefined ? [] : [{ gateway, other }];
+    });
+}
+
 /**
  * Compares the gateways' subnets with those of all other links, the uplink's among them, by one dump for each family. `own` is
  * the link that has the gateways, where it is there. Link-local subnets are each link's own. @returns a Fault `limited` for the first overlap. @throws KernelError
@@ -26,16 +47,13 @@ export function findOverlap(
     const present = (execute(connection, listAddresses(0, family))[0] ?? []).map(({ payload }) =>
       decodeAddress(payload),
     );
-    const others = present.filter(({ index }) => index !== own?.index && index !== LOOPBACK);
-    for (const gateway of routed) {
-      const other = others.find(({ address }) => overlaps(address, gateway));
-      if (other !== undefined) return overlap(connection, gateway, other);
-    }
+    const [first] = overlapsOf(present, own, routed);
+    if (first !== undefined) return overlap(connection, first);
   }
   return undefined;
 }
 
-function overlap(connection: Connection, gateway: Cidr, { index, address }: LinkAddress): Fault {
+function overlap(connection: Connection, { gateway, other: { index, address } }: Overlap): Fault {
   const name = findLink(connection, index)?.name ?? `link ${index}`;
   const subnet = formatCidr(networkOf(gateway));
   return new Fault('limited', `the subnet ${subnet} overlaps the address ${formatCidr(address)} of ${name}`, {

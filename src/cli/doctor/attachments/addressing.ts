@@ -1,7 +1,7 @@
 /** The addresses and routes of the interface in the container. */
 
-import { type Cidr, formatCidr, networkOf, parseCidr, sameCidr } from '../../../address/cidr.ts';
-import { formatIp, type Ip, parseIp, sameIp } from '../../../address/ip.ts';
+import { type Cidr, formatCidr, networkOf, sameCidr } from '../../../address/cidr.ts';
+import { BITS, formatIp, sameIp } from '../../../address/ip.ts';
 import type { LinkAddress } from '../../../netlink/route/address.ts';
 import type { LinkRoute } from '../../../netlink/route/route.ts';
 import type { Finding } from '../examination.ts';
@@ -35,7 +35,7 @@ function examineAddresses(
   const missing: Cidr[] = [];
   const findings: Finding[] = [];
   for (const { address: text } of addresses) {
-    const wanted = parseCidr(text);
+    const wanted = view.cidr(text);
     if (wanted === undefined) continue;
     const found = present.find(({ address }) => sameIp(address.ip, wanted.ip));
     if (found === undefined) missing.push(wanted);
@@ -87,10 +87,12 @@ function refused(view: View, one: Attached, { ip }: Cidr): Finding {
 }
 
 function lostRoutes(view: View, one: Attached, inside: Inside, { routes }: WantedAddressing): Finding[] {
-  let missing = routes.filter((route) => !inside.routesOf(prefixOf(route)).some((other) => isRoute(other, route)));
+  let missing = routes.filter(
+    (route) => !inside.routesOf(prefixOf(route)).some((other) => isRoute(view, other, route)),
+  );
   if (missing.length > 0) {
     const all = inside.everyRoute(); // chained plugins move routes to other tables
-    missing = missing.filter((route) => !all.some((other) => isRoute(other, route)));
+    missing = missing.filter((route) => !all.some((other) => isRoute(view, other, route)));
   }
   if (missing.length === 0) return [];
   const text = missing.map(({ dst, gw }) => `${dst}${gw === undefined ? '' : ` via ${gw}`}`).join(' and ');
@@ -104,23 +106,16 @@ function lostRoutes(view: View, one: Attached, inside: Inside, { routes }: Wante
   ];
 }
 
-function isRoute({ dst, gateway }: LinkRoute, route: WantedRoute): boolean {
-  const wanted = known(route.dst, parseCidr);
+function isRoute(view: View, { dst, gateway }: LinkRoute, route: WantedRoute): boolean {
+  const wanted = view.cidr(route.dst);
   if (wanted === undefined || !sameCidr(networkOf(dst), networkOf(wanted))) return false;
-  const gw = route.gw === undefined ? undefined : known(route.gw, parseIp);
-  return gw === undefined || (gateway !== undefined && sameIp(gateway, gw));
+  if (route.gw === undefined) return true;
+  const gw = view.cidr(`${route.gw}/${BITS[dst.ip.family]}`)?.ip;
+  return gw !== undefined && gateway !== undefined && sameIp(gateway, gw);
 }
 
 function prefixOf({ dst }: WantedRoute): number {
   return Number(dst.slice(dst.lastIndexOf('/') + 1));
-}
-
-const parsed = new Map<string, Cidr | Ip | undefined>();
-
-/** The value of a text, which is parsed once: all containers of a network have the same destinations and gateways. */
-function known<T extends Cidr | Ip>(text: string, parse: (text: string) => T | undefined): T | undefined {
-  if (!parsed.has(text)) parsed.set(text, parse(text));
-  return parsed.get(text) as T | undefined;
 }
 
 function about(one: Attached, code: string, what: string): Omit<Finding, 'evidence' | 'fix'> {

@@ -1,6 +1,5 @@
 /** Addresses that two have: two attachments, an attachment and the node, or an attachment and a host that answers for it. */
 
-import { parseCidr } from '../../../address/cidr.ts';
 import { formatIp, type Ip } from '../../../address/ip.ts';
 import { formatMac } from '../../../address/mac.ts';
 import { sameBytes } from '../../../netlink/bytes.ts';
@@ -23,7 +22,7 @@ export function examineDuplicates(view: View): Finding[] {
     for (const { address } of one.wanted.addressing?.addresses ?? []) {
       const key = `${one.wanted.port?.bridge} ${address.slice(0, address.lastIndexOf('/'))}`;
       const other = held.get(key);
-      const ip = other === undefined ? parseCidr(address)?.ip : other.ip;
+      const ip = other === undefined ? view.cidr(address)?.ip : other.ip;
       if (other !== undefined) findings.push(...view.about(one, [heldTwice(view, one, other)]));
       else if (ip !== undefined) held.set(key, { ip, one });
     }

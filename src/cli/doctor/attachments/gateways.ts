@@ -1,6 +1,6 @@
 /** The addresses of the bridges, which are the containers' gateways. */
 
-import { type Cidr, formatCidr, parseCidr } from '../../../address/cidr.ts';
+import { type Cidr, formatCidr } from '../../../address/cidr.ts';
 import { sameIp } from '../../../address/ip.ts';
 import type { Finding } from '../examination.ts';
 import { usersText } from './bridges.ts';
@@ -34,7 +34,7 @@ export function examineGateways(view: View): Finding[] {
 }
 
 function isThere(view: View, { text, link }: Expected): boolean {
-  const wanted = parseCidr(text);
+  const wanted = view.cidr(text);
   if (wanted === undefined) return true;
   return addressesOf(view, link).some((present) => isEnough(present, wanted));
 }

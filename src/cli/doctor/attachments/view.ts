@@ -1,5 +1,6 @@
 /** The living attachments of a node with what their records want and what is there, read once for all sections. */
 
+import { type Cidr, parseCidr } from '../../../address/cidr.ts';
 import { type AttachmentRecord, isBeingRemoved } from '../../../ipam/index.ts';
 import { execute } from '../../../netlink/connection.ts';
 import { decodeAddress, type LinkAddress, listAllAddresses } from '../../../netlink/route/address.ts';
@@ -26,6 +27,8 @@ export interface View {
   gatewayLinkName(one: Attached): string;
   /** The attachment's network namespace; undefined where the record does not name it. */
   inside(one: Attached): Inside | Elsewhere | undefined;
+  /** An address with its length, parsed once: the containers of a network have the same gateways and destinations. */
+  cidr(text: string): Cidr | undefined;
   /** The addresses of all links of the node. */
   nodeAddresses(): readonly LinkAddress[];
   /**
@@ -67,6 +70,7 @@ function createView(examination: Examination): View {
   const byIndex = new Map(inventory.links.map((link) => [link.index, link]));
   const looked = new Map<string, Inside | Elsewhere>();
   const troubled = new Set<Attached>();
+  const parsed = new Map<string, Cidr | undefined>();
   let addresses: LinkAddress[] | undefined;
   return {
     examination,
@@ -81,6 +85,10 @@ function createView(examination: Examination): View {
       const found = looked.get(key) ?? lookInside(node, netns);
       looked.set(key, found);
       return found;
+    },
+    cidr(text) {
+      if (!parsed.has(text)) parsed.set(text, parseCidr(text));
+      return parsed.get(text);
     },
     nodeAddresses() {
       addresses ??= (execute(node.route, listAllAddresses())[0] ?? []).map(({ payload }) => decodeAddress(payload));

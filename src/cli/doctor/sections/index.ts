@@ -6,11 +6,13 @@ import { configurations } from './configurations.ts';
 import { forwarding } from './forwarding.ts';
 import { kernel } from './kernel.ts';
 import { kernelLog } from './kernel-log.ts';
+import { leases } from './leases.ts';
 import { links } from './links.ts';
 import { packetFilters } from './packet-filters.ts';
 import { permissions } from './permissions.ts';
 import { plugins } from './plugins.ts';
 import { runtimeSection } from './runtime.ts';
+import { subnets } from './subnets.ts';
 import { tables } from './tables.ts';
 
 export const SECTIONS: readonly Section[] = [
@@ -22,7 +24,9 @@ export const SECTIONS: readonly Section[] = [
   forwarding,
   packetFilters,
   tables,
+  leases,
   links,
   addresses,
+  subnets,
   kernelLog,
 ];

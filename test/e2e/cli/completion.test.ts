@@ -3,7 +3,7 @@
 import { expect, test } from 'bun:test';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { COMMANDS } from '../../../src/cli/command-line.ts';
+import { COMMANDS } from '../../../src/cli/commands/index.ts';
 import { executable } from '../../support/artifacts.ts';
 import { succeeded } from '../../support/cni.ts';
 import { createNode, type ScratchNode } from '../../support/node.ts';

@@ -128,7 +128,7 @@ e2e('-h', (artifact) => {
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       expect(stdout).toContain(`trestle ${route.join(' ')}`.trim());
       expect(stdout.split('\n').filter((line) => line.length > 100)).toEqual([]);
-      expect(stdout).not.toContain('complete ');
+      expect(stdout).not.toContain('trestle complete ');
     }
   });
 });

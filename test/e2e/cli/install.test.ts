@@ -164,6 +164,17 @@ describeOnKernel('trestle install', () => {
     expect(checks.find(({ check }) => check === 'plugins')?.text).toContain('needs portmap');
   });
 
+  test('what a killed call was writing is removed by the next one', () => {
+    using node = createNode();
+    const at = place(node);
+    at.first();
+    const ended = Bun.spawnSync(['true']).pid;
+    const [left, written] = [ended, process.pid].map((pid) => join(at.binDir, `.trestle.${pid}`)) as [string, string];
+    for (const path of [left, written]) writeFileSync(path, 'half of it');
+    expect(at.install().stdout).toContain(left);
+    expect([left, written].map(existsSync)).toEqual([false, true]);
+  });
+
   test('no ADD fails while the executable is replaced over and over', async () => {
     using node = createNode();
     const at = place(node);

@@ -273,6 +273,31 @@ describeOnKernel('trestle uninstall --purge', () => {
   });
 });
 
+describeOnKernel("trestle uninstall --purge, on another program's bridge", () => {
+  test('keeps the bridge and turns off what was turned on, also without records', () => {
+    using node = createNode();
+    const at = place(node);
+    exec(node.ns, ['ip', 'link', 'add', 'lan0', 'type', 'bridge']);
+    exec(node.ns, ['ip', 'link', 'add', 'port0', 'master', 'lan0', 'type', 'veth', 'peer', 'name', 'port1']);
+    at.first('--bridge', 'lan0');
+    const container = node.container();
+    const config = { hairpinMode: false, promiscMode: true };
+    succeeded(installed(node, at.binDir, at.conf, config).add(container));
+    const isPromiscuous = () => exec(node.ns, ['ip', '-d', 'link', 'show', 'lan0']).includes('PROMISC');
+    expect(isPromiscuous()).toBe(true);
+    rmSync(node.dataDir, { recursive: true });
+    const said = operatePurge(node, at.manifest, ['--force']);
+    expect(said).toMatchObject({ status: 0, stderr: '' });
+    expect(said.stdout).toContain('reset           bridge lan0');
+    expect(isPromiscuous()).toBe(false);
+    expect(
+      links(node.ns)
+        .map(({ ifname }) => ifname)
+        .sort(),
+    ).toEqual(['lan0', 'lo', 'port0', 'port1']);
+  });
+});
+
 /** With the programs of iptables. */
 function operatePurge(node: ScratchNode, manifest: string, flags: readonly string[]) {
   const args = ['uninstall', '--purge', '--conf-dir', node.confDir, '--manifest', manifest, '--data-dir', node.dataDir];

@@ -3,7 +3,12 @@
 import { expect, test } from 'bun:test';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+<<<<<<< HEAD
 import { COMMANDS } from '../../../src/cli/commands/index.ts';
+=======
+import { COMMANDS } from '../../../src/cli/command-line.ts';
+import { proposeThings } from '../../../src/cli/completion/values.ts';
+>>>>>>> w-install
 import { executable } from '../../support/artifacts.ts';
 import { succeeded } from '../../support/cni.ts';
 import { createNode, type ScratchNode } from '../../support/node.ts';
@@ -50,6 +55,17 @@ describeOnKernel('completion', () => {
     const file = join(node.confDir, '10-a.conflist');
     expect(proposals(node, 'config', 'check', `${node.confDir}/`)).toEqual([file]);
     expect(proposals(node, 'config', 'check', '--json', node.confDir)).toEqual([`${node.confDir}/`]);
+  });
+
+  test('proposes pods and containers, and by the beginning of an ID that container alone', () => {
+    using node = createNode();
+    const container = node.container();
+    const args = 'K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-0';
+    succeeded(runtime(node, executable, network(node)).add(container, { args }));
+    const words = ['show', '--data-dir', node.dataDir];
+    expect(proposeThings('', words)).toEqual(['shop/web-0', container.id]);
+    expect(proposeThings(container.id.slice(0, 5), words)).toEqual([container.id]);
+    expect(proposeThings('', ['show', `--data-dir=${node.directory}/none`])).toEqual([]);
   });
 
   test('bash completes', () => {
@@ -128,7 +144,7 @@ e2e('-h', (artifact) => {
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       expect(stdout).toContain(`trestle ${route.join(' ')}`.trim());
       expect(stdout.split('\n').filter((line) => line.length > 100)).toEqual([]);
-      expect(stdout).not.toContain('complete ');
+      expect(stdout).not.toContain('trestle complete ');
     }
   });
 });

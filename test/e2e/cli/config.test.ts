@@ -77,7 +77,7 @@ e2e('trestle config', (artifact) => {
     const said = operate(node, artifact, ['config', 'check', '--bin-dir', node.directory, file]);
     expect(said).toMatchObject({
       status: 1,
-      stdout: expect.stringContaining('there is no plugin the string "trestle"'),
+      stdout: expect.stringContaining('there is no plugin "trestle"'),
     });
   });
 });

@@ -55,6 +55,8 @@ function installed(node: ScratchNode, binDir: string, conf: string, extra: Confi
   return runtime(node, artifact, { ...plugins[0], name, cniVersion: '1.0.0', ...extra });
 }
 
+/** Without the leases' directory, which the plugin makes at the first STATUS. */
+const written = (node: ScratchNode) => tree(node.directory).filter((path) => !path.startsWith('networks'));
 const tree = (directory: string) => readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort();
 
 describeOnKernel('trestle install', () => {
@@ -80,7 +82,7 @@ describeOnKernel('trestle install', () => {
     expect(tree(node.directory)).toEqual([]);
     const done = jsonOf<Installed>(at.first('--systemd', '--json'));
     expect(done.steps).toEqual(planned.steps);
-    expect(tree(node.directory)).toEqual([
+    expect(written(node)).toEqual([
       ...['bin', 'bin/trestle', 'bin/trestle-ipam', 'net.d', 'net.d/10-trestle.conflist', 'state'],
       ...['state/install.json', 'units', 'units/trestle-watch.service'],
     ]);
@@ -103,7 +105,7 @@ describeOnKernel('trestle install', () => {
     expect(at.uninstall('--dry-run').stdout).toContain('1 container is still attached');
     succeeded(pods.del(container));
     expect(at.uninstall()).toMatchObject({ status: 0, stderr: '' });
-    expect(tree(node.directory).filter((path) => !path.startsWith('networks'))).toEqual([]);
+    expect(written(node)).toEqual([]);
     expect(at.uninstall()).toMatchObject({ status: 2, stderr: expect.stringContaining('there is no manifest') });
   });
 
@@ -146,7 +148,7 @@ describeOnKernel('trestle install', () => {
     expect(readlinkSync(join(at.binDir, 'bridge'))).toBe('trestle');
     expect(at.install('--force').stdout).not.toContain('back up');
     expect(at.uninstall()).toMatchObject({ status: 0, stderr: '' });
-    expect(tree(node.directory)).toEqual(['bin', 'bin/bridge', 'bin/host-local', 'bin/trestle-ipam']);
+    expect(written(node)).toEqual(['bin', 'bin/bridge', 'bin/host-local', 'bin/trestle-ipam']);
     expect(readFileSync(join(at.binDir, 'bridge'), 'utf8')).toBe('the bridge of others');
   });
 
@@ -160,6 +162,17 @@ describeOnKernel('trestle install', () => {
       text: expect.stringContaining('05-other.conflist'),
     });
     expect(checks.find(({ check }) => check === 'plugins')?.text).toContain('needs portmap');
+  });
+
+  test('what a killed call was writing is removed by the next one', () => {
+    using node = createNode();
+    const at = place(node);
+    at.first();
+    const ended = Bun.spawnSync(['true']).pid;
+    const [left, written] = [ended, process.pid].map((pid) => join(at.binDir, `.trestle.${pid}`)) as [string, string];
+    for (const path of [left, written]) writeFileSync(path, 'half of it');
+    expect(at.install().stdout).toContain(left);
+    expect([left, written].map(existsSync)).toEqual([false, true]);
   });
 
   test('no ADD fails while the executable is replaced over and over', async () => {
@@ -257,6 +270,31 @@ describeOnKernel('trestle uninstall --purge', () => {
       const left = tree(node.directory).filter((path) => !lstatSync(join(node.directory, path)).isDirectory());
       expect(left).toEqual(['networks/web/10.3.0.77', 'networks/web/last_reserved_ip.0', 'networks/web/lock']);
     });
+  });
+});
+
+describeOnKernel("trestle uninstall --purge, on another program's bridge", () => {
+  test('keeps the bridge and turns off what was turned on, also without records', () => {
+    using node = createNode();
+    const at = place(node);
+    exec(node.ns, ['ip', 'link', 'add', 'lan0', 'type', 'bridge']);
+    exec(node.ns, ['ip', 'link', 'add', 'port0', 'master', 'lan0', 'type', 'veth', 'peer', 'name', 'port1']);
+    at.first('--bridge', 'lan0');
+    const container = node.container();
+    const config = { hairpinMode: false, promiscMode: true };
+    succeeded(installed(node, at.binDir, at.conf, config).add(container));
+    const isPromiscuous = () => exec(node.ns, ['ip', '-d', 'link', 'show', 'lan0']).includes('PROMISC');
+    expect(isPromiscuous()).toBe(true);
+    rmSync(node.dataDir, { recursive: true });
+    const said = operatePurge(node, at.manifest, ['--force']);
+    expect(said).toMatchObject({ status: 0, stderr: '' });
+    expect(said.stdout).toContain('reset           bridge lan0');
+    expect(isPromiscuous()).toBe(false);
+    expect(
+      links(node.ns)
+        .map(({ ifname }) => ifname)
+        .sort(),
+    ).toEqual(['lan0', 'lo', 'port0', 'port1']);
   });
 });
 

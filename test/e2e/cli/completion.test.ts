@@ -3,12 +3,8 @@
 import { expect, test } from 'bun:test';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-<<<<<<< HEAD
 import { COMMANDS } from '../../../src/cli/commands/index.ts';
-=======
-import { COMMANDS } from '../../../src/cli/command-line.ts';
 import { proposeThings } from '../../../src/cli/completion/values.ts';
->>>>>>> w-install
 import { executable } from '../../support/artifacts.ts';
 import { succeeded } from '../../support/cni.ts';
 import { createNode, type ScratchNode } from '../../support/node.ts';

@@ -158,6 +158,12 @@ describe("the kernel's log", () => {
     });
   }
 
+  test('the name of a container’s interface cannot become a command', () => {
+    const line = 'IPv6: ;reboot: IPv6 duplicate address fd00::1 used by 02:00:00:00:00:01 detected!';
+    const { findings } = kernelLog.examine(examinationOf(HEALTHY, { kernelLog: log(record(line)) }));
+    expect(findings[0]?.fix).toBe("ip -6 address delete fd00::1 dev ';reboot' && dmesg --clear");
+  });
+
   test('is not read in another network namespace', () => {
     expect(kernelLog.examine(examinationOf(HEALTHY)).summary).toContain('not read');
   });

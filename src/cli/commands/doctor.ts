@@ -32,6 +32,8 @@ interface Mended {
   readonly said: string;
 }
 
+/** As many characters of what a failed command line says as fit a few lines. */
+const MOST_SAID = 300;
 const DEFAULT_BIN_DIRS = ['/opt/cni/bin', '/usr/lib/cni'];
 const DEFAULT_CACHE_DIR = DEFAULT_DATA_DIR.slice(0, DEFAULT_DATA_DIR.lastIndexOf('/'));
 
@@ -131,7 +133,9 @@ function mend(examined: readonly Examined[], searchPath: string, say: (line: str
     say(`${style.bold(finding.code)}: ${plainText(finding.subject)}: ${plainText(finding.what)}\n`);
     say(`  ${style.cyan(withoutControls(finding.fix))}\n`);
     const { succeeded, said } = runInShell(finding.fix, searchPath);
-    say(`  ${succeeded ? style.green('done') : style.red(`failed: ${plainText(said)}`)}\n\n`);
+    say(
+      `  ${succeeded ? style.green('done') : style.red(`not all of it: ${plainText(said).slice(0, MOST_SAID)}`)}\n\n`,
+    );
     return { finding, succeeded, said };
   });
 }

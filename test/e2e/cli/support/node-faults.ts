@@ -224,7 +224,7 @@ const CONFIGURATIONS: readonly Fault[] = [
     name: 'a key in another case',
     code: 'key-misspelt',
     plant: (node) => write(node, CONFIGURATION, listOf(node, { isgateway: true })),
-    fix: (node) => `sed -i 's/"isgateway"\\([[:space:]]*:\\)/"isGateway"\\1/g' ${conf(node, CONFIGURATION)}`,
+    fix: (node) => `sed -i 's|"isgateway"\\([[:space:]]*:\\)|"isGateway"\\1|g' ${conf(node, CONFIGURATION)}`,
   },
   {
     name: 'a misspelt key',

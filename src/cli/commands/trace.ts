@@ -12,7 +12,8 @@ import { causeOf } from '../trace/cause.ts';
 import { originOf, targetOf } from '../trace/ends.ts';
 import { type Evidence, gather } from '../trace/evidence.ts';
 import type { Cause } from '../trace/finding.ts';
-import { type Step, stepsOf } from '../trace/way.ts';
+import type { Step } from '../trace/steps.ts';
+import { stepsOf } from '../trace/way.ts';
 
 interface Flags extends JsonFlag, PlaceFlags {
   readonly protocol?: ProbeProtocol;

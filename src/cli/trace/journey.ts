@@ -50,15 +50,21 @@ export interface Journey {
   readonly end: Met | undefined;
 }
 
-/** The journeys in the order in which they began. */
+/**
+ * One journey for each kind of packet, in the order in which they began. The kernel's number of a packet is another one behind
+ * a bridge and behind NAT, so that it does not hold a journey together; but one probe is sent, and one answer comes.
+ */
 export function journeysOf(events: readonly TraceEvent[], probe: Probe): Journey[] {
-  const byPacket = new Map<number, TraceEvent[]>();
-  for (const event of events) {
-    const known = byPacket.get(event.id);
-    if (known === undefined) byPacket.set(event.id, [event]);
-    else known.push(event);
-  }
-  return [...byPacket.values()].map((one) => journeyOf(one, probe));
+  const kinds = new Map<number, PacketKind>();
+  for (const { id, headers } of events)
+    if (headers !== undefined && !kinds.has(id)) kinds.set(id, kindOf(headers, probe));
+  const found: PacketKind[] = [...new Set(kinds.values())];
+  return found.map((kind) =>
+    journeyOf(
+      kind,
+      events.filter(({ id }) => kinds.get(id) === kind),
+    ),
+  );
 }
 
 /** Whether the packet came to the hook, and, with `isFirst` false, past all its chains. */
@@ -72,7 +78,7 @@ export function endText(ip: Ip, port: number | undefined): string {
   return ip.family === 4 ? `${formatIp(ip)}:${port}` : `[${formatIp(ip)}]:${port}`;
 }
 
-function journeyOf(events: readonly TraceEvent[], probe: Probe): Journey {
+function journeyOf(kind: PacketKind, events: readonly TraceEvent[]): Journey {
   const stages: Stage[] = [];
   const met: Met[] = [];
   let hook: Hook | undefined;
@@ -88,19 +94,18 @@ function journeyOf(events: readonly TraceEvent[], probe: Probe): Journey {
     if (event.type !== 'policy') continue;
     const headers =
       event.headers ??
-      events.find((one) => one.chain === chain && one.table.family === table.family && one.headers)?.headers;
+      events.find(
+        (one) => one.id === event.id && one.chain === chain && one.table.family === table.family && one.headers,
+      )?.headers;
     const isBridge = table.family === nft.NFPROTO_BRIDGE;
     stages.push({ isBridge, ...stage, input, output, mark, ends: headers && endsOf(headers) });
   }
   const last = met.at(-1);
-  const kind = kindOf(events.find(({ headers }) => headers !== undefined)?.headers, probe);
   return { kind, stages, met, end: last !== undefined && isDrop(last.verdict) ? last : undefined };
 }
 
 /** The tracer's rules choose the packets, so their type is enough to tell them apart. */
-function kindOf(headers: TraceHeaders | undefined, probe: Probe): PacketKind {
-  if (headers === undefined) return 'probe';
-  const { network, transport } = headers;
+function kindOf({ network, transport }: TraceHeaders, probe: Probe): PacketKind {
   const version = (network[0] ?? 0) >> 4;
   // ARP begins with the type of the hardware, 0x0001; the operation is 1 for a request, 2 for a reply.
   if (version === 0) return network[7] === 2 ? 'advertisement' : 'solicitation';

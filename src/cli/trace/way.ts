@@ -2,38 +2,22 @@
 
 import { formatIp } from '../../address/ip.ts';
 import { formatMac } from '../../address/mac.ts';
-import type { Flow, Tuple } from '../../netlink/conntrack/flow.ts';
-import { isDrop } from '../../netlink/nft/trace.ts';
 import { RTN_LOCAL } from '../../netlink/route/constants.ts';
 import type { Neighbour } from '../../netlink/route/neighbour.ts';
 import { errnoText } from '../../sys/errno.ts';
 import { errorText } from './answer-cause.ts';
 import { type Evidence, type Filtered, ipText } from './evidence.ts';
 import { nextHopOf, probeJourney } from './finding.ts';
-import { came, type Ends, endText, type Journey, type Stage } from './journey.ts';
+import { came, type Journey, type Stage } from './journey.ts';
 import { legacyText } from './legacy.ts';
-import { type Described, placeText } from './rules.ts';
+import { endOf, natText, ruleSteps, type Step, step } from './steps.ts';
 import { forwardingOf, neighbourOf } from './surroundings.ts';
-
-export interface Step {
-  readonly place: 'container' | 'node' | 'outside';
-  /** `route`, `neighbour`, `port`, `rule`, `policy`, `nat`, `leaves`, `answer`, … */
-  readonly topic: string;
-  readonly seen: string;
-  /** The way ended here, or this is why. */
-  readonly isBad: boolean;
-  readonly rule?: Described;
-}
 
 const UNRESOLVED = ['failed', 'incomplete', 'none'];
 
 /** @throws KernelError */
 export function stepsOf(evidence: Evidence): Step[] {
   return [...startSteps(evidence), ...nodeSteps(evidence), ...answerSteps(evidence), ...limits(evidence)];
-}
-
-function step(place: Step['place'], topic: string, seen: string, isBad = false): Step {
-  return { place, topic, seen, isBad };
 }
 
 function startSteps(evidence: Evidence): Step[] {
@@ -145,39 +129,6 @@ function departure(evidence: Evidence, { output = 0, ends, isBridge }: Stage, jo
   return [...steps, step('node', 'forwarding', `${formatMac(neighbour.mac)} is ${where} on ${name}`)];
 }
 
-/** Rules and policies in their order, and where an address changes between two hooks. */
-function ruleSteps(place: 'container' | 'node', { rules }: Filtered, journey: Journey, before = ''): Step[] {
-  const steps: Step[] = [];
-  for (const met of journey.met) {
-    const rule = rules.describe(met);
-    const isBad = isDrop(met.verdict);
-    // A policy that accepts says nothing.
-    if (rule.handle === undefined && !isBad) continue;
-    const topic = rule.handle === undefined ? 'policy' : 'rule';
-    const comment = rule.comment === undefined ? '' : ` # ${rule.comment}`;
-    const verdict = rule.text.endsWith(rule.verdict) ? '' : ` → ${rule.verdict}`;
-    steps.push({ ...step(place, topic, `${before}${placeText(rule)}: ${rule.text}${comment}${verdict}`, isBad), rule });
-  }
-  const changes = changesOf(journey);
-  return [...steps, ...changes.map((seen) => step(place, 'nat', seen))];
-}
-
-/** Where source or destination of the packet changed. */
-function changesOf({ stages }: Journey): string[] {
-  const changes: string[] = [];
-  let last: Ends | undefined;
-  for (const { ends, hook } of stages) {
-    if (ends === undefined) continue;
-    for (const end of ['to', 'from'] as const) {
-      const [was, is] = [endOf(last, end), endOf(ends, end)];
-      if (last === undefined || was === is) continue;
-      changes.push(`at ${hook} its ${end === 'to' ? 'destination' : 'source'} ${was} becomes ${is}`);
-    }
-    last = ends;
-  }
-  return changes;
-}
-
 function answerSteps(evidence: Evidence): Step[] {
   const { flight, onNode, protocol, target, origin, timeoutMs } = evidence;
   if (flight === undefined) return [];
@@ -190,7 +141,9 @@ function answerSteps(evidence: Evidence): Step[] {
     steps.push(...ruleSteps('node', onNode as Filtered, journey, 'the answer: '));
   const seen = flight.atInterface ?? flight.atSocket;
   if (seen === undefined) {
-    if (flight.hasLeft) steps.push(step('outside', 'answer', `none came within ${timeoutMs / 1000} s`, true));
+    const isDropped = onNode?.journeys.some(({ end }) => end !== undefined) === true;
+    if (flight.hasLeft && !isDropped)
+      steps.push(step('outside', 'answer', `none came within ${timeoutMs / 1000} s`, true));
     return steps;
   }
   const what = {
@@ -230,23 +183,4 @@ function neighbourText(hop: string, neighbour: Neighbour | undefined): string {
   if (neighbour === undefined) return `${hop} is not in the neighbour table`;
   const mac = neighbour.mac === undefined ? '' : ` at ${formatMac(neighbour.mac)}`;
   return `${hop}${mac} is ${neighbour.state}`;
-}
-
-/** Undefined where NAT changes nothing. */
-function natText({ original, reply }: Flow): string | undefined {
-  const parts: string[] = [];
-  const [source, destination] = [tupleEnd(original, 'source'), tupleEnd(original, 'destination')];
-  const [answered, answering] = [tupleEnd(reply, 'destination'), tupleEnd(reply, 'source')];
-  if (destination !== answering) parts.push(`destination ${destination} translated to ${answering}`);
-  if (source !== answered) parts.push(`source ${source} translated to ${answered}`);
-  return parts.length === 0 ? undefined : parts.join(', ');
-}
-
-function tupleEnd(tuple: Tuple, end: 'source' | 'destination'): string {
-  return endText(tuple[end], end === 'source' ? tuple.sourcePort : tuple.destinationPort);
-}
-
-function endOf(ends: Ends | undefined, end: 'from' | 'to'): string {
-  if (ends === undefined) return '?';
-  return endText(ends[end], end === 'from' ? ends.fromPort : ends.toPort);
 }

@@ -17,7 +17,7 @@ import { leasePath, type Store, storeOf } from './store.ts';
 import { leasesBefore, maintain } from './upkeep.ts';
 
 /** An attachment that is to be removed. Its interface name is empty where a very old lease does not say it. */
-interface Doomed {
+export interface Doomed {
   readonly attachment: Attachment;
   /** Undefined for an attachment that host-local made. */
   readonly record: AttachmentRecord | undefined;
@@ -25,7 +25,7 @@ interface Doomed {
   readonly reason: 'not valid' | 'dead';
 }
 
-interface Garbage {
+export interface Garbage {
   readonly released: readonly Doomed[];
   readonly failures: readonly Fault[];
 }

@@ -11,10 +11,12 @@ export {
   podText,
 } from './attachment.ts';
 export { DEFAULT_DATA_DIR, dataDirOf, type IpamSection, ipamSchema } from './config.ts';
-export { planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';
+export { type Doomed, planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';
 export { type GenerationHint, readGenerationHint, writeGenerationHint } from './generation.ts';
 export { type Host, readHost, type Survivor } from './host.ts';
 export {
+  abortedLeases,
+  brokenRecords,
   type LeaseLook,
   leaseNames,
   leasesWithoutRecord,
@@ -37,7 +39,7 @@ export {
   recordedAddresses,
   recordFile,
 } from './record.ts';
-export { releaseAddresses } from './release.ts';
+export { releaseAddresses, withoutRecord } from './release.ts';
 export { readResolvConf } from './resolv-conf.ts';
 export { statusOf } from './status.ts';
 export { verifyLeases } from './verify.ts';

@@ -143,6 +143,14 @@ export function isBeingRemoved(dataDir: string, attachment: Attachment): boolean
   return mode === undefined || mode === MARKED;
 }
 
+/** The files that have the name of a record and hold none, with what is wrong with each. @throws Fault `io` */
+export function listBroken(store: Store): { readonly path: string; readonly complaint: string }[] {
+  return recordPaths(store).flatMap((path) => {
+    const { complaint } = loadRecord(store, path) ?? {};
+    return complaint === undefined ? [] : [{ path, complaint }];
+  });
+}
+
 /** Removes the files that have the name of a record and hold none. @throws Fault `io` */
 export function removeBrokenRecords(store: LockedStore): void {
   for (const path of recordPaths(store)) {

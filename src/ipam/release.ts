@@ -41,3 +41,15 @@ function releaseFound(store: LockedStore, attachment: Attachment, found: readonl
   removeRecord(store, attachment); // a broken one
   return released;
 }
+
+/**
+ * Runs `act` while no other call works on the leases of the network, unless the attachment has a record by then.
+ * @returns whether it ran. @throws Fault `busy`, `io`, and what `act` throws
+ */
+export function withoutRecord(dataDir: string, attachment: Attachment, host: Host, act: () => void): boolean {
+  return withLock(storeOf(dataDir, attachment.network), host, (store) => {
+    if (readRecord(store, attachment, host) !== undefined) return false;
+    act();
+    return true;
+  });
+}

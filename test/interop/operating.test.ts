@@ -37,8 +37,11 @@ async function follow(title: string, steps: readonly Step[]): Promise<void> {
   };
   const { stdout, stderr, status } = machine.tryRun(['sh', '-u', '-c', `cd ${directory}\n${scriptOf(all)}`], { env });
   const printed = printedBy(stdout);
-  appendFileSync('/tmp/op/show.jsonl', `${JSON.stringify({ title, status, stderr, printed: printed.slice(-steps.length) })}
-`);
+  appendFileSync(
+    '/tmp/op/show.jsonl',
+    `${JSON.stringify({ title, status, stderr, printed: printed.slice(-steps.length) })}
+`,
+  );
   expect(stderr).toBe('');
   expectOutput(printed, all);
   expect(left(machine).links.length).toBeGreaterThan(0);

@@ -5,6 +5,7 @@ import { completion } from './completion.ts';
 import { configCheck } from './config-check.ts';
 import { configNew } from './config-new.ts';
 import { doctor } from './doctor.ts';
+import { gc } from './gc.ts';
 import { graph } from './graph.ts';
 import { install } from './install.ts';
 import { list } from './list.ts';
@@ -24,6 +25,7 @@ export const COMMANDS = {
   graph,
   doctor,
   trace,
+  gc,
   reconcile,
   install,
   uninstall,

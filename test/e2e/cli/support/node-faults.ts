@@ -313,6 +313,17 @@ const FILES: readonly Fault[] = [
     plant: (node) => chownSync(node.dataDir, 1, 0),
   },
   {
+    name: 'a file is in the place of the data directory of a further configuration',
+    code: 'data-directory-not-directory',
+    plant(node) {
+      const dataDir = join(node.directory, 'other');
+      writeFileSync(dataDir, '');
+      const list = listOf(node, { bridge: 'cni1', ipam: { ...ipamOf(node), dataDir } });
+      write(node, '20-other.conflist', list.replace('"pods"', '"other"'));
+    },
+    fix: ({ directory }) => `mv ${directory}/other ${directory}/other.old`,
+  },
+  {
     name: 'a result of an attachment that is gone',
     code: 'results-stale',
     plant(node) {

@@ -92,7 +92,7 @@ function attachmentsNamed(attachments: readonly Listed[], name: string): Listed[
   const inode = /^\d+$/.test(name) ? inodeOf(`/proc/${name}/ns/net`) : name.startsWith('/') ? inodeOf(name) : undefined;
   const tests: ((one: Listed) => boolean)[] = [
     ({ containerId }) => containerId === name,
-    ({ pod }) => pod?.name === name || podText(pod) === name,
+    ({ pod }) => pod?.name !== undefined && (pod.name === name || podText(pod) === name),
     ({ hostVeth }) => hostVeth === name,
     (one) => ip !== undefined && addressesOf(one).some((own) => sameIp(own, ip)),
     ({ netns }) => netns?.path === name || (inode !== undefined && netns?.inode === inode),

@@ -83,7 +83,7 @@ function journeyOf(kind: PacketKind, events: readonly TraceEvent[]): Journey {
   const met: Met[] = [];
   let hook: Hook | undefined;
   for (const event of events) {
-    const { table, chain, handle, verdict, input, output, mark } = event;
+    const { table, chain, handle, verdict } = event;
     const stage = isTraceTable(table) ? stageOf(chain) : undefined;
     if (stage === undefined) {
       if (event.type !== 'return') met.push({ table, chain, handle, verdict, hook });
@@ -92,12 +92,13 @@ function journeyOf(kind: PacketKind, events: readonly TraceEvent[]): Journey {
     if (stage.isFirst) hook = stage.hook;
     // The rule that switches the trace on, and the policy of its chain, are the same stage.
     if (event.type !== 'policy') continue;
-    const headers =
-      event.headers ??
+    // Interfaces and headers come with the first event of the chain.
+    const first =
       events.find(
         (one) => one.id === event.id && one.chain === chain && one.table.family === table.family && one.headers,
-      )?.headers;
+      ) ?? event;
     const isBridge = table.family === nft.NFPROTO_BRIDGE;
+    const { input, output, mark, headers } = first;
     stages.push({ isBridge, ...stage, input, output, mark, ends: headers && endsOf(headers) });
   }
   const last = met.at(-1);

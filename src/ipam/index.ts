@@ -40,5 +40,5 @@ export {
 } from './record.ts';
 export { releaseAddresses, withoutRecord } from './release.ts';
 export { readResolvConf } from './resolv-conf.ts';
-export { statusOf } from './status.ts';
+export { type RangeSetStatus, rangeUsage, statusOf } from './status.ts';
 export { verifyLeases } from './verify.ts';

@@ -16,7 +16,7 @@ import { readRecord, readRecords, recordedIps } from './record.ts';
 import { type Store, storeOf } from './store.ts';
 import { maintain } from './upkeep.ts';
 
-interface RangeSetStatus {
+export interface RangeSetStatus {
   readonly rangeSet: number;
   readonly free: bigint;
   /** How many addresses may ever be leased: without gateways, network and broadcast addresses, `exclude`. */
@@ -43,6 +43,11 @@ export function statusOf(plan: IpamPlan, host: Host): readonly RangeSetStatus[] 
     if (empty !== undefined) throw exhausted(store, plan.rangeSets[empty.rangeSet] as RangeSet, kept, host);
     return second;
   });
+}
+
+/** Counts the free addresses of each range set. Only reads, and takes no lock. @throws Fault `io` */
+export function rangeUsage(plan: IpamPlan): readonly RangeSetStatus[] {
+  return count(storeOf(plan.dataDir, plan.network), plan);
 }
 
 /**

@@ -13,6 +13,7 @@ import { reconcile } from './reconcile.ts';
 import { show } from './show.ts';
 import { trace } from './trace.ts';
 import { uninstall } from './uninstall.ts';
+import { watch } from './watch.ts';
 
 const config = buildRouteMap({
   routes: { new: configNew, check: configCheck },
@@ -27,6 +28,7 @@ export const COMMANDS = {
   trace,
   gc,
   reconcile,
+  watch,
   install,
   uninstall,
   config,

@@ -17,6 +17,8 @@ export interface PassOptions {
   readonly isDryRun: boolean;
   /** Which kinds are looked at. Absent: all. */
   readonly isWanted?: (kind: Pick<Kind<unknown>, 'name'>) => boolean;
+  /** Gets what became of each attachment at once. */
+  readonly onPassed?: (passed: Passed) => void;
   /** See `ReconcileOptions`. */
   readonly isPostponed?: (listed: Listed, loss: Loss) => boolean;
 }
@@ -34,7 +36,7 @@ interface Known {
 export function passOver(node: Node, inventory: Inventory, options: PassOptions): Passed[] {
   const whole = nothingSeen();
   const known = neighbourhoods(node, inventory);
-  return inventory.attachments.map((listed) => {
+  const pass = (listed: Listed): Passed => {
     const { record, dataDir, life } = listed;
     if (record === undefined) return { listed, restored: [], left: [], reason: 'there is a lease, and no record' };
     if (life.state !== 'alive') return { listed, restored: [], left: [], reason: life.evidence };
@@ -55,6 +57,11 @@ export function passOver(node: Node, inventory: Inventory, options: PassOptions)
     } catch (error) {
       return { listed, restored: [], left: [failureOf(error)], reason: undefined };
     }
+  };
+  return inventory.attachments.map((listed) => {
+    const passed = pass(listed);
+    options.onPassed?.(passed);
+    return passed;
   });
 }
 

@@ -2,22 +2,27 @@
 
 import { plainText } from '../../fault.ts';
 import { DEFAULT_DATA_DIR } from '../../ipam/index.ts';
+import { silentLog } from '../../log.ts';
+import type { ProbeTarget } from '../../netlink/probe/probe.ts';
 import { type Node, withNode } from '../../resources/node.ts';
 import { effectiveUser } from '../../sys/process.ts';
 import { type Context, defineCommand, FINDINGS, HEALTHY, misuse } from '../context.ts';
 import type { Examination, Finding, Section } from '../doctor/examination.ts';
 import { type Examined, examineAll } from '../doctor/examine.ts';
 import { kernelLogOf, readProc } from '../doctor/proc.ts';
+import { parseTarget } from '../doctor/reach/targets.ts';
 import { findRuntimes } from '../doctor/runtimes.ts';
 import { SECTIONS } from '../doctor/sections/index.ts';
 import { notRoot } from '../doctor/sections/permissions.ts';
 import { runInShell } from '../doctor/shell.ts';
-import { type JsonFlag, jsonFlag, type PlaceFlags, placeFlags, text } from '../flags.ts';
+import { type JsonFlag, jsonFlag, type NetworkFlag, type PlaceFlags, placeFlags, text } from '../flags.ts';
 import { takeInventory } from '../inventory/inventory.ts';
 import { writeJson } from '../output/json.ts';
 import { type Style, styleFor } from '../output/style.ts';
 
-interface Flags extends JsonFlag, PlaceFlags {
+interface Flags extends JsonFlag, PlaceFlags, NetworkFlag {
+  readonly probe?: boolean;
+  readonly probeTo?: readonly ProbeTarget[];
   readonly binDir?: readonly string[];
   readonly cacheDir: string;
   readonly kernelLog?: string;
@@ -50,6 +55,27 @@ export const doctor = defineCommand<Flags>({
         optional: true,
         withNegated: false,
         brief: 'Run the command lines that take nothing away from a container or another program',
+      },
+      probe: {
+        kind: 'boolean',
+        optional: true,
+        withNegated: false,
+        brief: 'Send probes from the containers to their gateways and to each other; it takes a second',
+      },
+      probeTo: {
+        kind: 'parsed',
+        parse: parseTarget,
+        optional: true,
+        variadic: true,
+        placeholder: 'ADDRESS[:PORT]',
+        brief: 'Also probe this address, or open a TCP connection to its port',
+      },
+      network: {
+        kind: 'parsed',
+        parse: text,
+        optional: true,
+        placeholder: 'NAME',
+        brief: 'Probe from the containers of this network only',
       },
       section: {
         kind: 'parsed',
@@ -111,10 +137,12 @@ function sectionsNamed(names: readonly string[] | undefined): readonly Section[]
 }
 
 function examinationOf(node: Node, { variables }: Context, flags: Flags): Examination {
-  const { binDir = [], cacheDir, kernelLog, ...place } = flags;
+  const { binDir = [], cacheDir, kernelLog, probe = false, probeTo = [], network, ...place } = flags;
+  const isProbing = probe || probeTo.length > 0;
   return {
     node,
-    inventory: takeInventory(node, place),
+    inventory: takeInventory({ ...node, log: silentLog }, place), // the section `leases` tells what is broken
+    probe: isProbing ? { to: probeTo, network } : undefined,
     variables,
     confDir: place.confDir,
     binDirs: binDir.length > 0 ? binDir : DEFAULT_BIN_DIRS,

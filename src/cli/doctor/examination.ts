@@ -3,6 +3,7 @@
 import type { Node } from '../../resources/node.ts';
 import type { Variables } from '../context.ts';
 import type { Inventory } from '../inventory/inventory.ts';
+import type { ProbeWish } from './reach/targets.ts';
 
 /** `error`: something does not work, or will not after the next change; `warning`: it may not. */
 export type Level = 'error' | 'warning';
@@ -37,6 +38,8 @@ export interface Section {
 }
 
 export interface Examination {
+  /** What to send from the containers; undefined where nothing is asked for. */
+  readonly probe?: ProbeWish | undefined;
   readonly node: Node;
   readonly inventory: Inventory;
   readonly variables: Variables;

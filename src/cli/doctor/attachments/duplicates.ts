@@ -4,7 +4,12 @@ import { formatIp, type Ip } from '../../../address/ip.ts';
 import { formatMac } from '../../../address/mac.ts';
 import { sameBytes } from '../../../netlink/bytes.ts';
 import { execute } from '../../../netlink/connection.ts';
-import { decodeNeighbour, linkOfNeighbour, listNeighbours, type Neighbour } from '../../../netlink/route/neighbour.ts';
+import {
+  decodeNeighbour,
+  linkOfNeighbour,
+  listNeighbours,
+  type Neighbour,
+} from '../../../netlink/route/neighbour-table.ts';
 import type { Finding } from '../examination.ts';
 import { commandOf, restartCommand } from './commands.ts';
 import { type Attached, isInside, subjectOf, type View } from './view.ts';

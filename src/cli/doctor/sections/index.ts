@@ -11,6 +11,7 @@ import { links } from './links.ts';
 import { packetFilters } from './packet-filters.ts';
 import { permissions } from './permissions.ts';
 import { plugins } from './plugins.ts';
+import { reachability } from './reachability.ts';
 import { runtimeSection } from './runtime.ts';
 import { subnets } from './subnets.ts';
 import { tables } from './tables.ts';
@@ -28,5 +29,6 @@ export const SECTIONS: readonly Section[] = [
   links,
   addresses,
   subnets,
+  reachability,
   kernelLog,
 ];

@@ -10,7 +10,7 @@ import { decodeChain, listChains } from '../../netlink/nft/table.ts';
 import { ECHO_REQUEST, type Probe, type ProbeProtocol, protocolNumber } from '../../netlink/probe/packet.ts';
 import { RTN_LOCAL } from '../../netlink/route/constants.ts';
 import type { Link } from '../../netlink/route/link.ts';
-import type { Neighbour } from '../../netlink/route/neighbour.ts';
+import type { Neighbour } from '../../netlink/route/neighbour-table.ts';
 import { openSocket } from '../../netlink/socket.ts';
 import { findAddresses, findLink, findLinks } from '../../resources/links.ts';
 import type { Node } from '../../resources/node.ts';

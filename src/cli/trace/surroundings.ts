@@ -9,7 +9,7 @@ import { RTN_LOCAL } from '../../netlink/route/constants.ts';
 import { decodeForwarding, type ForwardingEntry, findForwarding } from '../../netlink/route/forwarding-database.ts';
 import { getLink, type Link } from '../../netlink/route/link.ts';
 import { decodeWay, lookUpRoute, type Routed, type Way } from '../../netlink/route/lookup.ts';
-import { decodeNeighbour, findNeighbour, type Neighbour } from '../../netlink/route/neighbour.ts';
+import { decodeNeighbour, findNeighbour, type Neighbour } from '../../netlink/route/neighbour-table.ts';
 import { findLink } from '../../resources/links.ts';
 import { isObject } from '../../schema/json.ts';
 import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP } from '../../sys/errno.ts';

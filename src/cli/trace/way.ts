@@ -3,7 +3,7 @@
 import { formatIp } from '../../address/ip.ts';
 import { formatMac } from '../../address/mac.ts';
 import { RTN_LOCAL } from '../../netlink/route/constants.ts';
-import type { Neighbour } from '../../netlink/route/neighbour.ts';
+import type { Neighbour } from '../../netlink/route/neighbour-table.ts';
 import { errnoText } from '../../sys/errno.ts';
 import { errorText } from './answer-cause.ts';
 import { type Evidence, type Filtered, ipText } from './evidence.ts';

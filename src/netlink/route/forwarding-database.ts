@@ -5,7 +5,7 @@ import { attrBytes, attrU32, decodeAttributes } from '../attribute.ts';
 import { readI32le, readU8 } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import * as rt from './constants.ts';
-import { encodeNeighbourHeader, NEIGHBOUR_HEADER } from './neighbour.ts';
+import { encodeNeighbourHeader, NEIGHBOUR_HEADER } from './neighbour-table.ts';
 
 /** Frames to a MAC go out by the port of that index. */
 export interface ForwardingEntry {

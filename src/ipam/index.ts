@@ -29,7 +29,7 @@ export { countIn, sizeOfSet } from './ranges.ts';
 export {
   attachmentsOf,
   type BrokenRecord,
-  brokenRecords,
+  findBrokenRecords,
   findRecord,
   isBeingRemoved,
   listNetworks,

@@ -106,7 +106,11 @@ export interface BrokenRecord {
 }
 
 /** The broken records of a network; those that are known to be usable are not read again. @throws Fault `io` */
-export function brokenRecords(dataDir: string, network: string, usable: readonly Attachment[] = []): BrokenRecord[] {
+export function findBrokenRecords(
+  dataDir: string,
+  network: string,
+  usable: readonly Attachment[] = [],
+): BrokenRecord[] {
   const store = storeOf(dataDir, network);
   const known = new Set(usable.map((attachment) => recordPath(store, attachment)));
   const others = recordPaths(store).filter((path) => !known.has(path));

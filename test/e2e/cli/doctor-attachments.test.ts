@@ -108,7 +108,7 @@ const FAULTS: readonly Fault[] = [
     plant: ({ inside }) => inside('address delete fd00:89::2/64 dev eth0\n address add fd00:89::2/128 dev eth0 nodad'),
   },
   { code: 'route-missing', plant: ({ inside }) => inside('route delete default') },
-  { name: 'IPv6', code: 'route-missing', plant: ({ inside }) => inside('-6 route delete default') },
+  { name: 'IPv6', code: 'route-missing', plant: ({ inside }) => inside('route delete ::/0') },
   { code: 'gateway-missing', plant: ({ ip }) => ip('address delete 10.89.0.1/24 dev cni0') },
   { name: 'IPv6', code: 'gateway-missing', plant: ({ ip }) => ip('address delete fd00:89::1/64 dev cni0') },
   {

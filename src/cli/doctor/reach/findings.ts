@@ -17,9 +17,8 @@ export function findingsOf(view: View, failures: readonly Failure[]): Finding[] 
   const groups = new Map<string, Failure[]>();
   for (const failure of counted) {
     const { attempt, sender } = failure;
-    const target = attempt.hop === 'neighbour' ? '' : targetText(failure);
-    const family = attempt.hop === 'address' ? '' : attempt.target.ip.family;
-    const key = [sender.one.network, attempt.hop, target, family, codeOf(failure)].join(' ');
+    const target = attempt.hop === 'address' ? targetText(failure) : '';
+    const key = [sender.one.network, attempt.hop, target, codeOf(failure)].join(' ');
     groups.set(key, [...(groups.get(key) ?? []), failure]);
   }
   return [...groups.values()].map((group) => findingOf(view, group));
@@ -31,12 +30,13 @@ function findingOf(view: View, failures: readonly Failure[]): Finding {
   const code = codeOf(failure);
   const what = { gateway: 'its gateway', neighbour: 'another container of the network', address: '' };
   const name = [what[failure.attempt.hop], targetText(failure)].filter((word) => word !== '').join(' ');
-  const more = failures.length === 1 ? '' : `, and so do ${failures.length - 1} more`;
+  const count = new Set(failures.map(({ sender }) => sender.one)).size;
+  const more = count === 1 ? '' : `, and neither do ${count - 1} more`;
   return {
     level: code === 'connection-refused' ? 'warning' : 'error',
     code,
-    subject: failures.length === 1 ? subjectOf(one) : `network ${one.network}`,
-    what: `${failures.length === 1 ? 'it' : subjectOf(one)} does not reach ${name}${more}: ${reasonOf(failure)}`,
+    subject: count === 1 ? subjectOf(one) : `network ${one.network}`,
+    what: `${count === 1 ? 'it' : subjectOf(one)} does not reach ${name}${more}: ${reasonOf(failure)}`,
     evidence: evidenceOf(failure),
     fix: fixOf(view, one, failure),
     isSafe: false,

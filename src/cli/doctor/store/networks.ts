@@ -1,6 +1,6 @@
 /** A network of a data directory as its files have it, for the sections about leases and subnets. */
 
-import { type AttachmentRecord, type BrokenRecord, brokenRecords, listNetworks } from '../../../ipam/index.ts';
+import { type AttachmentRecord, type BrokenRecord, findBrokenRecords, listNetworks } from '../../../ipam/index.ts';
 import type { Link } from '../../../netlink/route/link.ts';
 import { aliasOwner, isOwnedBy } from '../../../resources/names.ts';
 import { hasDyingPeer } from '../../../resources/port/veth.ts';
@@ -45,7 +45,7 @@ export function viewNetworks(examination: Examination): NetworkView[] {
       dataDir,
       recorded,
       unrecorded: own.filter(({ record }) => record === undefined),
-      broken: ours.has(key) ? brokenRecords(dataDir, network, recorded) : [],
+      broken: ours.has(key) ? findBrokenRecords(dataDir, network, recorded) : [],
       strays: strays.filter(({ place }) => keyOf(place) === key),
       isOurs: ours.has(key),
     };

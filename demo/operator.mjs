@@ -12,7 +12,7 @@ const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
  * @returns the exit status and what was printed
  */
 export function trestle(node, { directory, dataDir }, ...args) {
-  const places = args[0] === 'trace' ? [] : ['--data-dir', dataDir, '--conf-dir', `${directory}/net.d`];
+  const places = ['--data-dir', dataDir, '--conf-dir', `${directory}/net.d`];
   const argv = [`--net=${netnsPath(node)}`, plugin().file, ...args, ...places];
   const { status, stdout, stderr, error } = spawnSync('nsenter', argv, {
     encoding: 'utf8',

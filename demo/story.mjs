@@ -4,6 +4,7 @@ import { failureOf, startRuntime } from '../tools/runtime.mjs';
 import { duration, paint } from '../tools/screen.mjs';
 import { showIsolation, showVethPair } from './by-hand.mjs';
 import { drawTopology } from './drawing.mjs';
+import { showFaults } from './fault.mjs';
 import { CONTAINERS, configuration, plugin, SUBNETS } from './network.mjs';
 import { readTopology } from './topology.mjs';
 import { findTraces, showTraces } from './traces.mjs';
@@ -30,6 +31,7 @@ export async function tellStory(scratch, report) {
   await showPings(report, world);
   report.section('4. The way outside, with NAT', PING_WIDTHS);
   await showVisits(report, world);
+  await showFaults(report, world, { directory: scratch.directory, dataDir: config.ipam.dataDir }, added);
   await showChecks(report, call, added);
   const before = findTraces(world, config);
   await showDels(report, call, added);

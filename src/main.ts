@@ -25,9 +25,16 @@ function pluginNamed(started: string): Plugin {
   return OWN_IPAM.includes(name.endsWith('.cjs') ? name.slice(0, -4) : name) ? runIpamCommand : runBridgeCommand;
 }
 
-/** Whether a runtime calls. One that sets other variables but not CNI_COMMAND gets an error object, not a help text. */
-function isCalledByRuntime({ CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME }: Variables): boolean {
-  return (CNI_COMMAND ?? CNI_CONTAINERID ?? CNI_NETNS ?? CNI_IFNAME) !== undefined;
+/**
+ * Whether a runtime calls, which gives no arguments. One that sets other variables but not CNI_COMMAND gets an error object,
+ * not a help text.
+ */
+function isCalledByRuntime(
+  args: readonly string[],
+  { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME }: Variables,
+): boolean {
+  if (CNI_COMMAND !== undefined) return true;
+  return args.length === 0 && (CNI_CONTAINERID ?? CNI_NETNS ?? CNI_IFNAME) !== undefined;
 }
 
 /** The error object for a call without memory, which could not make it: the build does. */
@@ -48,7 +55,7 @@ function run(variables: Variables): number | Promise<number> {
   Error.stackTraceLimit = variables.TRESTLE_STACK ? 10 : 0;
   const writeError = (text: string) => writeIfPossible(2, text);
   const { name, args } = commandLine();
-  if (!isCalledByRuntime(variables)) return runCommandLine(args, terminal(variables, writeError), variables);
+  if (!isCalledByRuntime(args, variables)) return runCommandLine(args, terminal(variables, writeError), variables);
   const write = (text: string) => writeAll(1, text);
   return runPlugin({ plugin: pluginNamed(name), variables, readInput: () => readInput(0), write, writeError });
 }

@@ -16,7 +16,6 @@ export { type GenerationHint, readGenerationHint, writeGenerationHint } from './
 export { type Host, readHost, type Survivor } from './host.ts';
 export {
   abortedLeases,
-  brokenRecords,
   type LeaseLook,
   leaseNames,
   leasesWithoutRecord,

@@ -5,7 +5,7 @@ import { statPath } from '../sys/directory.ts';
 import type { Attachment, AttachmentRecord } from './attachment.ts';
 import { namesIn } from './files.ts';
 import { decodeLease, holderText, leasedIps, leaseState, readLease, readLeaseFile } from './lease.ts';
-import { listBroken, listNetworks, recordedIps } from './record.ts';
+import { listNetworks, recordedIps } from './record.ts';
 import { leasePath, type Store, storeOf } from './store.ts';
 
 /** Leases that no record claims: host-local made them, the record is lost, or the file is none of a lease. */
@@ -76,11 +76,6 @@ export function abortedLeases(dataDir: string, network: string, records: readonl
   const claimed = new Set(records.flatMap(recordedIps).map((ip) => leasePath(store, ip)));
   const empty = leasedIps(store).filter((ip) => leaseState(store, ip) === 'empty');
   return empty.map((ip) => leasePath(store, ip)).filter((path) => !claimed.has(path));
-}
-
-/** The files of a network that have the name of a record and hold none, with what is wrong with each. @throws Fault `io` */
-export function brokenRecords(dataDir: string, network: string): ReturnType<typeof listBroken> {
-  return listBroken(storeOf(dataDir, network));
 }
 
 function isStore({ leases, lock }: Store): boolean {

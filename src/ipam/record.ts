@@ -106,7 +106,11 @@ export interface BrokenRecord {
 }
 
 /** The broken records of a network; those that are known to be usable are not read again. @throws Fault `io` */
-export function findBrokenRecords(dataDir: string, network: string, usable: readonly Attachment[]): BrokenRecord[] {
+export function findBrokenRecords(
+  dataDir: string,
+  network: string,
+  usable: readonly Attachment[] = [],
+): BrokenRecord[] {
   const store = storeOf(dataDir, network);
   const known = new Set(usable.map((attachment) => recordPath(store, attachment)));
   const others = recordPaths(store).filter((path) => !known.has(path));
@@ -141,14 +145,6 @@ export function markRemoval(dataDir: string, attachment: Attachment): void {
 export function isBeingRemoved(dataDir: string, attachment: Attachment): boolean {
   const mode = statPath(recordPath(storeOf(dataDir, attachment.network), attachment))?.mode;
   return mode === undefined || mode === MARKED;
-}
-
-/** The files that have the name of a record and hold none, with what is wrong with each. @throws Fault `io` */
-export function listBroken(store: Store): { readonly path: string; readonly complaint: string }[] {
-  return recordPaths(store).flatMap((path) => {
-    const { complaint } = loadRecord(store, path) ?? {};
-    return complaint === undefined ? [] : [{ path, complaint }];
-  });
 }
 
 /** Removes the files that have the name of a record and hold none. @throws Fault `io` */

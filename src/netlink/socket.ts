@@ -10,8 +10,10 @@ import { KernelError } from './error.ts';
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0x80000;
+const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
+const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
 const MSG_TRUNC = 0x20;
@@ -29,6 +31,10 @@ const NOOP = pack([4, 16], [2, 1], [2, 0], [4, 0], [4, 0]);
 
 /** Groups of notifications (linux/rtnetlink.h). */
 const GROUPS = { link: 1, ipv6Address: 9, ipv6Route: 11 } as const;
+
+/** The group of traces (linux/netfilter/nfnetlink.h), and room for those of a few packets in a thousand rules. */
+const NFNLGRP_NFTRACE = 9;
+const TRACE_BUFFER = 4 * 1024 * 1024;
 
 /** What datagrams go into and come out of: a socket, or in tests a function that plays the kernel. */
 export interface Transport {
@@ -78,6 +84,31 @@ export function openWatch(...groups: readonly (keyof typeof GROUPS)[]): Watch {
       throw error;
     }
     return { next: (withinMs) => watching(() => receiveWithin(fd, withinMs)), close: () => closeFile(fd) };
+  });
+}
+
+/** A socket that gets what nf_tables tells of traced packets. */
+export interface TraceSocket {
+  readonly fd: number;
+  /** The next datagram; undefined where there is none now, or where some were lost. @throws SystemError */
+  next(): Uint8Array | undefined;
+  close(): void;
+}
+
+/** Opens a socket for the traces of nf_tables in the thread's current network namespace. @throws KernelError */
+export function openTraceSocket(): TraceSocket {
+  return watching(() => {
+    const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, PROTOCOLS.netfilter);
+    try {
+      libc('setsockopt', fd, SOL_SOCKET, SO_RCVBUFFORCE, pack([4, TRACE_BUFFER]), 4);
+      subscribe(fd, NFNLGRP_NFTRACE);
+      libc('send', fd, NOOP, NOOP.length, 0);
+    } catch (error) {
+      closeFile(fd);
+      throw error;
+    }
+    const next = () => ignoring([EAGAIN, ENOBUFS], () => receive(fd, scratch()));
+    return { fd, next, close: () => closeFile(fd) };
   });
 }
 

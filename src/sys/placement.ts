@@ -80,6 +80,12 @@ function replaceBytes(path: string, bytes: Uint8Array, mode: number): void {
   });
 }
 
+/** For a file that has not got its name yet, the name, and the process that writes it; undefined for any other file name. */
+export function writerOf(file: string): { readonly name: string; readonly pid: number } | undefined {
+  const [, name, pid] = /^\.(.+)\.(\d+)$/.exec(file) ?? [];
+  return name === undefined ? undefined : { name, pid: Number(pid) };
+}
+
 /** Runs `make` with a name beside the path, and renames what it made. Nothing is left where it fails. */
 function inPlace(path: string, make: (temporary: string) => unknown): void {
   const slash = path.lastIndexOf('/') + 1;

@@ -1,5 +1,6 @@
 /** `trestle doctor`: finds what is wrong on the node, says what mends it, and mends what is safe to mend. */
 
+import { plainText } from '../../fault.ts';
 import { DEFAULT_DATA_DIR } from '../../ipam/index.ts';
 import { silentLog } from '../../log.ts';
 import type { ProbeTarget } from '../../netlink/probe/probe.ts';
@@ -36,6 +37,8 @@ interface Mended {
   readonly said: string;
 }
 
+/** As many characters of what a failed command line says as fit a few lines. */
+const MOST_SAID = 300;
 const DEFAULT_BIN_DIRS = ['/opt/cni/bin', '/usr/lib/cni'];
 const DEFAULT_CACHE_DIR = DEFAULT_DATA_DIR.slice(0, DEFAULT_DATA_DIR.lastIndexOf('/'));
 
@@ -155,9 +158,12 @@ function mend(examined: readonly Examined[], searchPath: string, say: (line: str
   const safe = examined.flatMap(({ findings }) => findings).filter(({ isSafe }) => isSafe);
   const distinct = safe.filter(({ fix }, at) => safe.findIndex((other) => other.fix === fix) === at);
   return distinct.map((finding) => {
-    say(`${style.bold(finding.code)}: ${finding.subject}: ${finding.what}\n  ${style.cyan(finding.fix)}\n`);
+    say(`${style.bold(finding.code)}: ${plainText(finding.subject)}: ${plainText(finding.what)}\n`);
+    say(`  ${style.cyan(withoutControls(finding.fix))}\n`);
     const { succeeded, said } = runInShell(finding.fix, searchPath);
-    say(`  ${succeeded ? style.green('done') : style.red(`failed: ${said}`)}\n\n`);
+    say(
+      `  ${succeeded ? style.green('done') : style.red(`not all of it: ${plainText(said).slice(0, MOST_SAID)}`)}\n\n`,
+    );
     return { finding, succeeded, said };
   });
 }
@@ -192,9 +198,15 @@ function show(terminal: Context['terminal'], examined: readonly Examined[]): voi
     terminal.write(`${mark}  ${name}  ${findings.length === 0 ? summary : count}\n`);
     for (const { level, code, subject, what, evidence, fix } of findings) {
       const paint = level === 'error' ? style.red : style.yellow;
-      terminal.write(`\n    ${paint(level)} ${code}: ${style.bold(subject)}: ${what}\n`);
-      terminal.write(`      ${evidence}\n      ${style.cyan(fix)}\n`);
+      terminal.write(`\n    ${paint(level)} ${code}: ${style.bold(plainText(subject))}: ${plainText(what)}\n`);
+      terminal.write(`      ${plainText(evidence)}\n      ${style.cyan(withoutControls(fix))}\n`);
     }
     if (findings.length > 0) terminal.write('\n');
   }
+}
+
+/** A command line for the screen: names in it may hold characters that a terminal would obey. */
+function withoutControls(commandLine: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return commandLine.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }

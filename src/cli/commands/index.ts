@@ -11,6 +11,7 @@ import { install } from './install.ts';
 import { list } from './list.ts';
 import { reconcile } from './reconcile.ts';
 import { show } from './show.ts';
+import { trace } from './trace.ts';
 import { uninstall } from './uninstall.ts';
 import { watch } from './watch.ts';
 
@@ -24,6 +25,7 @@ export const COMMANDS = {
   show,
   graph,
   doctor,
+  trace,
   gc,
   reconcile,
   watch,

@@ -133,12 +133,13 @@ function typeComplaints(
   if (binDirs.length > 0 ? isInstalled(type) : knownTypes(role).includes(type)) return [];
   const meant = nearestOf(type, knownTypes(role));
   const edit = meant === undefined || meant === type ? undefined : revaluing(source, path, meant);
+  const named = describe(type).replace(/^the string /, '');
   const hint = edit === undefined ? '' : `; is "${meant}" meant?`;
   if (binDirs.length > 0) {
-    const what = `${label}: there is no plugin ${describe(type)} in ${binDirs.join(', ')}${hint}`;
+    const what = `${label}: there is no plugin ${named} in ${binDirs.join(', ')}${hint}`;
     return [complainAt(source, path, 'error', what, { edit })];
   }
   const advice = 'With --bin-dir, the types are looked for among the executables there.';
-  const what = `${label}: no plugin of the name ${describe(type).replace(/^the string /, '')} is known${hint}`;
+  const what = `${label}: no plugin of the name ${named} is known${hint}`;
   return [complainAt(source, path, 'warning', what, edit === undefined ? { advice } : { edit })];
 }

@@ -16,6 +16,8 @@ const PADDING = 16;
 const MOST_WIDTH = 1360;
 const LEAST_WIDTH = 720;
 const LINE = 16;
+/** The size of a card's last line, the port and what is off, which may be long. */
+const SMALL = 11;
 const CARD = { least: 190, most: 330, height: 76, gap: 12 } as const;
 /** Beside each column, for its wire. */
 const GUTTER = 20;
@@ -174,7 +176,7 @@ function cardAt({ x, y }: Place, one: Endpoint, width: number, isWired: boolean)
   const isWell = look === 'good';
   const middle = y + CARD.height / 2;
   const [who = '', first = '', second = '', last = ''] = cardLines(one).map((line, at) =>
-    cut(line, fitting(width - besidesOf(at))),
+    cut(line, fitting(width - besidesOf(at), at === 3 ? SMALL : undefined)),
   );
   return group(tooltip(one), [
     isWired ? wire(`M${x - GUTTER + 6} ${middle}H${x}`, isWell ? 'wire' : look, 1.5, !isWell) : '',
@@ -183,7 +185,7 @@ function cardAt({ x, y }: Place, one: Endpoint, width: number, isWired: boolean)
     write({ x: x + 10, y: y + 18 }, who, { isBold: true }),
     write({ x: x + 10, y: y + 34 }, first, { colour: 'address' }),
     write({ x: x + 10, y: y + 50 }, second, { colour: 'address' }),
-    write({ x: x + 10, y: y + 66 }, last, { colour: isWell ? 'muted' : look, size: 11 }),
+    write({ x: x + 10, y: y + 66 }, last, { colour: isWell ? 'muted' : look, size: SMALL }),
   ]);
 }
 

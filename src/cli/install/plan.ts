@@ -7,6 +7,7 @@ import { createDirectory } from '../../sys/file.ts';
 import { type ConflistFlags, conflistText, saysAnything } from '../configuration/conflist.ts';
 import { misuse } from '../context.ts';
 import { type Configuration, readConfigurations } from '../inventory/configurations.ts';
+import { leftoverSteps } from './leftovers.ts';
 import { type Entry, entryOf, type Manifest, writeManifest } from './manifest.ts';
 import { type Placement, placementOf, type Wanted } from './placement.ts';
 import type { Step } from './step.ts';
@@ -54,7 +55,13 @@ export function planInstall(options: InstallOptions, manifest: Manifest): Step[]
     note: 'what was written, for upgrades and "trestle uninstall"',
     run: () => writeManifest(manifestFile, noted(manifest, placements, made)),
   };
-  return [...made.map(makeDirectory), ...placements.flatMap(({ steps }) => steps), ...configuration.steps, note];
+  return [
+    ...made.map(makeDirectory),
+    ...leftoverSteps([...wanted.map(({ path }) => path), manifestFile]),
+    ...placements.flatMap(({ steps }) => steps),
+    ...configuration.steps,
+    note,
+  ];
 }
 
 /** Whether a configuration has a plugin of ours. */

@@ -5,6 +5,7 @@ import { statLink } from '../../sys/directory.ts';
 import { renameFile, unlessMissing, unlinkFile } from '../../sys/file.ts';
 import { linkTarget, removeDirectory } from '../../sys/placement.ts';
 import { isOurExecutable } from './executable.ts';
+import { leftoverSteps } from './leftovers.ts';
 import { type Entry, isUnchanged, type Manifest } from './manifest.ts';
 import type { Step } from './step.ts';
 import { UNIT_NAME } from './unit.ts';
@@ -23,6 +24,7 @@ export function programSteps(manifestFile: string, { entries, directories }: Man
   const executables = entries.filter(({ kind }) => kind === 'executable');
   return [
     ...[...links, ...executables].map((entry) => step(entry, force)),
+    ...leftoverSteps([...entries.map(({ path }) => path), manifestFile]),
     { action: 'remove', subject: manifestFile, run: () => void unlessMissing(() => unlinkFile(manifestFile)) },
     ...[...directories].reverse().map(
       (path): Step => ({

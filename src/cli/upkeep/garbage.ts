@@ -4,8 +4,8 @@ import { formatIp } from '../../address/ip.ts';
 import { asFault, collecting } from '../../attempt.ts';
 import {
   abortedLeases,
-  brokenRecords,
   type Doomed,
+  findBrokenRecords,
   type Host,
   listRecords,
   planGarbage,
@@ -107,7 +107,7 @@ function inNetwork(node: Node, inventory: Inventory, place: StoredNetwork, livin
     ...abortedLeases(dataDir, network, records).map(
       (path): Garbage => ({ ...place, kind: 'lease', subject: path, why: 'it is empty: a write was aborted', path }),
     ),
-    ...brokenRecords(dataDir, network).map(
+    ...findBrokenRecords(dataDir, network).map(
       ({ path, complaint }): Garbage => ({ ...place, kind: 'record', subject: path, why: complaint, path }),
     ),
     ...veths,

@@ -22,15 +22,20 @@ export const NFT_MSG_NEWSETELEM = 12;
 export const NFT_MSG_GETSETELEM = 13;
 export const NFT_MSG_DELSETELEM = 14;
 export const NFT_MSG_GETGEN = 16;
+export const NFT_MSG_TRACE = 17;
 
 export const NFTA_GEN_ID = 1;
 
 export const NFPROTO_INET = 1;
+export const NFPROTO_NETDEV = 5;
+export const NFPROTO_ARP = 3;
 export const NFPROTO_IPV4 = 2;
 export const NFPROTO_BRIDGE = 7;
 export const NFPROTO_IPV6 = 10;
 export const NF_INET_PRE_ROUTING = 0;
+export const NF_INET_LOCAL_IN = 1;
 export const NF_INET_FORWARD = 2;
+export const NF_INET_LOCAL_OUT = 3;
 export const NF_INET_POST_ROUTING = 4;
 export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
@@ -38,6 +43,13 @@ export const NF_ACCEPT = 1;
 export const NFT_JUMP = 0xffff_fffd;
 export const NFT_GOTO = 0xffff_fffc;
 export const NFT_RETURN = 0xffff_fffb;
+export const NFT_BREAK = 0xffff_fffe;
+export const NFT_CONTINUE = 0xffff_ffff;
+/** Below it are the packet filter's own verdicts, whose low byte says which. */
+export const FIRST_NFT_VERDICT = NFT_RETURN;
+export const NF_VERDICT_MASK = 0xff;
+export const NF_STOLEN = 2;
+export const NF_QUEUE = 3;
 /** nft's `srcnat`. */
 export const NF_IP_PRI_NAT_SRC = 100;
 export const NF_BR_PRE_ROUTING = 0;
@@ -52,6 +64,9 @@ export const NFTA_VERDICT_CODE = 1;
 export const NFTA_VERDICT_CHAIN = 2;
 
 export const NFTA_TABLE_NAME = 1;
+export const NFTA_TABLE_FLAGS = 2;
+/** The kernel removes the table when the socket that made it closes (Linux 5.12). */
+export const NFT_TABLE_F_OWNER = 0x2;
 /** How many chains, sets and objects are in it. */
 export const NFTA_TABLE_USE = 3;
 
@@ -113,9 +128,14 @@ export const NFTA_IMMEDIATE_DATA = 2;
 
 export const NFTA_META_DREG = 1;
 export const NFTA_META_KEY = 2;
+export const NFTA_META_SREG = 3;
 export const NFT_META_IIFNAME = 6;
 export const NFT_META_OIFNAME = 7;
+export const NFT_META_PROTOCOL = 1;
 export const NFT_META_NFPROTO = 15;
+export const NFT_META_L4PROTO = 16;
+export const NFT_META_NFTRACE = 12;
+export const NFT_META_MARK = 3;
 
 export const NFTA_CMP_SREG = 1;
 export const NFTA_CMP_OP = 2;
@@ -129,6 +149,7 @@ export const NFTA_PAYLOAD_OFFSET = 3;
 export const NFTA_PAYLOAD_LEN = 4;
 export const NFT_PAYLOAD_LL_HEADER = 0;
 export const NFT_PAYLOAD_NETWORK_HEADER = 1;
+export const NFT_PAYLOAD_TRANSPORT_HEADER = 2;
 
 export const NFTA_BITWISE_SREG = 1;
 export const NFTA_BITWISE_DREG = 2;
@@ -153,3 +174,22 @@ export const NFTA_LOOKUP_FLAGS = 5;
 /** It matches what the set does not hold. */
 export const NFT_LOOKUP_F_INV = 1;
 export const NFTA_MASQ_FLAGS = 1;
+
+/** Attributes of a notification that nf_tables traces a packet with. */
+export const NFTA_TRACE_TABLE = 1;
+export const NFTA_TRACE_CHAIN = 2;
+export const NFTA_TRACE_RULE_HANDLE = 3;
+export const NFTA_TRACE_TYPE = 4;
+export const NFTA_TRACE_VERDICT = 5;
+export const NFTA_TRACE_ID = 6;
+export const NFTA_TRACE_LL_HEADER = 7;
+export const NFTA_TRACE_NETWORK_HEADER = 8;
+export const NFTA_TRACE_TRANSPORT_HEADER = 9;
+export const NFTA_TRACE_IIF = 10;
+export const NFTA_TRACE_OIF = 12;
+export const NFTA_TRACE_MARK = 14;
+export const NFTA_TRACE_NFPROTO = 15;
+export const NFTA_TRACE_POLICY = 16;
+export const NFT_TRACETYPE_POLICY = 1;
+export const NFT_TRACETYPE_RETURN = 2;
+export const NFT_TRACETYPE_RULE = 3;

@@ -18,6 +18,7 @@ import {
   u32beAt,
 } from '../attribute.ts';
 import * as nft from './constants.ts';
+import { BYTES, type Field, INVERSION, NUMBER, OPTIONAL_NUMBER, TEXT, VALUE } from './field.ts';
 
 export type Expression = Meta | Ct | Cmp | Payload | Bitwise | Lookup | Immediate | Masq | Extension | Plain | Unknown;
 
@@ -26,11 +27,15 @@ export interface Meta {
   readonly name: 'meta';
   readonly key: number;
   readonly register: number;
+  /** [ meta set KEY with reg REGISTER ] */
+  readonly sets?: true | undefined;
 }
 
 /** [ ct load KEY => reg REGISTER ]; `key` is NFT_CT_*. */
-interface Ct extends Omit<Meta, 'name'> {
+interface Ct {
   readonly name: 'ct';
+  readonly key: number;
+  readonly register: number;
 }
 
 /** [ cmp OPERATOR reg REGISTER VALUE ]; `operator` is NFT_CMP_*. */
@@ -69,11 +74,12 @@ export interface Lookup {
   readonly inverted: boolean;
 }
 
-/** [ immediate reg 0 VERDICT ]; `verdict` is undefined where it loads a value into another register. */
+/** [ immediate reg 0 VERDICT ]; `verdict` is undefined where it loads `value` into another register. */
 export interface Immediate {
   readonly name: 'immediate';
   readonly register: number;
   readonly verdict: Verdict | undefined;
+  readonly value?: Uint8Array | undefined;
 }
 
 /** The verdict of a rule: NF_* or NFT_*, and `chain` where it is a jump or a goto. */
@@ -118,47 +124,21 @@ interface Codec<E> {
   decode(data: Attributes): E;
 }
 
-/** The attribute that a field is sent as, and how its value is encoded. */
-type Field<T> = readonly [type: number, kind: FieldKind<T>];
-
-interface FieldKind<T> {
-  encode(type: number, value: T): Attribute | undefined;
-  decode(data: Attributes, type: number): T;
-}
-
-const NUMBER: FieldKind<number> = { encode: attrU32be, decode: (data, type) => u32beAt(data, type) ?? 0 };
-const TEXT: FieldKind<string> = { encode: attrText, decode: (data, type) => textAt(data, type) ?? '' };
-const BYTES: FieldKind<Uint8Array> = { encode: attrBytes, decode: (data, type) => data.get(type) ?? new Uint8Array() };
-const VALUE: FieldKind<Uint8Array> = {
-  encode: (type, value) => attrNest(type, attrBytes(nft.NFTA_DATA_VALUE, value)),
-  decode: (data, type) => nested(data, type).get(nft.NFTA_DATA_VALUE) ?? new Uint8Array(),
-};
-const OPTIONAL_NUMBER: FieldKind<number | undefined> = {
-  encode: (type, value) => (value === undefined ? undefined : attrU32be(type, value)),
-  decode: u32beAt,
-};
-const INVERSION: FieldKind<boolean> = {
-  encode: (type, isInverted) => (isInverted ? attrU32be(type, nft.NFT_LOOKUP_F_INV) : undefined),
-  decode: (data, type) => ((u32beAt(data, type) ?? 0) & nft.NFT_LOOKUP_F_INV) !== 0,
-};
-const VERDICT: FieldKind<Verdict | undefined> = {
-  encode(type, verdict) {
-    if (verdict === undefined) throw new Error('an immediate value cannot be encoded');
-    const chain = verdict.chain === undefined ? [] : [attrText(nft.NFTA_VERDICT_CHAIN, verdict.chain)];
-    return attrNest(type, attrNest(nft.NFTA_DATA_VERDICT, attrU32be(nft.NFTA_VERDICT_CODE, verdict.code), ...chain));
-  },
-  decode(data, type) {
-    const verdict = nested(nested(data, type), nft.NFTA_DATA_VERDICT);
-    const code = u32beAt(verdict, nft.NFTA_VERDICT_CODE);
-    const isVerdict = code !== undefined && u32beAt(data, nft.NFTA_IMMEDIATE_DREG) === nft.NFT_REG_VERDICT;
-    return isVerdict ? { code, chain: textAt(verdict, nft.NFTA_VERDICT_CHAIN) } : undefined;
-  },
-};
-
 type Fields<Name extends Known> = { readonly [Key in Exclude<keyof Named<Name>, 'name'>]: Field<Named<Name>[Key]> };
 
 const CODECS: { readonly [Name in Known]: Codec<Named<Name>> } = {
-  meta: codec('meta', { key: [nft.NFTA_META_KEY, NUMBER], register: [nft.NFTA_META_DREG, NUMBER] }),
+  meta: {
+    encode: ({ key, register, sets }) => [
+      attrU32be(nft.NFTA_META_KEY, key),
+      attrU32be(sets ? nft.NFTA_META_SREG : nft.NFTA_META_DREG, register),
+    ],
+    decode(data) {
+      const source = u32beAt(data, nft.NFTA_META_SREG);
+      const register = source ?? u32beAt(data, nft.NFTA_META_DREG) ?? 0;
+      const sets = source === undefined ? undefined : true;
+      return { name: 'meta', key: u32beAt(data, nft.NFTA_META_KEY) ?? 0, register, sets };
+    },
+  },
   ct: codec('ct', { key: [nft.NFTA_CT_KEY, NUMBER], register: [nft.NFTA_CT_DREG, NUMBER] }),
   cmp: codec('cmp', {
     register: [nft.NFTA_CMP_SREG, NUMBER],
@@ -184,10 +164,19 @@ const CODECS: { readonly [Name in Known]: Codec<Named<Name>> } = {
     destination: [nft.NFTA_LOOKUP_DREG, OPTIONAL_NUMBER],
     inverted: [nft.NFTA_LOOKUP_FLAGS, INVERSION],
   }),
-  immediate: codec('immediate', {
-    register: [nft.NFTA_IMMEDIATE_DREG, NUMBER],
-    verdict: [nft.NFTA_IMMEDIATE_DATA, VERDICT],
-  }),
+  immediate: {
+    encode: ({ register, verdict, value }) => [
+      attrU32be(nft.NFTA_IMMEDIATE_DREG, register),
+      verdict === undefined ? encodeValue(value) : encodeVerdict(verdict),
+    ],
+    decode(data) {
+      const register = u32beAt(data, nft.NFTA_IMMEDIATE_DREG) ?? 0;
+      const loaded = nested(data, nft.NFTA_IMMEDIATE_DATA);
+      const verdict =
+        register === nft.NFT_REG_VERDICT ? decodeVerdict(nested(loaded, nft.NFTA_DATA_VERDICT)) : undefined;
+      return { name: 'immediate', register, verdict, value: loaded.get(nft.NFTA_DATA_VALUE) };
+    },
+  },
   masq: codec('masq', { flags: [nft.NFTA_MASQ_FLAGS, OPTIONAL_NUMBER] }),
   match: extension('match'),
   target: extension('target'),
@@ -219,6 +208,22 @@ export function decodeExpression(payload: Uint8Array): Expression {
   const kind = textAt(attributes, nft.NFTA_EXPR_NAME) ?? '';
   const isKnown = Object.hasOwn(CODECS, kind);
   return isKnown ? CODECS[kind as Known].decode(nested(attributes, nft.NFTA_EXPR_DATA)) : { name: 'unknown', kind };
+}
+
+/** A verdict, from the payload of NFTA_DATA_VERDICT and of the verdict in a trace alike. @throws Truncated */
+export function decodeVerdict(verdict: Attributes): Verdict | undefined {
+  const code = u32beAt(verdict, nft.NFTA_VERDICT_CODE);
+  return code === undefined ? undefined : { code, chain: textAt(verdict, nft.NFTA_VERDICT_CHAIN) };
+}
+
+function encodeValue(value: Uint8Array = new Uint8Array()): Attribute {
+  return attrNest(nft.NFTA_IMMEDIATE_DATA, attrBytes(nft.NFTA_DATA_VALUE, value));
+}
+
+function encodeVerdict({ code, chain }: Verdict): Attribute {
+  const target = chain === undefined ? [] : [attrText(nft.NFTA_VERDICT_CHAIN, chain)];
+  const verdict = attrNest(nft.NFTA_DATA_VERDICT, attrU32be(nft.NFTA_VERDICT_CODE, code), ...target);
+  return attrNest(nft.NFTA_IMMEDIATE_DATA, verdict);
 }
 
 /** NFTA_TARGET_* has the numbers of NFTA_MATCH_*. */

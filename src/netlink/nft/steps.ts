@@ -83,6 +83,31 @@ export function lookupNotIn(set: string): Lookup {
   return { ...lookupIn(set), inverted: true };
 }
 
+/** `@th,OFFSET,LENGTH VALUE`, in bytes */
+export function matchTransportHeader(offset: number, value: Uint8Array): Expression[] {
+  const { length } = value;
+  const load: Payload = { name: 'payload', base: nft.NFT_PAYLOAD_TRANSPORT_HEADER, offset, length, register: REGISTER };
+  return [load, compare(nft.NFT_CMP_EQ, value)];
+}
+
+/** `@nh,OFFSET,LENGTH VALUE`, in bytes */
+export function matchNetworkHeader(offset: number, value: Uint8Array): Expression[] {
+  return [loadNetworkHeader(offset, value.length), compare(nft.NFT_CMP_EQ, value)];
+}
+
+/** `meta KEY VALUE` */
+export function matchMeta(key: number, value: Uint8Array): Expression[] {
+  return [loadMeta(key), compare(nft.NFT_CMP_EQ, value)];
+}
+
+/** `meta nftrace set 1`: the kernel tells of each rule that the packet meets from here on. */
+export function traceOn(): Expression[] {
+  return [
+    { name: 'immediate', register: REGISTER, verdict: undefined, value: Uint8Array.of(1) },
+    { name: 'meta', key: nft.NFT_META_NFTRACE, register: REGISTER, sets: true },
+  ];
+}
+
 /** `& MASK != VALUE` */
 export function differsUnder(mask: Uint8Array, value: Uint8Array): Expression[] {
   return [maskWith(mask), compare(nft.NFT_CMP_NEQ, value)];

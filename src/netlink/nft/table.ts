@@ -16,7 +16,7 @@ export interface BaseChain {
   readonly table: Table;
   readonly name: string;
   readonly type: 'nat' | 'filter';
-  /** NF_INET_*. */
+  /** NF_INET_*, or NF_BR_* in a bridge table. */
   readonly hook: number;
   readonly priority: number;
 }
@@ -39,6 +39,17 @@ export function ensureTable({ family, name }: Table): Request {
   const operation = `create the nftables table ${name}`;
   const attributes = [attrText(nft.NFTA_TABLE_NAME, name)];
   return nftRequest({ operation, message: nft.NFT_MSG_NEWTABLE, flags: NLM_F_CREATE, family, attributes });
+}
+
+/**
+ * Creates a table that the kernel removes when this socket closes, and that no other socket may change meanwhile. Refused with
+ * EEXIST where there is one of the name, and with EINVAL or EOPNOTSUPP by a kernel before 5.12.
+ */
+export function createOwnedTable({ family, name }: Table): Request {
+  const operation = `create the nftables table ${name}`;
+  const attributes = [attrText(nft.NFTA_TABLE_NAME, name), attrU32be(nft.NFTA_TABLE_FLAGS, nft.NFT_TABLE_F_OWNER)];
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
+  return nftRequest({ operation, message: nft.NFT_MSG_NEWTABLE, flags, family, attributes });
 }
 
 /** Removes the table with all that is in it; refused with ENOENT where there is none. */

@@ -108,6 +108,8 @@ export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_LINK = 253;
 
 export const RTA_DST = 1;
+export const RTA_SRC = 2;
+export const RTA_IIF = 3;
 export const RTA_OIF = 4;
 export const RTA_GATEWAY = 5;
 export const RTA_PRIORITY = 6;
@@ -115,12 +117,16 @@ export const RTA_PREFSRC = 7;
 export const RTA_METRICS = 8;
 export const RTA_MULTIPATH = 9;
 export const RTA_TABLE = 15;
+export const RTA_MARK = 16;
 export const RTAX_MTU = 2;
 export const RTAX_ADVMSS = 8;
 
 /** linux/neighbour.h */
 export const NDA_DST = 1;
 export const NDA_LLADDR = 2;
+export const NDA_VLAN = 5;
+export const NDA_MASTER = 9;
+export const NTF_MASTER = 0x04;
 export const NUD_INCOMPLETE = 0x01;
 export const NUD_REACHABLE = 0x02;
 export const NUD_STALE = 0x04;

@@ -1,10 +1,11 @@
 /** Neighbours: which MAC has an address on a link (struct ndmsg and its attributes, linux/neighbour.h). */
 
-import { type Ip, ipFromBytes } from '../../address/ip.ts';
-import { decodeAttributes } from '../attribute.ts';
+import { formatIp, type Ip, ipFromBytes, ipToBytes } from '../../address/ip.ts';
+import { attrBytes, decodeAttributes } from '../attribute.ts';
 import { pack, readI32le, readU8, readU16le } from '../bytes.ts';
 import type { Request } from '../connection.ts';
 import { NLM_F_DUMP } from '../message.ts';
+import { afOf } from './address.ts';
 import * as rt from './constants.ts';
 
 /** `incomplete` while the kernel asks, `failed` when nothing has answered. */
@@ -29,7 +30,7 @@ export interface Neighbour {
 }
 
 /** Bytes of struct ndmsg. */
-const HEADER = 12;
+export const NEIGHBOUR_HEADER = 12;
 
 const STATES: readonly (readonly [bit: number, state: NeighbourState])[] = [
   [rt.NUD_INCOMPLETE, 'incomplete'],
@@ -44,8 +45,25 @@ const STATES: readonly (readonly [bit: number, state: NeighbourState])[] = [
 
 /** Answered by the neighbours of all links, of both families. */
 export function listNeighbours(): Request {
-  const header = pack([1, rt.AF_UNSPEC], [1, 0], [2, 0], [4, 0], [2, 0], [1, 0], [1, 0]);
+  const header = encodeNeighbourHeader(rt.AF_UNSPEC, 0, 0);
   return { operation: 'list the neighbours', type: rt.RTM_GETNEIGH, flags: NLM_F_DUMP, header, attributes: [] };
+}
+
+/** Answered by the neighbour, or refused with ENOENT. */
+export function findNeighbour(index: number, ip: Ip): Request {
+  return {
+    operation: `find the neighbour ${formatIp(ip)}`,
+    type: rt.RTM_GETNEIGH,
+    flags: 0,
+    header: encodeNeighbourHeader(afOf(ip.family), index, 0),
+    attributes: [attrBytes(rt.NDA_DST, ipToBytes(ip))],
+    single: true,
+  };
+}
+
+/** struct ndmsg: family, three bytes of padding, the link's index, u16 state, flags, type. */
+export function encodeNeighbourHeader(family: number, index: number, flags: number): Uint8Array {
+  return pack([1, family], [1, 0], [2, 0], [4, index], [2, 0], [1, flags], [1, 0]);
 }
 
 /** The link that an entry is on, where nothing else is wanted of it. @throws Truncated */
@@ -56,7 +74,7 @@ export function linkOfNeighbour(payload: Uint8Array): number {
 /** @returns undefined for an entry that is about no IP address, such as one of a forwarding database. @throws Truncated */
 export function decodeNeighbour(payload: Uint8Array): Neighbour | undefined {
   const family = readU8(payload);
-  const attributes = decodeAttributes(payload.subarray(HEADER));
+  const attributes = decodeAttributes(payload.subarray(NEIGHBOUR_HEADER));
   const address = attributes.get(rt.NDA_DST);
   if ((family !== rt.AF_INET && family !== rt.AF_INET6) || address === undefined) return undefined;
   const bits = readU16le(payload, 8);

@@ -43,15 +43,12 @@ const OF_IPTABLES = ['filter', 'nat', 'mangle', 'raw', 'security'];
 /** Built-in chains of iptables in which iptables never drops all that is forwarded. */
 const UNFILTERED = ['PREROUTING', 'POSTROUTING'];
 /** The table that firewalld has in panic mode, and for a moment while it reloads. */
-const PANIC = 'firewalld_policy_drop';
+export const PANIC = 'firewalld_policy_drop';
 /**
  * Where only iptables' tables are there, the chains are listed if there are at most so many: another program may have put a
  * chain into one of those tables.
  */
 const FEW = 64;
-
-/** Puts an interface into a zone of firewalld that accepts; the name of the interface follows. */
-const ZONE_COMMAND = 'firewall-cmd --permanent --zone=trusted --add-interface';
 
 /** The hooks that a forwarded packet passes, in their order. */
 const HOOKS = [nft.NF_INET_PRE_ROUTING, nft.NF_INET_FORWARD, nft.NF_INET_POST_ROUTING];
@@ -102,15 +99,6 @@ export function locateForeignDrop(
     }
   }
   return undefined;
-}
-
-/** The command line that has the chain accept what the bridge forwards, and the replies. */
-export function acceptingCommand({ chain, table }: ForeignDrop, bridge: string): string {
-  if (chain.table.name === PANIC) return 'firewall-cmd --panic-off';
-  if (chain.table.name.startsWith('firewalld')) return `${ZONE_COMMAND}=${bridge} && firewall-cmd --reload`;
-  const insert = (match: string) => `nft insert rule ${table} ${chain.name} ${match} accept`;
-  const replies = chain.hook === nft.NF_INET_PRE_ROUTING ? 'ct state established,related' : `oifname ${bridge}`;
-  return `${insert(`iifname ${bridge}`)} && ${insert(replies)}`;
 }
 
 /**
@@ -209,7 +197,7 @@ function adviceFor({ table, name, hook }: Chain, where: string, bridge: string):
     return 'firewalld drops everything in panic mode, which "firewall-cmd --panic-off" ends, and for a moment while it reloads.';
   }
   if (table.name.startsWith('firewalld')) {
-    return `firewalld forwards it in a zone that accepts: "${ZONE_COMMAND}=${bridge}", then "firewall-cmd --reload".`;
+    return `firewalld forwards it in a zone that accepts: "firewall-cmd --permanent --zone=trusted --add-interface=${bridge}", then "firewall-cmd --reload".`;
   }
   if (hook !== nft.NF_INET_FORWARD) {
     return `No other table can overrule that; accept there what containers send, and the replies: "nft list chain ${where} ${name}" shows the rules.`;

@@ -85,12 +85,12 @@ export const guardKind: Kind<GuardWanted> = {
         'macspoofchk needs nf_tables for bridges in the kernel (CONFIG_NF_TABLES_BRIDGE; modprobe nf_tables).';
       return new Fault('unavailable', reasonOf(cause), { cause, details });
     }
-    return findLost(node);
+    return findLostGuards(node);
   },
 };
 
-/** What the attachments of the network have lost, as a limit. */
-function findLost(node: Node): Fault | undefined {
+/** What the attachments of the network have lost, as a limit. @throws KernelError, SystemError where there is no nf_tables */
+export function findLostGuards(node: Node): Fault | undefined {
   const missing = new Set(missingGuards(node.nft(), node.owners?.() ?? []));
   const wanted = suspectsOf(node, missing).flatMap((one) => one.wanted(guardKind));
   return limitOf(wanted.flatMap((one) => guardKind.verify(node, one) ?? []));

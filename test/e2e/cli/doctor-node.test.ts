@@ -4,9 +4,11 @@ import { expect, test } from 'bun:test';
 import { chmodSync, rmSync, statSync } from 'node:fs';
 import type { Artifact } from '../../support/artifacts.ts';
 import { doctorPlace, type Examined, examine, type Finding, mend } from '../../support/doctor.ts';
+import { hasFeature } from '../../support/feature.ts';
 import { exec, tryExec } from '../../support/netns.ts';
 import { createNode, type ScratchNode } from '../../support/node.ts';
 import { operate } from '../../support/operator.ts';
+import { testUnless } from '../../support/privilege.ts';
 import { SYSTEM_PATH } from '../../support/process.ts';
 import { e2e } from '../support/network.ts';
 import { healthyNode } from './support/healthy-node.ts';
@@ -27,7 +29,8 @@ e2e('trestle doctor, the node', (artifact) => {
   });
 
   for (const fault of FAULTS) {
-    test(`${fault.code}: ${fault.name}`, () => {
+    const isHere = fault.lacking === undefined || !hasFeature(fault.lacking);
+    testUnless(isHere ? undefined : `this kernel has ${fault.lacking}`, `${fault.code}: ${fault.name}`, () => {
       using node = healthyNode(artifact, fault.config);
       expect(examine(node, artifact).findings).toEqual([]);
       fault.plant(node, artifact);

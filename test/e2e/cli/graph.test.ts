@@ -7,7 +7,7 @@ import { exec } from '../../support/netns.ts';
 import { createNode, type ScratchNode } from '../../support/node.ts';
 import { jsonOf, operate, placeOf } from '../../support/operator.ts';
 import { runtime } from '../../support/runtime.ts';
-import { e2e, hostVeth, ipam, loseNamespace, network, V4, V6 } from '../support/network.ts';
+import { e2e, eventually, hostVeth, ipam, loseNamespace, network, V4, V6 } from '../support/network.ts';
 
 interface Graph {
   readonly uplinks: readonly unknown[];
@@ -87,17 +87,19 @@ e2e('trestle graph', (artifact) => {
     exec(node.ns, ['nft', 'delete', 'element', 'inet', 'trestle', 'masq-pods-10.89.0.0/24', '{ 10.89.0.4 }']);
     exec(down.ns, ['ip', 'link', 'set', 'eth0', 'down']);
     loseNamespace(node, dead);
-    const { bridges, unattached } = jsonOf<Graph>(drawn(node, '--json'));
-    const byId = new Map(bridges.flatMap(({ containers }) => containers).map((one) => [one.containerID, one]));
-    expect(byId.get(dead.id)).toMatchObject({ state: 'dead', port: 'missing' });
-    expect(byId.get(off.id)).toMatchObject({ state: 'alive', port: 'elsewhere', masqueraded: true });
-    expect(byId.get(bare.id)).toMatchObject({ state: 'alive', port: 'up', masqueraded: false });
-    expect(byId.get(down.id)).toMatchObject({ state: 'alive', port: 'down' });
-    expect(unattached).toMatchObject([{ containerID: 'f00', state: 'unknown', addresses: ['10.89.0.77'] }]);
-    const { stdout } = drawn(node);
-    expect(stdout).toContain('4 containers, 3 of 4 masqueraded');
-    for (const flaw of ['dead', 'not on the bridge', 'not masqueraded', 'link down', 'unknown'])
-      expect(stdout).toContain(`  ${flaw}`);
+    eventually(() => {
+      const { bridges, unattached } = jsonOf<Graph>(drawn(node, '--json'));
+      const byId = new Map(bridges.flatMap(({ containers }) => containers).map((one) => [one.containerID, one]));
+      expect(byId.get(dead.id)).toMatchObject({ state: 'dead', port: 'missing' });
+      expect(byId.get(off.id)).toMatchObject({ state: 'alive', port: 'elsewhere', masqueraded: true });
+      expect(byId.get(bare.id)).toMatchObject({ state: 'alive', port: 'up', masqueraded: false });
+      expect(byId.get(down.id)).toMatchObject({ state: 'alive', port: 'down' });
+      expect(unattached).toMatchObject([{ containerID: 'f00', state: 'unknown', addresses: ['10.89.0.77'] }]);
+      const { stdout } = drawn(node);
+      expect(stdout).toContain('4 containers, 3 of 4 masqueraded');
+      for (const flaw of ['dead', 'not on the bridge', 'not masqueraded', 'link down', 'unknown'])
+        expect(stdout).toContain(`  ${flaw}`);
+    });
   });
 
   test('of one network leaves out the others', () => {

@@ -6,7 +6,7 @@ import { succeeded } from '../../support/cni.ts';
 import { createNode } from '../../support/node.ts';
 import { jsonOf, operate, placeOf } from '../../support/operator.ts';
 import { runtime } from '../../support/runtime.ts';
-import { e2e, hostVeth, loseNamespace, network } from '../support/network.ts';
+import { e2e, eventually, hostVeth, loseNamespace, network } from '../support/network.ts';
 
 interface Listed {
   readonly network: string;
@@ -56,10 +56,12 @@ e2e('trestle list', (artifact) => {
     succeeded(pods.add(dead));
     writeFileSync(`${node.dataDir}/pods/10.89.0.77`, `${foreign.id}\r\neth0`);
     loseNamespace(node, dead);
-    const listed = jsonOf<Listed[]>(operate(node, artifact, ['list', '--json', ...placeOf(node)]));
-    const byId = new Map(listed.map((one) => [one.containerID, one]));
-    expect(byId.get(dead.id)).toMatchObject({ state: 'dead' });
-    expect(byId.get(foreign.id)).toMatchObject({ state: 'unknown', addresses: ['10.89.0.77'] });
+    eventually(() => {
+      const listed = jsonOf<Listed[]>(operate(node, artifact, ['list', '--json', ...placeOf(node)]));
+      const byId = new Map(listed.map((one) => [one.containerID, one]));
+      expect(byId.get(dead.id)).toMatchObject({ state: 'dead' });
+      expect(byId.get(foreign.id)).toMatchObject({ state: 'unknown', addresses: ['10.89.0.77'] });
+    });
     rmSync(node.dataDir, { recursive: true });
     expect(operate(node, artifact, ['list', ...placeOf(node)])).toMatchObject({
       status: 0,

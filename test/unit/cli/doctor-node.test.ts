@@ -1,7 +1,7 @@
 /** What doctor reads of the whole machine: planted in a made-up /proc, a made-up log, made-up runtimes, never on the machine. */
 
 import { describe, expect, test } from 'bun:test';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Examination, Finding, Runtime, Section } from '../../../src/cli/doctor/examination.ts';
 import { examineAll } from '../../../src/cli/doctor/examine.ts';
@@ -158,6 +158,12 @@ describe("the kernel's log", () => {
     });
   }
 
+  test('the name of a container’s interface cannot become a command', () => {
+    const line = 'IPv6: ;reboot: IPv6 duplicate address fd00::1 used by 02:00:00:00:00:01 detected!';
+    const { findings } = kernelLog.examine(examinationOf(HEALTHY, { kernelLog: log(record(line)) }));
+    expect(findings[0]?.fix).toBe("ip -6 address delete fd00::1 dev ';reboot' && dmesg --clear");
+  });
+
   test('is not read in another network namespace', () => {
     expect(kernelLog.examine(examinationOf(HEALTHY)).summary).toContain('not read');
   });
@@ -231,6 +237,30 @@ describe('runtimes', () => {
     ]);
     run(['sh', '-c', (findings[0] as Finding).fix]);
     expect(examine(plugins, [containerd('1.6.20')])).toEqual([]);
+  });
+
+  test('results-stale: not where the container is there, or the result is young', () => {
+    const cacheDir = scratchDirectory();
+    mkdirSync(join(cacheDir, 'results'));
+    const put = (containerId: string, sandbox: string, time: Date) => {
+      const file = join(cacheDir, 'results', `pods-${containerId}-eth0`);
+      const result = { interfaces: [{ name: 'veth1' }, { name: 'eth0', sandbox }] };
+      writeFileSync(
+        file,
+        JSON.stringify({ kind: 'cniCacheV1', containerId, ifName: 'eth0', networkName: 'pods', result }),
+      );
+      utimesSync(file, time, time);
+      return file;
+    };
+    put('living', '/proc/self/ns/net', new Date(0));
+    put('young', '/nonexistent', new Date());
+    const gone = put('gone', '/nonexistent', new Date(0));
+    writeFileSync(join(cacheDir, 'results', 'other'), 'of another program');
+    const empty = examinationOf(HEALTHY);
+    const inventory = { ...empty.inventory, networks: [{ network: 'pods', dataDir: '/nonexistent' }] };
+    const { findings } = runtimeSection.examine({ ...empty, inventory, cacheDir });
+    expect(findings).toMatchObject([{ code: 'results-stale', fix: `rm ${gone}` }]);
+    expect(runtimeSection.examine({ ...empty, cacheDir }).findings).toEqual([]);
   });
 
   test('are told in the summary', () => {

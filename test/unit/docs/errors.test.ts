@@ -36,7 +36,12 @@ function messagesOf(path: string): Message[] {
   });
 }
 
-const MESSAGES = [...new Bun.Glob('src/**/*.ts').scanSync(ROOT)].flatMap(messagesOf);
+/** What only the operator's commands say. It has no code, and says itself what to do. */
+const OPERATOR = /^src\/(?:cli\/|netlink\/probe\/|resources\/reconcile\.ts)/;
+
+const MESSAGES = [...new Bun.Glob('src/**/*.ts').scanSync(ROOT)]
+  .filter((path) => !OPERATOR.test(path))
+  .flatMap(messagesOf);
 const KINDS = [...read('src/fault.ts').matchAll(/^ {2}\| '(\w+)'/gm)].map((found) => found[1] as FaultKind);
 const codeFor = (kind: string) => String(cniErrorOf(new Fault(kind as FaultKind, 'x'), '1.0.0').code);
 

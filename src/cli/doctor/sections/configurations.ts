@@ -85,7 +85,7 @@ function misspeltKey(file: string, { where, key, meant, fate }: NearKey): Findin
     taken: `the key "${where}" is taken for "${meant}"; other plugins may not accept it`,
   };
   const pattern = (name: string) => `"${name.replace(/[^\w-]/g, '.')}"`;
-  const rename = word(`s/${pattern(key)}\\([[:space:]]*:\\)/"${meant}"\\1/g`);
+  const rename = word(`s|${pattern(key)}\\([[:space:]]*:\\)|"${meant}"\\1|g`);
   return {
     level: 'warning',
     code: 'key-misspelt',

@@ -4,6 +4,7 @@ import { ageText } from '../../output/age.ts';
 import type { Examination, Finding, Section } from '../examination.ts';
 import { type KernelRecord, readKernelRecords } from '../kernel-records.ts';
 import { numberAt } from '../proc.ts';
+import { word } from '../shell.ts';
 import { sysctlLine } from '../sysctl-line.ts';
 
 /** Half of a limit that serves larger nodes. */
@@ -19,7 +20,10 @@ interface Kind {
   readonly pattern: RegExp;
   readonly subject: string;
   readonly what: string;
-  /** The command line that mends the cause. `match` is that of the pattern. */
+  /**
+   * The command line that mends the cause. `match` is that of the pattern: containers choose names of interfaces in it, which may
+   * be anything.
+   */
   fix(examination: Examination, match: RegExpExecArray): string;
 }
 
@@ -46,14 +50,14 @@ const KINDS: readonly Kind[] = [
     pattern: /IPv6: (\S+): IPv6 duplicate address (\S+)(?: used by (\S+))? detected/,
     subject: 'IPv6 addresses',
     what: 'an interface does not use one of its addresses, since another host has it',
-    fix: (_, [, link, address]) => `ip -6 address delete ${address} dev ${link}`,
+    fix: (_, [, link = '', address = '']) => `ip -6 address delete ${word(address)} dev ${word(link)}`,
   },
   {
     code: 'log-own-address',
     pattern: /(\S+): received packet on (\S+) with own address as source address/,
     subject: 'bridges',
     what: 'frames of a bridge come back to it: there is a loop, or another host has its MAC',
-    fix: (_, [, , port]) => `bridge link set dev ${port} hairpin off`,
+    fix: (_, [, , port = '']) => `bridge link set dev ${word(port)} hairpin off`,
   },
   {
     code: 'log-martian',

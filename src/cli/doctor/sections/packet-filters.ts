@@ -5,7 +5,7 @@ import type { Fault } from '../../../fault.ts';
 import { isBeingRemoved } from '../../../ipam/index.ts';
 import { silentLog } from '../../../log.ts';
 import { isBeingMade, KINDS } from '../../../resources/attachment.ts';
-import { acceptingCommand, locateForeignDrop } from '../../../resources/forward-accept/foreign-drop.ts';
+import { locateForeignDrop } from '../../../resources/forward-accept/foreign-drop.ts';
 import {
   type ForwardAcceptWanted,
   findAccept,
@@ -13,23 +13,44 @@ import {
   linkOf,
 } from '../../../resources/forward-accept/forward-accept.ts';
 import { grouped } from '../../../resources/grouped.ts';
-import { guardKind } from '../../../resources/guard/guard.ts';
+import { findLostGuards, guardKind } from '../../../resources/guard/guard.ts';
 import { findUplink } from '../../../resources/links.ts';
 import { masqueradeKind } from '../../../resources/masquerade/masquerade.ts';
 import { ownerText } from '../../../resources/names.ts';
+import { nftIfThere } from '../../../resources/nftables/nftables.ts';
 import type { Neighbour, Node } from '../../../resources/node.ts';
 import { decodePlan, wantedOf } from '../../../resources/plan.ts';
 import type { Kind } from '../../../resources/resource.ts';
+import { acceptingCommand } from '../accepting-command.ts';
 import type { Examination, Finding, Section } from '../examination.ts';
 import { livingAttachments, type Recorded, sharedWants } from '../plans.ts';
 import { reconcileLine } from '../reconcile-line.ts';
 import { sysctlLine } from '../sysctl-line.ts';
 
 /** Kinds whose rules another program may remove, and the code of that finding. */
-const LOSABLE = [
-  { kind: masqueradeKind as Kind<unknown>, code: 'masquerade-lost', what: 'containers are not masqueraded' },
-  { kind: guardKind as Kind<unknown>, code: 'guard-lost', what: 'containers are not held to their MACs' },
+const LOSABLE: readonly Losable[] = [
+  {
+    kind: masqueradeKind as Kind<unknown>,
+    code: 'masquerade-lost',
+    what: 'containers are not masqueraded',
+    find: (node, wanted) => (masqueradeKind as Kind<unknown>).able(node, wanted),
+  },
+  {
+    kind: guardKind as Kind<unknown>,
+    code: 'guard-lost',
+    what: 'containers are not held to their MACs',
+    // Without nf_tables the section of the kernel says so. `able` asks for more, in a transaction that takes its time.
+    find: (node) => (nftIfThere(node) === undefined ? undefined : findLostGuards(node)),
+  },
 ];
+
+interface Losable {
+  readonly kind: Kind<unknown>;
+  readonly code: string;
+  readonly what: string;
+  /** A limit that names one of the neighbours that have lost something, and how many more there are. */
+  find(node: Node, wanted: unknown): Fault | undefined;
+}
 
 export const packetFilters: Section = {
   name: 'packet-filters',
@@ -97,9 +118,9 @@ function lossesOf(examination: Examination, group: readonly Recorded[]): Finding
     neighbours: () => neighbours,
     owners: () => neighbours.map(({ owner }) => owner),
   };
-  return LOSABLE.flatMap(({ kind, code, what }) => {
+  return LOSABLE.flatMap(({ kind, code, what, find }) => {
     const wanted = firstWanted(present, kind);
-    const limit = wanted === undefined ? undefined : kind.able(node, wanted);
+    const limit = wanted === undefined ? undefined : find(node, wanted);
     if (limit?.kind !== 'limited') return [];
     const fix = reconcileLine([first.dataDir]);
     return [{ ...faulty(code, `network ${first.network}`, limit, fix, true), what }];

@@ -6,6 +6,7 @@ import { SystemError } from '../../../sys/libc.ts';
 import { withNetns } from '../../../sys/netns.ts';
 import { SHARED_PROC, withPrivateProc } from '../../../sys/proc.ts';
 import type { Examination, Finding, Report, Section } from '../examination.ts';
+import { readOwnEntries } from '../own-plugin.ts';
 import { word } from '../shell.ts';
 
 /** Capabilities (linux/capability.h): without the vital ones an ADD fails, without the others it knows or may less. */
@@ -30,12 +31,18 @@ export const permissions: Section = {
       ...missingCapabilities(examination),
       ...refusedEntry(examination),
       ...readOnlyParameters(),
-      ...examination.inventory.dataDirs.flatMap(flawsOfDirectory),
+      ...dataDirsOf(examination).flatMap(flawsOfDirectory),
     ];
     const directories = examination.inventory.dataDirs.join(', ') || 'no data directory yet';
     return { summary: `root with the capabilities that the plugin needs; ${directories}`, findings };
   },
 };
+
+/** The data directories, and what configurations of ours name and is none. */
+function dataDirsOf(examination: Examination): string[] {
+  const configured = readOwnEntries(examination).flatMap(({ entry }) => entry?.request.dataDir ?? []);
+  return [...new Set([...examination.inventory.dataDirs, ...configured])];
+}
 
 /** The one finding of a process that is not root, which can examine nothing. */
 export function notRoot(): Report {

@@ -20,6 +20,8 @@ interface Cached {
   readonly network: string;
   readonly containerId: string;
   readonly ifName: string;
+  /** The paths of network namespaces in the result. */
+  readonly sandboxes: readonly string[];
 }
 
 export const runtimeSection: Section = {
@@ -38,9 +40,10 @@ function staleResults(examination: Examination, cached: readonly Cached[]): Find
   const { inventory } = examination;
   const configured = readOwnEntries(examination).flatMap(({ entry }) => entry?.request.network ?? []);
   const own = new Set([...inventory.networks.map(({ network }) => network), ...configured]);
-  const keyOf = ({ network, containerId, ifName }: Omit<Cached, 'file'>) => `${network} ${containerId} ${ifName}`;
+  const keyOf = ({ network, containerId, ifName }: Pick<Cached, 'network' | 'containerId' | 'ifName'>) =>
+    `${network} ${containerId} ${ifName}`;
   const attached = new Set(inventory.attachments.map(keyOf));
-  const stale = cached.filter((one) => own.has(one.network) && !attached.has(keyOf(one)) && isSettled(one.file));
+  const stale = cached.filter((one) => own.has(one.network) && !attached.has(keyOf(one)) && isSettled(one));
   const [first] = stale;
   if (first === undefined) return [];
   const count = stale.length === 1 ? '1 result is' : `${stale.length} results are`;
@@ -80,10 +83,17 @@ function readCached(file: string): Cached | undefined {
   if (!isObject(json) || json.kind !== 'cniCacheV1') return undefined;
   const [network, containerId, ifName] = [json.networkName, json.containerId, json.ifName];
   const isWhole = typeof network === 'string' && typeof containerId === 'string' && typeof ifName === 'string';
-  return isWhole ? { file, network, containerId, ifName } : undefined;
+  return isWhole ? { file, network, containerId, ifName, sandboxes: sandboxesIn(json.result) } : undefined;
 }
 
-function isSettled(file: string): boolean {
+function sandboxesIn(result: unknown): string[] {
+  const interfaces = isObject(result) && Array.isArray(result.interfaces) ? result.interfaces : [];
+  return interfaces.flatMap((one: unknown) => (isObject(one) && typeof one.sandbox === 'string' ? [one.sandbox] : []));
+}
+
+/** Whether the call is long over, and the container is gone: its record alone may be lost. */
+function isSettled({ file, sandboxes }: Cached): boolean {
   const status = statPath(file);
-  return status !== undefined && Date.now() - status.mtimeMs > LEAST_AGE_MS;
+  const isOld = status !== undefined && Date.now() - status.mtimeMs > LEAST_AGE_MS;
+  return isOld && !sandboxes.some((path) => path !== '' && statPath(path) !== undefined);
 }

@@ -54,20 +54,25 @@ function tableSteps(node: Node): Step[] {
 }
 
 function nftSteps(node: Node, { family, table: name }: Place): Step[] {
-  const nft = nftIfThere(node);
   const table: Table = { family: family === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6, name };
-  const replies = nft && unlessRefused([ENOENT, ...NO_NFTABLES], () => query(nft, listChains(table.family)));
-  const chains = (replies ?? []).map(decodeChain).filter((chain) => chain.table.name === name && isOurs(chain.name));
-  return chains.map((chain) => ({
+  return nftChains(node, table).map((chain) => ({
     action: 'remove',
-    subject: `chain ${chain.name}`,
+    subject: `chain ${chain}`,
     note: `${iptables(family)} (nf_tables), table ${name}`,
-    run: () => removeNftChain(node, table, chain.name),
+    run: () => removeNftChain(node, table, chain),
   }));
 }
 
-/** One transaction, so that no packet meets half of it. */
+function nftChains(node: Node, { family, name }: Table): string[] {
+  const nft = nftIfThere(node);
+  const replies = nft && unlessRefused([ENOENT, ...NO_NFTABLES], () => query(nft, listChains(family)));
+  const chains = (replies ?? []).map(decodeChain).filter(({ table }) => table.name === name);
+  return chains.map((chain) => chain.name).filter(isOurs);
+}
+
+/** One transaction, so that no packet meets half of it. The chain may have gone with the last attachment. */
 function removeNftChain(node: Node, table: Table, chain: string): void {
+  if (!nftChains(node, table).includes(chain)) return;
   const rules = query(node.nft(), listTableRules(table)).map(decodeRule);
   const ways = rules.filter(({ expressions }) => verdictOf(expressions)?.chain === chain);
   commit(node.nft(), [
@@ -78,18 +83,22 @@ function removeNftChain(node: Node, table: Table, chain: string): void {
 }
 
 function legacySteps(node: Node, { family, table }: Place): Step[] {
-  const found = findLegacyTable(family, table);
-  const chains = found === undefined ? [] : [...readLegacyChains(found).chains.keys()].filter(isOurs);
-  return chains.map((chain) => ({
+  return legacyChains({ family, table }).map((chain) => ({
     action: 'remove',
     subject: `chain ${chain}`,
     note: `${iptables(family)} (legacy), table ${table}`,
     run: () => {
+      if (!legacyChains({ family, table }).includes(chain)) return;
       const ways = savedRules(node, family, 'legacy', table).filter((rule) => rule.endsWith(` -j ${chain}`));
       const commands = [...ways.map((rule) => rule.replace(/^-A /, '-D ')), `-F ${chain}`, `-X ${chain}`];
       mustRestore(node, family, 'legacy', { table, commands });
     },
   }));
+}
+
+function legacyChains({ family, table }: Place): string[] {
+  const found = findLegacyTable(family, table);
+  return found === undefined ? [] : [...readLegacyChains(found).chains.keys()].filter(isOurs);
 }
 
 function isOurs(chain: string): boolean {

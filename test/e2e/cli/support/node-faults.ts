@@ -8,12 +8,15 @@ import { iptables } from '../../../support/iptables.ts';
 import { exec, ipBatch } from '../../../support/netns.ts';
 import { nftElements } from '../../../support/nft.ts';
 import { OUTSIDE_ADDRESS, type ScratchNode } from '../../../support/node.ts';
+import type { Feature } from '../../../support/skipped.ts';
 import { type Config, network, V4 } from '../../support/network.ts';
 import { CONFIGURATION } from './healthy-node.ts';
 
 export interface Fault {
   readonly name: string;
   readonly code: string;
+  /** The fault is that the kernel lacks this. */
+  readonly lacking?: Feature;
   /** Replaces keys of the usual network. */
   readonly config?: Config;
   plant(node: ScratchNode, artifact: Artifact): void;
@@ -224,7 +227,7 @@ const CONFIGURATIONS: readonly Fault[] = [
     name: 'a key in another case',
     code: 'key-misspelt',
     plant: (node) => write(node, CONFIGURATION, listOf(node, { isgateway: true })),
-    fix: (node) => `sed -i 's/"isgateway"\\([[:space:]]*:\\)/"isGateway"\\1/g' ${conf(node, CONFIGURATION)}`,
+    fix: (node) => `sed -i 's|"isgateway"\\([[:space:]]*:\\)|"isGateway"\\1|g' ${conf(node, CONFIGURATION)}`,
   },
   {
     name: 'a misspelt key',
@@ -295,6 +298,7 @@ const CONFIGURATIONS: readonly Fault[] = [
   {
     name: 'VLANs, which bridges of this kernel do not know',
     code: 'vlan-filtering-missing',
+    lacking: 'vlan-filtering',
     plant: (node) => write(node, CONFIGURATION, listOf(node, { vlan: 100 })),
     mendByHand: (node) => write(node, CONFIGURATION, listOf(node, {})),
   },
@@ -311,6 +315,17 @@ const FILES: readonly Fault[] = [
     name: 'the data directory is not root’s',
     code: 'data-directory-owner',
     plant: (node) => chownSync(node.dataDir, 1, 0),
+  },
+  {
+    name: 'a file is in the place of the data directory of a further configuration',
+    code: 'data-directory-not-directory',
+    plant(node) {
+      const dataDir = join(node.directory, 'other');
+      writeFileSync(dataDir, '');
+      const list = listOf(node, { bridge: 'cni1', ipam: { ...ipamOf(node), dataDir } });
+      write(node, '20-other.conflist', list.replace('"pods"', '"other"'));
+    },
+    fix: ({ directory }) => `mv ${directory}/other ${directory}/other.old`,
   },
   {
     name: 'a result of an attachment that is gone',

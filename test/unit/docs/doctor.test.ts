@@ -18,7 +18,7 @@ const SOURCES = [...new Bun.Glob('src/cli/doctor/**/*.ts').scanSync(ROOT)];
 const CODES = SOURCES.flatMap((path) => {
   const source = readFileSync(join(ROOT, path), 'utf8');
   const found = source.matchAll(
-    /(?:\bcode: |\b(?:faulty|add)\(\s*|\babout\(\s*\w+,\s*|\s[?:]\s+|\breturn )'([a-z]+(?:-[a-z]+)+)'/g,
+    /(?:\bcode: |\b(?:faulty|add)\(\s*|\b(?:about|found)\((?:\s*\w+,)+\s*|\s[?:]\s+|\breturn )'([a-z]+(?:-[a-z]+)+)'/g,
   );
   return [...found].map(([, code]) => code as string);
 });

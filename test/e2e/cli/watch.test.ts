@@ -124,6 +124,20 @@ e2e('trestle watch', (artifact) => {
     expect(then.get('trestle_last_look_timestamp_seconds')).toBeGreaterThan(Date.now() / 1000 - 60);
   });
 
+  test('mends with the capabilities that the systemd unit leaves it', () => {
+    using place = placeFor(artifact);
+    const { node, containers } = place;
+    const unit = readFileSync(`${import.meta.dir}/../../../deploy/systemd/trestle-watch.service`, 'utf8');
+    const names = /^CapabilityBoundingSet=(.+)$/m.exec(unit)?.[1]?.toLowerCase().split(' ') ?? [];
+    const set = ['-all', ...names.map((name) => `+${name.replace('cap_', '')}`)].join(',');
+    exec(node.ns, ['sh', '-ec', 'nft flush ruleset; ip link delete cni0; sysctl -qw net.ipv4.ip_forward=0']);
+    exec(containers[0].ns, ['ip', 'link', 'set', 'eth0', 'down']);
+    const argv = ['watch', '--once', ...placeOf(node)];
+    exec(node.ns, ['setpriv', '--no-new-privs', `--bounding-set=${set}`, artifact.path, ...argv]);
+    expect(isWhole(node, artifact)).toBe(true);
+    expect(ping(containers[0].ns, outside)).toBe(true);
+  });
+
   test('--once takes one look, and its status says whether all is whole', () => {
     using place = placeFor(artifact);
     const { node } = place;

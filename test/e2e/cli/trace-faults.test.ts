@@ -43,7 +43,7 @@ e2e('trestle trace inside the container and at its port', (artifact) => {
     expect(cause?.fix).toBe(`ip address add ${V4.gateway}/24 dev cni0`);
   });
 
-  test('the port off the bridge, the port down, the bridge down, the port blocked', () => {
+  test('the port off the bridge, the port down, the bridge down', () => {
     using scene = traceScene(artifact);
     const { node, first } = scene;
     const veth = hostVeth(node, first).ifname;
@@ -56,8 +56,6 @@ e2e('trestle trace inside the container and at its port', (artifact) => {
     );
     mended(scene, link(veth, 'down'), V4.gateway, 'port-down');
     mended(scene, link('cni0', 'down'), V4.gateway, 'bridge-down');
-    const block = () => void exec(node.ns, ['bridge', 'link', 'set', 'dev', veth, 'state', '4']);
-    mended(scene, block, V4.gateway, 'port-blocked');
   });
 
   test('a neighbour that does not answer: in the container, and outside of the node', () => {

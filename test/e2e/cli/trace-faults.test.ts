@@ -101,13 +101,21 @@ e2e('trestle trace through the routing of the node', (artifact) => {
     const there = trace(OUT4);
     expect(there.cause).toMatchObject({ code: 'rp-filter', fix: 'sysctl -w net.ipv4.conf.cni0.rp_filter=2' });
     ipBatch(node.ns, `route delete ${V4.first}/32`);
-    setSysctl(node.ns, 'net/ipv4/conf/eth0/rp_filter', 1);
-    // What is outside answers from an address that the node would reach by the bridge.
-    ipBatch(scene.node.outside, `address add 10.89.0.77/32 dev lo`);
-    ipBatch(node.ns, `rule add iif cni0 to 10.89.0.77 lookup 100\n route add 10.89.0.77 via ${OUT4} table 100`);
-    ipBatch(scene.first.ns, `route add 10.89.0.77/32 via ${V4.gateway}`);
-    const back = trace('10.89.0.77');
-    expect(back.cause).toMatchObject({ code: 'answer-rp-filter', fix: 'sysctl -w net.ipv4.conf.eth0.rp_filter=2' });
+    // What is outside answers by another link than the one that leads to it.
+    ipBatch(
+      node.ns,
+      `link add eth1 address 02:00:00:00:00:11 type veth peer name eth1 netns ${node.outside.name}
+      link set eth1 up`,
+    );
+    ipBatch(
+      node.outside,
+      `link set eth1 up
+      route add ${NODE_ADDRESS[4]}/32 dev eth1
+      neighbour add ${NODE_ADDRESS[4]} lladdr 02:00:00:00:00:11 dev eth1`,
+    );
+    setSysctl(node.ns, 'net/ipv4/conf/eth1/rp_filter', 1);
+    const back = trace(OUT4);
+    expect(back.cause).toMatchObject({ code: 'answer-rp-filter', fix: 'sysctl -w net.ipv4.conf.eth1.rp_filter=2' });
   });
 
   test('no masquerading: says the source that left', () => {

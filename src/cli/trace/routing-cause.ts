@@ -23,7 +23,9 @@ export function routingCause(evidence: Evidence, journey: Journey, whose: string
   const { errno } = routing(evidence.node.route, { to, from, input, mark: stage.mark });
   const ends = `${formatIp(from)} to ${formatIp(to)}`;
   const isOff = forwardingOff(to, interfaceName);
-  if (errno === EXDEV) return reversePath(evidence, from, interfaceName, whose);
+  // Linux 6.13 and later answer EINVAL to both.
+  const isReverse = errno === EXDEV || (errno === EINVAL && failsReversePath(evidence, from, input, interfaceName));
+  if (isReverse) return reversePath(evidence, from, interfaceName, whose);
   if (errno === EINVAL) {
     const what = `the node took ${whose} from ${ends} on ${interfaceName} for martian: its source or destination cannot be there`;
     return { code: 'martian', what, fix: `ip route get ${formatIp(from)}; ip address show` };
@@ -56,6 +58,14 @@ function forwardingOff({ family }: Ip, interfaceName: string): string | undefine
     family === 4 ? ['ipv4/ip_forward', `ipv4/conf/${interfaceName}/forwarding`] : ['ipv6/conf/all/forwarding'];
   const path = paths.find((one) => sysctlOf(one) === '0');
   return path && `net/${path}`;
+}
+
+/** Whether the filter, strict (1) or loose (2), drops what comes in from there; the stricter of the two settings counts. */
+function failsReversePath({ node }: Evidence, from: Ip, input: number | undefined, interfaceName: string): boolean {
+  if (from.family !== 4) return false;
+  const mode = Math.max(...['all', interfaceName].map((name) => Number(sysctlOf(`ipv4/conf/${name}/rp_filter`) ?? 0)));
+  const back = routing(node.route, { to: from }).way;
+  return back === undefined ? mode > 0 : mode === 1 && back.index !== input;
 }
 
 function reversePath({ node }: Evidence, from: Ip, interfaceName: string, whose: string): Cause {

@@ -4,7 +4,7 @@ import { expect, test } from 'bun:test';
 import { setSysctl } from '../../support/kernel.ts';
 import { exec, ipBatch } from '../../support/netns.ts';
 import { NODE_ADDRESS, OUTSIDE_ADDRESS } from '../../support/node.ts';
-import { e2e, FORWARDING, hostVeth, V4, V6 } from '../support/network.ts';
+import { e2e, eventually, FORWARDING, hostVeth, V4, V6 } from '../support/network.ts';
 import { type Scene, seenOf, type Traced, traceScene } from '../support/trace.ts';
 
 const [OUT4, OUT6] = [OUTSIDE_ADDRESS[4], OUTSIDE_ADDRESS[6]];
@@ -15,7 +15,8 @@ function mended(scene: Scene, plant: () => void, to: string, code: string): Trac
   const traced = scene.trace(to);
   expect(traced.cause).toMatchObject({ code });
   exec(scene.node.ns, ['sh', '-c', traced.cause?.fix ?? '']);
-  expect(scene.trace(to)).toMatchObject({ answered: true });
+  // The kernel may still wait before it asks again for the MAC of a neighbour that did not answer.
+  eventually(() => expect(scene.trace(to)).toMatchObject({ answered: true }));
   return traced;
 }
 
@@ -43,7 +44,7 @@ e2e('trestle trace inside the container and at its port', (artifact) => {
     expect(cause?.fix).toBe(`ip address add ${V4.gateway}/24 dev cni0`);
   });
 
-  test('the port off the bridge, the port down, the bridge down, the port blocked', () => {
+  test('the port off the bridge, the port down, the bridge down', () => {
     using scene = traceScene(artifact);
     const { node, first } = scene;
     const veth = hostVeth(node, first).ifname;
@@ -56,8 +57,6 @@ e2e('trestle trace inside the container and at its port', (artifact) => {
     );
     mended(scene, link(veth, 'down'), V4.gateway, 'port-down');
     mended(scene, link('cni0', 'down'), V4.gateway, 'bridge-down');
-    const block = () => void exec(node.ns, ['bridge', 'link', 'set', 'dev', veth, 'state', '4']);
-    mended(scene, block, V4.gateway, 'port-blocked');
   });
 
   test('a neighbour that does not answer: in the container, and outside of the node', () => {
@@ -102,13 +101,21 @@ e2e('trestle trace through the routing of the node', (artifact) => {
     const there = trace(OUT4);
     expect(there.cause).toMatchObject({ code: 'rp-filter', fix: 'sysctl -w net.ipv4.conf.cni0.rp_filter=2' });
     ipBatch(node.ns, `route delete ${V4.first}/32`);
-    setSysctl(node.ns, 'net/ipv4/conf/eth0/rp_filter', 1);
-    // What is outside answers from an address that the node would reach by the bridge.
-    ipBatch(scene.node.outside, `address add 10.89.0.77/32 dev lo`);
-    ipBatch(node.ns, `rule add iif cni0 to 10.89.0.77 lookup 100\n route add 10.89.0.77 via ${OUT4} table 100`);
-    ipBatch(scene.first.ns, `route add 10.89.0.77/32 via ${V4.gateway}`);
-    const back = trace('10.89.0.77');
-    expect(back.cause).toMatchObject({ code: 'answer-rp-filter', fix: 'sysctl -w net.ipv4.conf.eth0.rp_filter=2' });
+    // What is outside answers by another link than the one that leads to it.
+    ipBatch(
+      node.ns,
+      `link add eth1 address 02:00:00:00:00:11 type veth peer name eth1 netns ${node.outside.name}
+      link set eth1 up`,
+    );
+    ipBatch(
+      node.outside,
+      `link set eth1 up
+      route add ${NODE_ADDRESS[4]}/32 dev eth1
+      neighbour add ${NODE_ADDRESS[4]} lladdr 02:00:00:00:00:11 dev eth1`,
+    );
+    setSysctl(node.ns, 'net/ipv4/conf/eth1/rp_filter', 1);
+    const back = trace(OUT4);
+    expect(back.cause).toMatchObject({ code: 'answer-rp-filter', fix: 'sysctl -w net.ipv4.conf.eth1.rp_filter=2' });
   });
 
   test('no masquerading: says the source that left', () => {

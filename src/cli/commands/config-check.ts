@@ -95,7 +95,7 @@ function readConfigurationText(file: string): string {
 /** A runtime goes by the ending of the name; undefined where there is none. */
 function listExpected(file: string): boolean | undefined {
   if (file.endsWith('.conflist')) return true;
-  return file.endsWith('.conf') ? false : undefined;
+  return file.endsWith('.conf') || file.endsWith('.json') ? false : undefined;
 }
 
 function show({ terminal }: Context, { file, network, types, complaints, patch }: CheckedFile, isFixed: boolean): void {

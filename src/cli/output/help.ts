@@ -14,13 +14,16 @@ function fittingLine(line: string): string {
   if (/^ {2}\w+ /.test(line) && line.includes('[')) return brokenUsage(line);
   const [, name, brief] = /^((?: {2}-\w| {4}) +\S+ {2,}|\S+ {2,}| {2}\S+ {2,})(.*)$/.exec(line) ?? [];
   if (name === undefined || brief === undefined) return line;
-  return broken(brief.replace(/ {2,}/g, '  ').split(' '), name, ' '.repeat(name.length));
+  return broken(wordsOf(brief), name, ' '.repeat(name.length));
 }
 
-/** A flag and the placeholder of its value stay together. */
 function brokenUsage(line: string): string {
-  const words = line.trim().match(/\[[^\]]*\](?:\.\.\.)?|\S+/g) ?? [];
-  return broken(words, '  ', ' '.repeat(USAGE_INDENT));
+  return broken(wordsOf(line), '  ', ' '.repeat(USAGE_INDENT));
+}
+
+/** What is in brackets stays together: a flag with its placeholder, a default. */
+function wordsOf(line: string): readonly string[] {
+  return line.match(/\[[^\]]*\](?:\.\.\.)?|\S+/g) ?? [];
 }
 
 function broken(words: readonly string[], beginning: string, indent: string): string {

@@ -3,13 +3,9 @@
 import { describe, expect, test } from 'bun:test';
 import { formatIp, type Ip, parseIp } from '../../../../src/address/ip.ts';
 import { formatMac, parseMac } from '../../../../src/address/mac.ts';
+import { decodeForwarding, findForwarding } from '../../../../src/netlink/route/forwarding-database.ts';
 import { decodeWay, lookUpRoute } from '../../../../src/netlink/route/lookup.ts';
-import {
-  decodeForwarding,
-  decodeNeighbour,
-  findForwarding,
-  findNeighbour,
-} from '../../../../src/netlink/route/neighbour.ts';
+import { decodeNeighbour, findNeighbour } from '../../../../src/netlink/route/neighbour-table.ts';
 import { bytesOf, payloadOf, sentFor } from '../fixture.ts';
 import { testHardiness } from '../hardiness.ts';
 
@@ -36,13 +32,13 @@ test.each([
 });
 
 test('a neighbour and an entry of a forwarding database', () => {
-  const { mac, ...neighbour } = decodeNeighbour(payloadOf('trace', 'neighbour'));
-  expect(neighbour).toEqual({ index: 2, state: 'reachable' });
-  expect(mac && formatMac(mac)).toBe('36:29:81:e9:24:90');
+  const neighbour = decodeNeighbour(payloadOf('trace', 'neighbour'));
+  expect(neighbour).toMatchObject({ index: 2, state: 'reachable', ip: ip('203.0.113.1') });
+  expect(neighbour?.mac && formatMac(neighbour.mac)).toBe('36:29:81:e9:24:90');
   expect(decodeForwarding(payloadOf('trace', 'forwarding'))).toEqual({ index: 5, isPermanent: true, vlan: undefined });
   const failed = payloadOf('trace', 'neighbour').slice();
   failed[8] = 0x20;
-  expect(decodeNeighbour(failed).state).toBe('failed');
+  expect(decodeNeighbour(failed)?.state).toBe('failed');
 });
 
 describe.each([

@@ -322,7 +322,8 @@ const FILES: readonly Fault[] = [
     plant(node) {
       const dataDir = join(node.directory, 'other');
       writeFileSync(dataDir, '');
-      const list = listOf(node, { bridge: 'cni1', ipam: { ...ipamOf(node), dataDir } });
+      const ranges = [[{ subnet: '10.90.0.0/24' }]];
+      const list = listOf(node, { bridge: 'cni1', ipam: { ...ipamOf(node), ranges, dataDir } });
       write(node, '20-other.conflist', list.replace('"pods"', '"other"'));
     },
     fix: ({ directory }) => `mv ${directory}/other ${directory}/other.old`,

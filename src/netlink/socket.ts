@@ -88,7 +88,7 @@ export function openWatch(...groups: readonly (keyof typeof GROUPS)[]): Watch {
 }
 
 /** A socket that gets what nf_tables tells of traced packets. */
-export interface TraceSocket {
+interface TraceSocket {
   readonly fd: number;
   /** The next datagram; undefined where there is none now, or where some were lost. @throws SystemError */
   next(): Uint8Array | undefined;

@@ -41,7 +41,7 @@ export function parseWith<T>(schema: z.ZodMiniType<T>, input: unknown, what: str
 }
 
 /** One thing that is wrong with a value, and where. */
-export interface Issue {
+interface Issue {
   readonly path: readonly PropertyKey[];
   /** A clause that names the key: `mtu: expected a whole number, found "1500"`. */
   readonly reason: string;

@@ -6,7 +6,7 @@
 import { quoted } from './explain.ts';
 
 /** Places in the text count UTF-16 code units. */
-export interface Flaw {
+interface Flaw {
   readonly at: number;
   readonly reason: string;
 }

@@ -101,7 +101,7 @@ export function isOnFileSystem(fd: number, magic: number): boolean {
 }
 
 /** What a file system has left, and whether it takes writes. */
-export interface FileSystemStatus {
+interface FileSystemStatus {
   readonly isReadOnly: boolean;
   readonly size: number;
   /** Bytes that root may still write. */

@@ -40,7 +40,7 @@ export const reconcile = defineCommand<JsonFlag & PlaceFlags & NetworkFlag & Dry
 });
 
 /** What became of an attachment, in a word. */
-export function resultOf({ restored, left, reason, listed }: Passed, isDryRun: boolean): Result {
+function resultOf({ restored, left, reason, listed }: Passed, isDryRun: boolean): Result {
   if (left.length > 0) return isDryRun ? 'lost' : 'failed';
   if (restored.length > 0) return 'restored';
   return reason !== undefined || listed.life.state !== 'alive' ? 'skipped' : 'whole';

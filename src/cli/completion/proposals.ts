@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { type Proposal, proposeNetworks, proposePaths, proposeThings, type Words } from './values.ts';
 
 /** One word that may come next. */
-export interface Proposed {
+interface Proposed {
   readonly word: string;
   /** What it is, a line. */
   readonly brief: string;

@@ -6,7 +6,7 @@ import type { TextEdit } from './edit.ts';
 import { type JsonNode, type JsonPath, pointAt } from './positions.ts';
 
 /** `error`: the runtime or a plugin refuses the configuration; `warning`: something in it has no effect, or another than meant. */
-export type Severity = 'error' | 'warning';
+type Severity = 'error' | 'warning';
 
 export interface Complaint extends Place {
   readonly severity: Severity;

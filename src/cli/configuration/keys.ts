@@ -62,7 +62,7 @@ export function doubledKeys(source: Source): Complaint[] {
 }
 
 /** The edit that spells a word of the file in another way. */
-export function respelling({ text }: Source, start: number, end: number, word: string): TextEdit | undefined {
+function respelling({ text }: Source, start: number, end: number, word: string): TextEdit | undefined {
   return text[start] === '"' ? { start, end, text: JSON.stringify(word) } : undefined;
 }
 

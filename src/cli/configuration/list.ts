@@ -31,7 +31,7 @@ export interface FoundPlugin {
 }
 
 /** What a configuration holds, as far as it can be understood. */
-export interface Structure {
+interface Structure {
   readonly complaints: readonly Complaint[];
   readonly plugins: readonly FoundPlugin[];
 }

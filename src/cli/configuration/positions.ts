@@ -12,7 +12,7 @@ export interface JsonNode {
   readonly items?: JsonNode[];
 }
 
-export interface JsonMember {
+interface JsonMember {
   readonly key: string;
   /** The key with its quotation marks. */
   readonly keyStart: number;

@@ -19,14 +19,14 @@ const COLOURS = {
   doubtful: ['#9a6700', '#d29922'],
 } as const;
 
-export type Colour = keyof typeof COLOURS;
+type Colour = keyof typeof COLOURS;
 
 export interface Place {
   readonly x: number;
   readonly y: number;
 }
 
-export interface Box extends Place {
+interface Box extends Place {
   readonly width: number;
   readonly height: number;
 }

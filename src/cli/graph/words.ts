@@ -13,7 +13,7 @@ export function whoText({ pod, containerId }: Pick<Endpoint, 'pod' | 'containerI
 }
 
 /** What is wrong with the port; empty for one that is up. */
-export function portText({ port, hostVeth }: Pick<Endpoint, 'port' | 'hostVeth'>): string {
+function portText({ port, hostVeth }: Pick<Endpoint, 'port' | 'hostVeth'>): string {
   if (hostVeth === undefined) return 'no host veth is recorded';
   return { up: '', down: 'link down', missing: 'interface missing', elsewhere: 'not on the bridge' }[port];
 }

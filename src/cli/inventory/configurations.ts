@@ -42,7 +42,7 @@ export function readConfigurations(confDir: string): Configuration[] {
 }
 
 /** One file. What cannot be read or understood is a configuration with a flaw. */
-export function readConfiguration(file: string): Configuration {
+function readConfiguration(file: string): Configuration {
   try {
     return parseConfiguration(file, readWholeText(file));
   } catch (error) {

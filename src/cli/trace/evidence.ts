@@ -77,7 +77,7 @@ export interface Evidence {
   readonly isOwned: boolean;
 }
 
-export interface Asked {
+interface Asked {
   readonly origin: Origin;
   readonly target: Target;
   readonly protocol: ProbeProtocol;

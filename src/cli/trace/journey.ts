@@ -10,7 +10,7 @@ import { ECHO_REPLY, type Probe } from '../../netlink/probe/packet.ts';
 import { type Hook, isTraceTable, stageOf } from './tracer.ts';
 
 /** What a packet is to the probe. */
-export type PacketKind = 'probe' | 'answer' | 'reset' | 'error' | 'solicitation' | 'advertisement';
+type PacketKind = 'probe' | 'answer' | 'reset' | 'error' | 'solicitation' | 'advertisement';
 
 /** A rule or policy of another program's, or of ours, that the packet met. */
 export interface Met {

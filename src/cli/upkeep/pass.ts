@@ -12,7 +12,7 @@ export interface Passed extends Reconciled {
   readonly listed: Listed;
 }
 
-export interface PassOptions {
+interface PassOptions {
   /** Looks only. */
   readonly isDryRun: boolean;
   /** Which kinds are looked at. Absent: all. */

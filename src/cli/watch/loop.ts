@@ -9,7 +9,7 @@ import { monotonicMs, sleepMs } from '../../sys/clock.ts';
 import { type LookOptions, lookAt, olderTables, type Seen } from './look.ts';
 import { relevanceOf, type Scope } from './relevance.ts';
 
-export interface LoopOptions extends LookOptions {
+interface LoopOptions extends LookOptions {
   /** How often everything is looked at without a notification. */
   readonly intervalMs: number;
   readonly isOnce: boolean;

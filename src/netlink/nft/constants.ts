@@ -33,9 +33,7 @@ export const NFPROTO_IPV4 = 2;
 export const NFPROTO_BRIDGE = 7;
 export const NFPROTO_IPV6 = 10;
 export const NF_INET_PRE_ROUTING = 0;
-export const NF_INET_LOCAL_IN = 1;
 export const NF_INET_FORWARD = 2;
-export const NF_INET_LOCAL_OUT = 3;
 export const NF_INET_POST_ROUTING = 4;
 export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
@@ -135,7 +133,6 @@ export const NFT_META_PROTOCOL = 1;
 export const NFT_META_NFPROTO = 15;
 export const NFT_META_L4PROTO = 16;
 export const NFT_META_NFTRACE = 12;
-export const NFT_META_MARK = 3;
 
 export const NFTA_CMP_SREG = 1;
 export const NFTA_CMP_OP = 2;

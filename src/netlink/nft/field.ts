@@ -16,7 +16,7 @@ import * as nft from './constants.ts';
 /** The attribute that a field is sent as, and how its value is encoded. */
 export type Field<T> = readonly [type: number, kind: FieldKind<T>];
 
-export interface FieldKind<T> {
+interface FieldKind<T> {
   encode(type: number, value: T): Attribute | undefined;
   decode(data: Attributes, type: number): T;
 }

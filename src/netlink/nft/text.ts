@@ -8,7 +8,7 @@ import * as nft from './constants.ts';
 import type { Cmp, Expression, Payload, Verdict } from './expression.ts';
 
 /** A rule as text. */
-export interface RuleText {
+interface RuleText {
   readonly text: string;
   /** Nothing of it is left out. */
   readonly isWhole: boolean;

@@ -3,7 +3,7 @@
 import { type Family, type Ip, ipFromBytes } from '../../address/ip.ts';
 
 /** One echo request among those of a process. */
-export interface EchoKey {
+interface EchoKey {
   /** 16 bits; the kernel replaces it in a ping socket. */
   readonly id: number;
   /** 16 bits. */

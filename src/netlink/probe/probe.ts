@@ -109,17 +109,6 @@ export function closeProbes({ sockets }: ProbeSet): void {
   for (const { fd } of sockets) closeFile(fd);
 }
 
-/** Probes one target from the current network namespace. @throws SystemError */
-export function probeOnce(target: ProbeTarget, withinMs: number): ProbeOutcome {
-  const set = beginProbes([target]);
-  try {
-    awaitProbes([set], withinMs);
-    return set.probes[0]?.outcome ?? { kind: 'no answer' };
-  } finally {
-    closeProbes(set);
-  }
-}
-
 /** One socket for all echo requests of a family: a raw one, or a ping socket (icmp(7)) where a raw one is refused. */
 function sendEchoes(family: Family, probes: readonly Probe[]): Waiting {
   const { fd, isRaw } = openEchoSocket(family);

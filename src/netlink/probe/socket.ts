@@ -26,7 +26,7 @@ export interface Receiver {
   close(): void;
 }
 
-export interface ProbeSocket extends Receiver {
+interface ProbeSocket extends Receiver {
   /** @throws SystemError, such as ENETUNREACH and EHOSTUNREACH */
   send(): void;
 }

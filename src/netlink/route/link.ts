@@ -123,7 +123,7 @@ export function decodeLink(payload: Uint8Array): Link {
 }
 
 /** What a glance at a link tells: of some hundred containers nothing more is wanted. */
-export type LinkLook = Pick<Link, 'index' | 'name' | 'up' | 'carrier'> & {
+type LinkLook = Pick<Link, 'index' | 'name' | 'up' | 'carrier'> & {
   /** The rest of the message, for `lookCloser`. */
   readonly attributes: Uint8Array;
 };

@@ -9,7 +9,7 @@ import { afOf } from './address.ts';
 import * as rt from './constants.ts';
 
 /** `incomplete` while the kernel asks, `failed` when nothing has answered. */
-export type NeighbourState =
+type NeighbourState =
   | 'incomplete'
   | 'reachable'
   | 'stale'

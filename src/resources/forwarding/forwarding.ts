@@ -16,7 +16,7 @@ import { acceptRaSysctl, ensureSysctl, readSysctl } from '../sysctl.ts';
 /** The parameters that turn forwarding on, below /proc/sys/net. */
 export const FORWARDING_SYSCTL: Record<Family, string> = { 4: 'ipv4/ip_forward', 6: 'ipv6/conf/all/forwarding' };
 
-export interface ForwardingWanted {
+interface ForwardingWanted {
   readonly families: readonly Family[];
 }
 

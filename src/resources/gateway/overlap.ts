@@ -13,7 +13,7 @@ import { findLink } from '../links.ts';
 const LOOPBACK = 1;
 
 /** A subnet of a network and an address of another link, in each other's range. */
-export interface Overlap {
+interface Overlap {
   readonly gateway: Cidr;
   readonly other: LinkAddress;
 }

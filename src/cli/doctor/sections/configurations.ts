@@ -24,7 +24,7 @@ export const configurations: Section = {
 };
 
 /** The command line that takes a file out of the runtime's sight. */
-export function setAside(file: string): string {
+function setAside(file: string): string {
   return `mv ${word(file)} ${word(`${file}.disabled`)}`;
 }
 

@@ -67,7 +67,7 @@ function namespaceLimit({ inventory, readProc }: Examination, kind: string): Fin
 }
 
 /** Whether the kernel lacks a kind of interface. Asking loads its module, as an ADD would. @throws KernelError */
-export function lacksKind(connection: Connection, kind: (typeof KINDS)[number]): boolean {
+function lacksKind(connection: Connection, kind: (typeof KINDS)[number]): boolean {
   const [refusal] = collecting(() => execute(connection, tryKind(kind)));
   if (isKernelError(refusal, EADDRNOTAVAIL)) return false;
   if (isKernelError(refusal, EOPNOTSUPP)) return true;

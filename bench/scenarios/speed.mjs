@@ -22,8 +22,8 @@ const FLOORS = 4;
 const ALONE_LIMIT = 0.35;
 const PLAIN_LIMIT = 0.6;
 const PEAK_LIMIT = 5;
-/** Megabytes of the executable, as it is and compressed by xz. */
-const SIZE_LIMITS = { file: 5, compressed: 1.5 };
+/** Megabytes of the executable with the operator's commands, as it is and compressed by xz. */
+const SIZE_LIMITS = { file: 6, compressed: 1.5 };
 
 /** Measures. @returns the findings, as bench/report.mjs wants them. */
 export async function measure({ scratch, options, print }) {

@@ -10,6 +10,7 @@ export {
   type Pod,
   podText,
 } from './attachment.ts';
+export { type Company, joinCompany } from './company.ts';
 export { DEFAULT_DATA_DIR, dataDirOf, type IpamSection, ipamSchema } from './config.ts';
 export { type Doomed, planGarbage, releaseGarbage, type ValidAttachments } from './garbage.ts';
 export { type GenerationHint, readGenerationHint, writeGenerationHint } from './generation.ts';
@@ -41,4 +42,5 @@ export {
 export { releaseAddresses, withoutRecord } from './release.ts';
 export { readResolvConf } from './resolv-conf.ts';
 export { type RangeSetStatus, rangeUsage, statusOf } from './status.ts';
+export { isNewNetwork } from './upkeep.ts';
 export { verifyLeases } from './verify.ts';

@@ -55,9 +55,12 @@ export function leasesWithoutRecord(
   records: readonly AttachmentRecord[],
 ): UnrecordedLeases[] {
   const store = storeOf(dataDir, network);
-  const recorded = new Set(records.flatMap(recordedIps).map(({ family, value }) => `${family} ${value}`));
+  // A record writes its addresses as the files are named. So on most nodes no name is parsed.
+  const known = new Set(records.flatMap(({ addresses }) => addresses.map((text) => text.slice(0, text.indexOf('/')))));
+  const unknown = leasedIps(store, known);
+  const recorded = new Set(unknown.length === 0 ? [] : records.flatMap(recordedIps).map(keyOf));
   const found = new Map<string, { holder: UnrecordedLeases['holder']; text: string; ips: Ip[] }>();
-  for (const ip of leasedIps(store).filter(({ family, value }) => !recorded.has(`${family} ${value}`))) {
+  for (const ip of unknown.filter((one) => !recorded.has(keyOf(one)))) {
     const text = readLease(store, ip);
     if (text === undefined) continue;
     const lease = decodeLease(text);
@@ -76,6 +79,10 @@ export function abortedLeases(dataDir: string, network: string, records: readonl
   const claimed = new Set(records.flatMap(recordedIps).map((ip) => leasePath(store, ip)));
   const empty = leasedIps(store).filter((ip) => leaseState(store, ip) === 'empty');
   return empty.map((ip) => leasePath(store, ip)).filter((path) => !claimed.has(path));
+}
+
+function keyOf({ family, value }: Ip): string {
+  return `${family} ${value}`;
 }
 
 function isStore({ leases, lock }: Store): boolean {

@@ -146,9 +146,12 @@ export function isWrittenBefore(store: Store, ip: Ip, timeMs: number): boolean {
   return writtenAt !== undefined && writtenAt < timeMs;
 }
 
-/** The addresses that have a lease file, in no order; other files are not leases. @throws Fault `io` */
-export function leasedIps(store: Store): Ip[] {
-  return namesIn(store.leases).flatMap((name) => parseLeaseName(name) ?? []);
+/**
+ * The addresses that have a lease file, in no order, but for those of the names that are `known`; other files are not leases.
+ * @throws Fault `io`
+ */
+export function leasedIps(store: Store, known?: ReadonlySet<string>): Ip[] {
+  return namesIn(store.leases).flatMap((name) => (known?.has(name) ? [] : (parseLeaseName(name) ?? [])));
 }
 
 /**

@@ -7,6 +7,7 @@ import { EAGAIN, EINTR } from './errno.ts';
 import { readText } from './file.ts';
 import { libc, SystemError } from './libc.ts';
 
+const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
@@ -26,6 +27,11 @@ export function tryFlock(fd: number): boolean {
     if (error instanceof SystemError && (error.errno === EAGAIN || error.errno === EINTR)) return false;
     throw error;
   }
+}
+
+/** Tries once to lock the open file together with others. @throws SystemError EAGAIN while another process has it alone */
+export function shareFlock(fd: number): void {
+  libc('flock', fd, LOCK_SH | LOCK_NB);
 }
 
 /** Unlocks the open file. @throws SystemError */

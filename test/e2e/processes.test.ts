@@ -1,4 +1,4 @@
-/** Neither ADD nor anything else starts a process: strace sees the plugin's own start, and no other. */
+/** Neither ADD nor anything else starts a process, and none lists a directory on its usual way: strace sees it. */
 
 import { expect, test } from 'bun:test';
 import { type Outcome, succeeded } from '../support/cni.ts';
@@ -30,6 +30,22 @@ e2e('processes', (artifact) => {
       expect(lines.filter((line) => / execve\(.* = 0$/.test(line))).toHaveLength(starts);
       const children = lines.filter((line) => / (clone3?|v?fork)\(/.test(line) && !line.includes('CLONE_THREAD'));
       expect(children).toEqual([]);
+    }
+  });
+
+  test('no directory is listed by ADD, CHECK and DEL beside another container: each costs the same beside thousands', () => {
+    using node = createNode();
+    const [standing, container] = [node.container(), node.container()];
+    const plugin = traced(node, artifact, '-e trace=getdents64');
+    const pods = runtime(node, plugin.artifact, network(node, { macspoofchk: true }));
+    // The reader of the bundle lists directories when it loads packages.
+    const own = () => plugin.lines().filter((line) => / getdents64\(/.test(line)).length;
+    succeeded(pods.add(standing));
+    succeeded(pods.version());
+    const atStart = own();
+    for (const call of [() => pods.add(container), () => pods.check(container), () => pods.del(container)]) {
+      succeeded(call());
+      expect(own()).toBe(atStart);
     }
   });
 });

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'bun:test';
 import { FIREWALLS, loadFirewall } from '../e2e/support/firewalls.ts';
+import { executable } from '../support/artifacts.ts';
 import { whyNoGoModule } from '../support/go-programs.ts';
 import { FLAVOURS } from '../support/iptables.ts';
 import { NODE_ADDRESS } from '../support/node.ts';
@@ -156,6 +157,30 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
         ['two ADDs', () => {}, {}],
         ['reload', command('--reload'), { out: NONE, published: NONE, check: lost, status: lostByAny }],
         ['another ADD', filtered.add, { out: ALL, check: 'ok', status: 'ok' }],
+      ]);
+    },
+    TIMEOUT,
+  );
+
+  test.concurrent(
+    'trestle watch puts back what a reload takes from iptables, within two seconds',
+    async () => {
+      using filtered = await createFilteredMachine('nft', { ipMasqBackend: 'iptables' });
+      const { start, command, permanent } = firewalld(filtered);
+      start();
+      permanent('--zone=trusted --add-interface=cni0')();
+      await filtered.addBoth();
+      const { machine } = filtered;
+      const watch = `"${executable.path}" watch --data-dir "${machine.node.dataDir}" --conf-dir /etc/cni/net.d`;
+      machine.run(['sh', '-c', `setsid ${watch} >/var/log/watch.out 2>&1 </dev/null & sleep 1`]);
+      const reload = async () => {
+        command('--reload')();
+        await Bun.sleep(2_000);
+      };
+      await filtered.follow({ ...UNFILTERED, ...TRUSTED }, [
+        ['watched', () => {}, {}],
+        ['reload', reload, { published: NONE }],
+        ['another reload', reload, {}],
       ]);
     },
     TIMEOUT,

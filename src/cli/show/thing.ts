@@ -3,6 +3,7 @@
 import { parseCidr } from '../../address/cidr.ts';
 import { formatIp, type Ip, parseIp } from '../../address/ip.ts';
 import { podText } from '../../ipam/index.ts';
+import { grouped } from '../../resources/grouped.ts';
 import { type FileStatus, statPath } from '../../sys/directory.ts';
 import type { Inventory, Listed } from '../inventory/inventory.ts';
 
@@ -113,9 +114,7 @@ function byPod(attachments: readonly Listed[]): Candidate[] {
 }
 
 function groups(attachments: readonly Listed[], keyOf: (one: Listed) => string): Candidate[] {
-  const found = new Map<string, Listed[]>();
-  for (const one of attachments) found.set(keyOf(one), [...(found.get(keyOf(one)) ?? []), one]);
-  return [...found.values()].map((own) => ({ name: nameOf(own[0] as Listed), attachments: own }));
+  return [...grouped(attachments, keyOf).values()].map((own) => ({ name: nameOf(own[0]), attachments: own }));
 }
 
 function nameOf({ pod, containerId }: Listed): string {

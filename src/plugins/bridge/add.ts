@@ -4,7 +4,16 @@ import { tolerating } from '../../attempt.ts';
 import { type Delegation, delegateCommand } from '../../cni/delegate.ts';
 import type { Result } from '../../cni/result.ts';
 import { Fault, reasonOf } from '../../fault.ts';
-import { amendRecord, type Host, type IpamPlan, markRemoval, type Owner, releaseAddresses } from '../../ipam/index.ts';
+import {
+  amendRecord,
+  type Host,
+  type IpamPlan,
+  isNewNetwork,
+  joinCompany,
+  markRemoval,
+  type Owner,
+  releaseAddresses,
+} from '../../ipam/index.ts';
 import type { Journal } from '../../log.ts';
 import { refuseAdvertisements } from '../../resources/addressing/addressing.ts';
 import { neighboursOf, ownersOf } from '../../resources/attachment.ts';
@@ -72,18 +81,18 @@ export function add(request: MainRequest, journal: Journal): Result {
       const owner = ownerOf(request, node, port.name);
       const host = addHost(node, owner, request.dataDir);
       const call = { request, settings, node, host, owner, port, journal, made: [], askedElsewhere: false };
+      // A bridge that this call makes has no other network.
+      const isFirst = bridge !== undefined && isNewNetwork(request.dataDir, request.network);
       const result = attach(call, ipam);
-      // A bridge that this call made has no other network.
-      if (bridge !== undefined && ipam !== undefined) warnOfSharedSubnet(call, ipam);
+      if (isFirst && ipam !== undefined) warnOfSharedSubnet(call, ipam);
       return result;
     }),
   );
 }
 
-/** Only for the first attachment of a network, since looking at the other networks takes time. STATUS looks each time. */
-function warnOfSharedSubnet({ request, node, settings, host }: Call, ipam: IpamPlan): void {
+/** Only for the first ADD of a network, since looking at the other networks takes time. STATUS looks each time. */
+function warnOfSharedSubnet({ node, settings, host }: Call, ipam: IpamPlan): void {
   tolerating(node.log, () => {
-    if (ownersOf(request, request.dataDir).length > 0) return;
     const shared = findSharedSubnet(node, settings.bridge, ipam, host);
     if (shared !== undefined) node.log('warn', `${shared.message}. ${shared.details}`);
   });
@@ -92,15 +101,18 @@ function warnOfSharedSubnet({ request, node, settings, host }: Call, ipam: IpamP
 function attach(call: Call, ipam: IpamPlan | undefined): Result {
   const { request, settings, journal, made } = call;
   const taken = journal.step('take addresses', () => takeAddresses(call, ipam));
+  const company = joinCompany(request.dataDir);
   try {
     const { delegation } = request;
     if (delegation === undefined) makeAll(call, taken.plan);
     const allocation = delegation === undefined ? taken.allocation : makeAround(call, taken.plan, delegation);
-    mendAfterOthers(call.node, made, request, journal.step);
+    mendAfterOthers(call.node, made, request, company, journal.step);
     return addResult(call.node, request, settings, made, allocation);
   } catch (error) {
     journal.step('take everything back', () => takeBack(call));
     throw error;
+  } finally {
+    company.leave();
   }
 }
 

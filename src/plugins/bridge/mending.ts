@@ -5,7 +5,13 @@
  */
 
 import { tolerating } from '../../attempt.ts';
-import { type GenerationHint, listNetworks, readGenerationHint, writeGenerationHint } from '../../ipam/index.ts';
+import {
+  type Company,
+  type GenerationHint,
+  listNetworks,
+  readGenerationHint,
+  writeGenerationHint,
+} from '../../ipam/index.ts';
 import type { Step } from '../../log.ts';
 import type { Connection } from '../../netlink/connection.ts';
 import { generationToRemember, isChangedByOthers } from '../../resources/nftables/generation.ts';
@@ -15,14 +21,21 @@ import type { MainRequest } from './request.ts';
 
 /**
  * For the end of an ADD: puts back what neighbours have lost if other programs have changed the ruleset. A failure is logged.
+ * Of several calls at the same time, whose transactions look like those of other programs, the last one compares.
  */
-export function mendAfterOthers(node: Node, plan: Plan, { network, dataDir }: MainRequest, step: Step): void {
+export function mendAfterOthers(
+  node: Node,
+  plan: Plan,
+  { network, dataDir }: MainRequest,
+  company: Company,
+  step: Step,
+): void {
   const nft = node.openNft();
   if (nft === undefined) return;
   const hint = readGenerationHint(dataDir, node.netns);
   const isChanged = isChangedByOthers(nft, hint?.generation);
   const toCompare = isChanged ? listNetworks(dataDir) : (hint?.pending ?? []);
-  const isDue = isChanged || toCompare.includes(network);
+  const isDue = (isChanged || toCompare.includes(network)) && company.isAlone();
   // A loss of neighbours must not fail this ADD; the next one compares again.
   const isMended = isDue && (node.owners?.().length === 0 || tolerating(node.log, () => mendPlan(node, plan, step)));
   const pending = isMended ? toCompare.filter((one) => one !== network) : toCompare;

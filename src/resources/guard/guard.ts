@@ -43,6 +43,8 @@ export const guardKind: Kind<GuardWanted> = {
       const neighbours: { readonly guards: readonly Guarded[]; isStaying(): boolean }[] = [];
       ensureGuard(node.nft(), guarded, () => {
         for (const one of node.neighbours?.() ?? []) {
+          // The process that makes the attachment adds its elements itself.
+          if (one.isBeingMade()) continue;
           neighbours.push({ guards: one.wanted(guardKind).map(guardedOf), isStaying: one.isStaying });
         }
         return neighbours.flatMap(({ guards }) => guards);
@@ -66,7 +68,7 @@ export const guardKind: Kind<GuardWanted> = {
     mendGuardRules(node.nft(), wanted.network);
     const missing = new Set(missingGuards(node.nft(), node.owners?.() ?? []));
     if (missing.size === 0) return;
-    const neighbours = (node.neighbours?.() ?? []).filter(({ owner }) => missing.has(owner));
+    const neighbours = (node.neighbours?.() ?? []).filter((one) => missing.has(one.owner) && !one.isBeingMade());
     restoreGuard(
       node.nft(),
       wanted.network,

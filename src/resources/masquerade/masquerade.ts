@@ -53,9 +53,7 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
       for (const entry of entriesOf(wanted)) {
         made.push(entry);
         const neighbours: RestoredNeighbour[] = [];
-        choose(node, backend, (driver) =>
-          driver.ensure(node, entry, () => liveEntries(node, backend, driver, neighbours)),
-        );
+        choose(node, backend, (driver) => driver.ensure(node, entry, () => liveEntries(node, backend, neighbours)));
         removeDeleted(node, backend, neighbours);
       }
     } catch (error) {
@@ -92,7 +90,7 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
     for (const entry of entries) mendMasqueradeRules(node.nft(), entry);
     if (missing.size === 0) return;
     const restored: RestoredNeighbour[] = [];
-    const live = liveEntries(node, wanted.backend, nftDriver, restored).filter(({ owner }) => missing.has(owner));
+    const live = liveEntries(node, wanted.backend, restored).filter(({ owner }) => missing.has(owner));
     restoreMasquerade(node.nft(), live);
     removeDeleted(node, wanted.backend, restored);
   },
@@ -120,16 +118,11 @@ function removeStrays(node: Node, wanted: MasqueradeWanted): void {
 }
 
 /** The entries that the neighbours need after a flush of the ruleset; notes their neighbours in `restored`. */
-function liveEntries(
-  node: Node,
-  backend: Backend,
-  driver: MasqueradeDriver,
-  restored: RestoredNeighbour[],
-): Masqueraded[] {
+function liveEntries(node: Node, backend: Backend, restored: RestoredNeighbour[]): Masqueraded[] {
   const isAsked = backend === 'iptables';
   for (const { wanted, isStaying, isBeingMade } of node.neighbours?.() ?? []) {
-    // The process that makes the attachment adds its rule itself, and a rule of iptables would be there twice.
-    if (driver === iptablesDriver && isBeingMade()) continue;
+    // The process that makes the attachment adds its entry itself, and would find this one in its way.
+    if (isBeingMade()) continue;
     const same = wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
     restored.push({ entries: same.flatMap(entriesOf), isStaying });
   }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { examine, mend } from '../../support/doctor.ts';
 import { exec, ipBatch, type Netns } from '../../support/netns.ts';
 import type { Container, ScratchNode } from '../../support/node.ts';
-import { type Config, e2e, hostVeth, loseNamespace, replaceLease } from '../support/network.ts';
+import { type Config, e2eOnNodes, hostVeth, loseNamespace, replaceLease } from '../support/network.ts';
 import { healthyNode } from './support/healthy-node.ts';
 
 interface Planted {
@@ -217,7 +217,7 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-e2e('trestle doctor, faults of attachments', (artifact) => {
+e2eOnNodes('trestle doctor, faults of attachments', (artifact) => {
   for (const { name, code, plant, network, fix, args = [], isLasting = false } of FAULTS) {
     test(name === undefined ? code : `${code}: ${name}`, () => {
       using node = healthyNode(artifact, network);
@@ -285,7 +285,7 @@ e2e('trestle doctor, faults of attachments', (artifact) => {
   });
 });
 
-e2e('trestle doctor, healthy nodes', (artifact) => {
+e2eOnNodes('trestle doctor, healthy nodes', (artifact) => {
   test.each([
     ['IPv6 only', 6],
     ['layer 2 only', 2],

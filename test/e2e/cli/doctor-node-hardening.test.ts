@@ -7,7 +7,7 @@ import { doctorPlace, type Examined, examine } from '../../support/doctor.ts';
 import { exec, tryExec } from '../../support/netns.ts';
 import type { ScratchNode } from '../../support/node.ts';
 import { SYSTEM_PATH } from '../../support/process.ts';
-import { e2e } from '../support/network.ts';
+import { e2eOnNodes } from '../support/network.ts';
 import { healthyNode } from './support/healthy-node.ts';
 
 const SUPPORT = join(import.meta.dir, '../../support');
@@ -35,7 +35,7 @@ function inMounts(node: ScratchNode, artifact: Artifact, commands: string, argv:
   return JSON.parse(said) as Examined;
 }
 
-e2e('trestle doctor, what hinders the plugin', (artifact) => {
+e2eOnNodes('trestle doctor, what hinders the plugin', (artifact) => {
   test('namespace-entry-refused: a filter of system calls', () => {
     using node = healthyNode(artifact);
     const [finding] = examined(node, artifact, denied(node, artifact, SETNS)).findings;

@@ -10,11 +10,11 @@ import { createNode, type ScratchNode } from '../../support/node.ts';
 import { operate } from '../../support/operator.ts';
 import { testUnless } from '../../support/privilege.ts';
 import { SYSTEM_PATH } from '../../support/process.ts';
-import { e2e } from '../support/network.ts';
+import { e2eOnNodes } from '../support/network.ts';
 import { healthyNode } from './support/healthy-node.ts';
 import { conf, FAULTS, nft, reconcileText, sysctl, write } from './support/node-faults.ts';
 
-e2e('trestle doctor, the node', (artifact) => {
+e2eOnNodes('trestle doctor, the node', (artifact) => {
   test('has no finding on a healthy node, and one line a section', () => {
     using node = healthyNode(artifact);
     expect(examine(node, artifact)).toEqual({ healthy: true, findings: [] });

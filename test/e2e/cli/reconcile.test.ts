@@ -11,7 +11,7 @@ import { runtime } from '../../support/runtime.ts';
 import { ping } from '../../support/traffic.ts';
 import { installDockerRules } from '../support/docker.ts';
 import { inhabited } from '../support/inhabited.ts';
-import { e2e, footprint, hostVeth, loseNamespace, network, stopForwarding } from '../support/network.ts';
+import { e2eOnNodes, footprint, hostVeth, loseNamespace, network, stopForwarding } from '../support/network.ts';
 
 interface Loss {
   readonly kind: string;
@@ -88,7 +88,7 @@ const INSIDE: readonly (readonly [by: string, kinds: string])[] = [
   ['ip route delete default', 'addressing'],
 ];
 
-e2e('trestle reconcile', (artifact) => {
+e2eOnNodes('trestle reconcile', (artifact) => {
   const broken = (where: 'node' | 'container', by: string, kinds: string) => {
     using place = placeFor(artifact);
     const { node, containers } = place;

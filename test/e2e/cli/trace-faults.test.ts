@@ -4,7 +4,7 @@ import { expect, test } from 'bun:test';
 import { setSysctl } from '../../support/kernel.ts';
 import { exec, ipBatch } from '../../support/netns.ts';
 import { NODE_ADDRESS, OUTSIDE_ADDRESS } from '../../support/node.ts';
-import { e2e, eventually, FORWARDING, hostVeth, V4, V6 } from '../support/network.ts';
+import { e2eOnNodes, eventually, FORWARDING, hostVeth, V4, V6 } from '../support/network.ts';
 import { type Scene, seenOf, type Traced, traceScene } from '../support/trace.ts';
 
 const [OUT4, OUT6] = [OUTSIDE_ADDRESS[4], OUTSIDE_ADDRESS[6]];
@@ -20,7 +20,7 @@ function mended(scene: Scene, plant: () => void, to: string, code: string): Trac
   return traced;
 }
 
-e2e('trestle trace inside the container and at its port', (artifact) => {
+e2eOnNodes('trestle trace inside the container and at its port', (artifact) => {
   test.each([
     ['IPv4', OUT4, V4.gateway],
     ['IPv6', OUT6, V6.gateway],
@@ -73,7 +73,7 @@ e2e('trestle trace inside the container and at its port', (artifact) => {
   });
 });
 
-e2e('trestle trace through the routing of the node', (artifact) => {
+e2eOnNodes('trestle trace through the routing of the node', (artifact) => {
   test.each([4, 6] as const)('forwarding turned off, IPv%d', (family) => {
     using scene = traceScene(artifact);
     const plant = () => setSysctl(scene.node.ns, FORWARDING[family], 0);

@@ -4,7 +4,7 @@ import { expect, test } from 'bun:test';
 import { exec, type Netns } from '../../support/netns.ts';
 import { OUTSIDE_ADDRESS } from '../../support/node.ts';
 import { ping } from '../../support/traffic.ts';
-import { e2e, hostVeth, V4, V6 } from '../support/network.ts';
+import { e2eOnNodes, hostVeth, V4, V6 } from '../support/network.ts';
 import { traceScene } from '../support/trace.ts';
 
 const [OUT4, OUT6] = [OUTSIDE_ADDRESS[4], OUTSIDE_ADDRESS[6]];
@@ -20,7 +20,7 @@ const table = (family: string, hook: string, priority: number, rule: string, dev
     }
   }\n`;
 
-e2e('trestle trace through rules of iptables-nft', (artifact) => {
+e2eOnNodes('trestle trace through rules of iptables-nft', (artifact) => {
   test('a drop in FORWARD, by its number, and the command that takes it away', () => {
     using scene = traceScene(artifact);
     const { node, first, trace } = scene;
@@ -102,7 +102,7 @@ e2e('trestle trace through rules of iptables-nft', (artifact) => {
   });
 });
 
-e2e("trestle trace through others' tables of nftables", (artifact) => {
+e2eOnNodes("trestle trace through others' tables of nftables", (artifact) => {
   test.each([
     ['inet', 'forward', 10, `ip daddr ${OUT4} drop`, OUT4],
     ['ip', 'prerouting', -300, `iifname "cni0" ip protocol icmp drop`, OUT4],

@@ -5,10 +5,10 @@ import { exec } from '../../support/netns.ts';
 import { NODE_ADDRESS, OUTSIDE_ADDRESS } from '../../support/node.ts';
 import { operate, placeOf } from '../../support/operator.ts';
 import { sourceServer } from '../../support/traffic.ts';
-import { e2e, hostVeth, V4, V6 } from '../support/network.ts';
+import { e2eOnNodes, hostVeth, V4, V6 } from '../support/network.ts';
 import { seenOf, traceScene } from '../support/trace.ts';
 
-e2e('trestle trace, answered', (artifact) => {
+e2eOnNodes('trestle trace, answered', (artifact) => {
   test('to the gateway, another container and the outside, in both families', () => {
     using scene = traceScene(artifact);
     const { node, first, trace } = scene;
@@ -79,7 +79,7 @@ e2e('trestle trace, answered', (artifact) => {
   });
 });
 
-e2e('trestle trace, refused', (artifact) => {
+e2eOnNodes('trestle trace, refused', (artifact) => {
   test('by a target that listens on no such port', () => {
     using scene = traceScene(artifact);
     const { trace } = scene;
@@ -94,7 +94,7 @@ e2e('trestle trace, refused', (artifact) => {
   });
 });
 
-e2e('trestle trace, misused', (artifact) => {
+e2eOnNodes('trestle trace, misused', (artifact) => {
   test.each([
     ['a name that nothing has', ['nobody', V4.gateway], 'no attachment has that name'],
     ['a target that is nothing', ['node', 'nobody'], 'it is no address, and no attachment has that name'],
@@ -118,7 +118,7 @@ e2e('trestle trace, misused', (artifact) => {
   });
 });
 
-e2e('trestle trace, as text', (artifact) => {
+e2eOnNodes('trestle trace, as text', (artifact) => {
   test('is a numbered list, and a last line', () => {
     using scene = traceScene(artifact);
     const run = (to: string) => operate(scene.node, artifact, ['trace', scene.first.id, to, ...placeOf(scene.node)]);

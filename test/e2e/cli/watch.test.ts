@@ -11,7 +11,7 @@ import { patient } from '../../support/patience.ts';
 import { runtime } from '../../support/runtime.ts';
 import { ping } from '../../support/traffic.ts';
 import { installDockerRules } from '../support/docker.ts';
-import { e2e, loseNamespace, network, stopForwarding } from '../support/network.ts';
+import { e2eOnNodes, loseNamespace, network, stopForwarding } from '../support/network.ts';
 import { until, watching } from '../support/watching.ts';
 
 interface Place extends Disposable {
@@ -51,7 +51,7 @@ const HEALINGS: readonly (readonly [name: string, act: (node: ScratchNode) => vo
   ['ip_forward=0', ({ ns }) => exec(ns, ['sysctl', '-qw', 'net.ipv4.ip_forward=0'])],
 ];
 
-e2e('trestle watch', (artifact) => {
+e2eOnNodes('trestle watch', (artifact) => {
   describe('heals within two seconds', () => {
     test.each(HEALINGS)('%s', async (_, act) => {
       using place = placeFor(artifact);

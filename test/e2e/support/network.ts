@@ -1,8 +1,9 @@
 /** The network that the end-to-end tests attach containers to, and what they ask the kernel about an attachment. */
 
+import { describe } from 'bun:test';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eachArtifact } from '../../support/artifacts.ts';
+import { eachArtifact, executable } from '../../support/artifacts.ts';
 import { type Link, link, links, setSysctl } from '../../support/kernel.ts';
 import type { Netns } from '../../support/netns.ts';
 import { nftSnapshot } from '../../support/nft.ts';
@@ -18,6 +19,14 @@ export const V6 = { subnet: 'fd00:89::/64', gateway: 'fd00:89::1', first: 'fd00:
 /** Tests on namespaces, for each artifact: `e2e('ADD', (artifact) => { … })`. */
 export function e2e(name: string, body: Parameters<typeof eachArtifact>[0]): void {
   describeOnKernel(name, () => eachArtifact(body));
+}
+
+/**
+ * Tests on namespaces of operator's commands that have many cases, on what runs on nodes. That the bundle on Node has the same
+ * commands is seen by the tests of the others.
+ */
+export function e2eOnNodes(name: string, body: Parameters<typeof eachArtifact>[0]): void {
+  describeOnKernel(name, () => describe(executable.name, () => body(executable)));
 }
 
 /** The usual network, dual stack and masqueraded, changed by `extra`. */

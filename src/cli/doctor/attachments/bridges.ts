@@ -3,6 +3,7 @@
 import { Fault } from '../../../fault.ts';
 import type { Link } from '../../../netlink/route/link.ts';
 import { verifyOptions } from '../../../resources/bridge/options.ts';
+import { grouped } from '../../../resources/grouped.ts';
 import { findingOf } from '../../../resources/resource.ts';
 import type { Finding } from '../examination.ts';
 import { commandOf, reconcileCommand } from './commands.ts';
@@ -11,13 +12,13 @@ import { entryOf } from './wanted.ts';
 
 /** One finding at most for each bridge and each VLAN's gateway: what is wrong with its ports follows from it. */
 export function examineBridges(view: View): Finding[] {
-  const users = new Map<string, Attached[]>();
-  for (const one of view.attached) {
+  const uses = view.attached.flatMap((one) => {
     const { port, gateway } = one.wanted;
     const names = [port?.bridge ?? '', ...(gateway?.vlan === undefined ? [] : [view.gatewayLinkName(one)])];
-    for (const name of names.filter((each) => each !== '')) users.set(name, [...(users.get(name) ?? []), one]);
-  }
-  return [...users].flatMap(([name, all]) => {
+    return names.filter((name) => name !== '').map((name) => ({ name, one }));
+  });
+  return [...grouped(uses, ({ name }) => name)].flatMap(([name, those]) => {
+    const all = those.map(({ one }) => one);
     const findings = examineBridge(view, name, all);
     if (findings.some(({ level }) => level === 'error')) {
       view.troubledBridges.add(name);

@@ -1,6 +1,7 @@
 /** The MTU along the path of an attachment: interface in the container, host veth, bridge, uplink. */
 
 import type { Link } from '../../../netlink/route/link.ts';
+import { grouped } from '../../../resources/grouped.ts';
 import { findUplink } from '../../../resources/links.ts';
 import type { Finding } from '../examination.ts';
 import { usersText } from './bridges.ts';
@@ -21,8 +22,7 @@ export function examineMtu(view: View): Finding[] {
   const paths = view.attached.flatMap((one) => pathOf(view, one) ?? []);
   const changed = paths.filter(({ one: { wanted }, host }) => (wanted.port?.mtu ?? host.mtu) !== host.mtu);
   const tooLarge = paths.filter((path) => !changed.includes(path) && path.inside > path.host.mtu);
-  const bridges = new Map<number, Path[]>();
-  for (const path of paths) bridges.set(path.bridge.index, [...(bridges.get(path.bridge.index) ?? []), path]);
+  const bridges = grouped(paths, ({ bridge }) => bridge.name);
   return [
     ...changed.flatMap((path) => view.about(path.one, [portChanged(path)])),
     ...tooLarge.flatMap((path) => view.about(path.one, [containerTooLarge(path)])),

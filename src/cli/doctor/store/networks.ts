@@ -2,6 +2,7 @@
 
 import { type AttachmentRecord, type BrokenRecord, findBrokenRecords, listNetworks } from '../../../ipam/index.ts';
 import type { Link } from '../../../netlink/route/link.ts';
+import { grouped } from '../../../resources/grouped.ts';
 import { aliasOwner, isOwnedBy } from '../../../resources/names.ts';
 import { hasDyingPeer } from '../../../resources/port/veth.ts';
 import type { Listed, StoredNetwork } from '../../inventory/inventory.ts';
@@ -31,8 +32,7 @@ export function viewNetworks(examination: Examination): NetworkView[] {
   const strays = strayVeths(examination);
   const places = new Map(networks.map((one) => [keyOf(one), one]));
   for (const { place } of strays) places.set(keyOf(place), place);
-  const byPlace = new Map<string, Listed[]>();
-  for (const one of attachments) byPlace.set(keyOf(one), [...(byPlace.get(keyOf(one)) ?? []), one]);
+  const byPlace = grouped(attachments, keyOf);
   const ours = new Set(
     dataDirs.flatMap((dataDir) => listNetworks(dataDir).map((network) => keyOf({ network, dataDir }))),
   );

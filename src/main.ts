@@ -1,5 +1,8 @@
 /** The start of the program: a runtime calls it as a plugin, an operator as a command. */
 
+// Evaluated first, so that what a runtime's call uses lies together in the heap.
+import './plugins/bridge/bridge-plugin.ts';
+import './plugins/ipam/ipam-plugin.ts';
 import { runCommandLine } from './cli/command-line.ts';
 import type { Terminal } from './cli/context.ts';
 import type { Variables } from './cni/environment.ts';

@@ -17,8 +17,8 @@ const PAIRS_ON_NODE = 10;
 const [STANDING, FIRST] = [0, 1];
 const COMMANDS = ['ADD', 'CHECK', 'DEL', 'VERSION'];
 /** The most that ours may take, as a share of a reference's median. */
-const LIMITS = [{ reference: currentIptables, ADD: 0.26, CHECK: 0.6, DEL: 0.25, VERSION: 0.65 }];
-const FLOORS = 4;
+const LIMITS = [{ reference: currentIptables, ADD: 0.28, CHECK: 0.65, DEL: 0.25, VERSION: 0.65 }];
+const FLOORS = 4.5;
 const ALONE_LIMIT = 0.35;
 const PLAIN_LIMIT = 0.6;
 const PEAK_LIMIT = 5;

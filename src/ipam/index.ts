@@ -17,6 +17,7 @@ export { type GenerationHint, readGenerationHint, writeGenerationHint } from './
 export { type Host, readHost, type Survivor } from './host.ts';
 export {
   abortedLeases,
+  isNewNetwork,
   type LeaseLook,
   leaseNames,
   leasesWithoutRecord,
@@ -42,5 +43,4 @@ export {
 export { releaseAddresses, withoutRecord } from './release.ts';
 export { readResolvConf } from './resolv-conf.ts';
 export { type RangeSetStatus, rangeUsage, statusOf } from './status.ts';
-export { isNewNetwork } from './upkeep.ts';
 export { verifyLeases } from './verify.ts';

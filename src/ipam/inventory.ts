@@ -6,7 +6,7 @@ import type { Attachment, AttachmentRecord } from './attachment.ts';
 import { namesIn } from './files.ts';
 import { decodeLease, holderText, leasedIps, leaseState, readLease, readLeaseFile } from './lease.ts';
 import { listNetworks, recordedIps } from './record.ts';
-import { leasePath, type Store, storeOf } from './store.ts';
+import { cursorPath, leasePath, type Store, storeOf } from './store.ts';
 
 /** Leases that no record claims: host-local made them, the record is lost, or the file is none of a lease. */
 export interface UnrecordedLeases {
@@ -21,6 +21,11 @@ export interface UnrecordedLeases {
 export function storedNetworks(dataDir: string): string[] {
   const leased = namesIn(dataDir).filter((name) => !name.startsWith('.') && isStore(storeOf(dataDir, name)));
   return [...new Set([...leased, ...listNetworks(dataDir)])].sort();
+}
+
+/** Whether no address of the network was ever leased. Looks at one file. @throws SystemError */
+export function isNewNetwork(dataDir: string, network: string): boolean {
+  return statPath(cursorPath(storeOf(dataDir, network), 0)) === undefined;
 }
 
 /** The names of the files among the leases of a network, in no order; those that are addresses are leases. @throws Fault `io` */

@@ -6,7 +6,6 @@
 import { formatCidr } from '../address/cidr.ts';
 import { formatIp, type Ip } from '../address/ip.ts';
 import { tolerating } from '../attempt.ts';
-import { statPath } from '../sys/directory.ts';
 import { type AttachmentRecord, attachmentText } from './attachment.ts';
 import { ensureDirectory, isNoFile, readIfThere, removeFile, replaceFile } from './files.ts';
 import type { Host, Survivor } from './host.ts';
@@ -23,7 +22,7 @@ import {
 import type { LockedStore } from './lock.ts';
 import { createRecord, readRecords, recordedIps, removeBrokenRecords, replaceRecord } from './record.ts';
 import { removeAborted, removeDead } from './removal.ts';
-import { leasePath, type Store, storeOf } from './store.ts';
+import { leasePath, type Store } from './store.ts';
 
 /** What the file `Store.boot` says. 0.1.0 wrote no `lock`. */
 interface Marker {
@@ -48,11 +47,6 @@ export function maintain(store: LockedStore, host: Host): void {
   if (!isSameLock) putBack(store, host, last === undefined);
   if (!isSwept && !sweep(store, host)) return;
   replaceFile(store.boot, `${host.bootId}\n${lockIdentity(store)}\n`, store.temporary);
-}
-
-/** Whether no call has leased on the network yet. Looks at one name. @throws SystemError */
-export function isNewNetwork(dataDir: string, network: string): boolean {
-  return statPath(storeOf(dataDir, network).boot) === undefined;
 }
 
 /** The lease files without a record that were last written before `bootedAtMs`. */

@@ -43,12 +43,13 @@ const ALWAYS: readonly Meant[] = [
     ],
   },
   {
-    because: 'the alias of a host veth names its attachment, and the data directory where that is not the default',
+    because:
+      'the alias of a host veth names its attachment, the pod, and the data directory where that is not the default',
     lines: [
       node(
-        'link \\| <veth \\d> \\| ifalias: nothing -> "trestle:[\\w.-]+@[0-9a-f]{8}/<container \\d>/\\w+ <directory>/\\S+"',
+        'link \\| <veth \\d> \\| ifalias: nothing -> "trestle:[\\w.-]+@[0-9a-f]{8}/<container \\d>/\\w+(?: [\\w./-]+)? <directory>/\\S+"',
       ),
-      node('link \\| <veth \\d> \\| ifalias: nothing -> "trestle:[\\w.-]+/<container \\d>/\\w+"'),
+      node('link \\| <veth \\d> \\| ifalias: nothing -> "trestle:[\\w.-]+/<container \\d>/\\w+(?: [\\w./-]+)?"'),
     ],
   },
   {

@@ -6,6 +6,7 @@ import type { Result } from '../../cni/result.ts';
 import { Fault, reasonOf } from '../../fault.ts';
 import {
   amendRecord,
+  type Company,
   type Host,
   type IpamPlan,
   isNewNetwork,
@@ -99,9 +100,18 @@ function warnOfSharedSubnet({ node, settings, host }: Call, ipam: IpamPlan): voi
 }
 
 function attach(call: Call, ipam: IpamPlan | undefined): Result {
+  // Before the first file of the store, so that a lack of file descriptors shows before anything is made.
+  const company = joinCompany(call.request.dataDir);
+  try {
+    return attachAmong(company, call, ipam);
+  } finally {
+    company.leave();
+  }
+}
+
+function attachAmong(company: Company, call: Call, ipam: IpamPlan | undefined): Result {
   const { request, settings, journal, made } = call;
   const taken = journal.step('take addresses', () => takeAddresses(call, ipam));
-  const company = joinCompany(request.dataDir);
   try {
     const { delegation } = request;
     if (delegation === undefined) makeAll(call, taken.plan);
@@ -109,10 +119,9 @@ function attach(call: Call, ipam: IpamPlan | undefined): Result {
     mendAfterOthers(call.node, made, request, company, journal.step);
     return addResult(call.node, request, settings, made, allocation);
   } catch (error) {
+    company.leave();
     journal.step('take everything back', () => takeBack(call));
     throw error;
-  } finally {
-    company.leave();
   }
 }
 

@@ -13,6 +13,7 @@ const ROOT = join(import.meta.dir, '../..');
 const SOURCES = [
   'src',
   'engine',
+  'deploy',
   'tools',
   'build.mjs',
   'sbom.mjs',

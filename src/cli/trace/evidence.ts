@@ -7,7 +7,8 @@ import { decodeFlow, type Flow, findFlow } from '../../netlink/conntrack/flow.ts
 import { unlessRefused } from '../../netlink/error.ts';
 import { query } from '../../netlink/nft/batch.ts';
 import { decodeChain, listChains } from '../../netlink/nft/table.ts';
-import { ECHO_REQUEST, type Probe, type ProbeProtocol, protocolNumber } from '../../netlink/probe/packet.ts';
+import { ECHO_REQUEST } from '../../netlink/probe/icmp.ts';
+import { type Probe, type ProbeProtocol, protocolNumber } from '../../netlink/probe/packet.ts';
 import { RTN_LOCAL } from '../../netlink/route/constants.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import type { Neighbour } from '../../netlink/route/neighbour-table.ts';

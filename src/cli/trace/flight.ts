@@ -5,7 +5,8 @@ import { reasonOf } from '../../fault.ts';
 import { isDrop, type TraceEvent } from '../../netlink/nft/trace.ts';
 import { type Sighting, sightingOf } from '../../netlink/probe/answer.ts';
 import type { Probe } from '../../netlink/probe/packet.ts';
-import { awaitReadable, openProbeSocket, openTap, type Receiver } from '../../netlink/probe/socket.ts';
+import { pollReady } from '../../netlink/probe/poll.ts';
+import { openProbeSocket, openTap, type Receiver } from '../../netlink/probe/socket.ts';
 import { monotonicMs } from '../../sys/clock.ts';
 import type { Tracer } from './tracer.ts';
 
@@ -47,7 +48,8 @@ export function fly(
     let deadline = start + (refusal === undefined ? timeoutMs : GRACE_MS);
     let isShortened = false;
     for (let now = start; now < deadline; now = monotonicMs()) {
-      awaitReadable([socket.fd, tap.fd, ...tracers.map(({ fd }) => fd)], deadline - now);
+      const waiting = [socket, tap, ...tracers].map(({ fd }) => ({ fd, isWriting: false }));
+      pollReady(waiting, deadline - now);
       flight.collect(socket, tap, tracers);
       if (isShortened) continue;
       const rest = flight.isOver ? GRACE_MS : flight.hasDrop ? AFTER_DROP_MS : undefined;

@@ -6,7 +6,8 @@ import * as nft from '../../netlink/nft/constants.ts';
 import type { Verdict } from '../../netlink/nft/expression.ts';
 import type { RuleHandle } from '../../netlink/nft/rule.ts';
 import { isDrop, type TraceEvent, type TraceHeaders } from '../../netlink/nft/trace.ts';
-import { ECHO_REPLY, type Probe } from '../../netlink/probe/packet.ts';
+import { ECHO_REPLY } from '../../netlink/probe/icmp.ts';
+import type { Probe } from '../../netlink/probe/packet.ts';
 import { type Hook, isTraceTable, stageOf } from './tracer.ts';
 
 /** What a packet is to the probe. */

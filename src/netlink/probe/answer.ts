@@ -3,7 +3,8 @@
 import { type Ip, ipFromBytes } from '../../address/ip.ts';
 import { sameBytes } from '../bytes.ts';
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../conntrack/flow.ts';
-import { ECHO_REPLY, ECHO_REQUEST, type Probe } from './packet.ts';
+import { ECHO_REPLY, ECHO_REQUEST } from './icmp.ts';
+import type { Probe } from './packet.ts';
 
 /** A packet that has to do with the probe. */
 export interface Sighting {

@@ -21,18 +21,11 @@ export type IcmpAnswer =
       readonly type: number;
     } & EchoKey);
 
-interface Numbers {
-  readonly request: number;
-  readonly reply: number;
-  readonly unreachable: number;
-  readonly timeExceeded: number;
-  readonly tooBig: number | undefined;
-}
-
-const NUMBERS: Record<Family, Numbers> = {
-  4: { request: 8, reply: 0, unreachable: 3, timeExceeded: 11, tooBig: undefined },
-  6: { request: 128, reply: 129, unreachable: 1, timeExceeded: 3, tooBig: 2 },
-};
+/** Types of ICMP and ICMPv6. */
+export const ECHO_REQUEST: Record<Family, number> = { 4: 8, 6: 128 };
+export const ECHO_REPLY: Record<Family, number> = { 4: 0, 6: 129 };
+/** Unreachable, time exceeded; of ICMPv6 also "packet too big". */
+const ERRORS: Record<Family, readonly number[]> = { 4: [3, 11], 6: [1, 3, 2] };
 
 /** Bytes of an ICMP header, and of the IPv6 header. */
 const HEADER = 8;
@@ -42,7 +35,7 @@ const PAYLOAD = 'trestle probe';
 /** An echo request: type, code 0, checksum, identifier, sequence number, payload; all in network order. */
 export function encodeEchoRequest(family: Family, { id, sequence }: EchoKey): Uint8Array {
   const bytes = new Uint8Array(HEADER + PAYLOAD.length);
-  bytes[0] = NUMBERS[family].request;
+  bytes[0] = ECHO_REQUEST[family];
   bytes.set([id >>> 8, id, sequence >>> 8, sequence], 4);
   for (let at = 0; at < PAYLOAD.length; at++) bytes[HEADER + at] = PAYLOAD.charCodeAt(at);
   // The kernel fills in the checksum of ICMPv6, which covers the addresses (RFC 3542, 3.1).
@@ -69,15 +62,14 @@ export function checksumOf(bytes: Uint8Array): number {
 export function decodeIcmp(family: Family, datagram: Uint8Array, hasIpHeader: boolean): IcmpAnswer | undefined {
   const from = hasIpHeader ? sourceOf(datagram) : undefined;
   const message = hasIpHeader ? datagram.subarray(ipv4HeaderOf(datagram)) : datagram;
-  const { reply, request, ...errors } = NUMBERS[family];
   const [type = -1, code = 0] = message;
   if (message.length < HEADER) return undefined;
-  if (type === reply) return { kind: 'reply', ...keyIn(message) };
-  if (![errors.unreachable, errors.timeExceeded, errors.tooBig].includes(type)) return undefined;
+  if (type === ECHO_REPLY[family]) return { kind: 'reply', ...keyIn(message) };
+  if (!ERRORS[family].includes(type)) return undefined;
   // An error quotes the packet that it is about, from its IP header on.
   const quoted = message.subarray(HEADER);
   const inner = quoted.subarray(family === 4 ? ipv4HeaderOf(quoted) : IPV6_HEADER);
-  if (inner.length < HEADER || inner[0] !== request) return undefined;
+  if (inner.length < HEADER || inner[0] !== ECHO_REQUEST[family]) return undefined;
   return { kind: 'error', from, code, type, ...keyIn(inner) };
 }
 

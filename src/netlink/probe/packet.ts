@@ -3,6 +3,7 @@
 import { type Ip, ipToBytes } from '../../address/ip.ts';
 import { concat } from '../bytes.ts';
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../conntrack/flow.ts';
+import { checksumOf, ECHO_REQUEST } from './icmp.ts';
 
 export type ProbeProtocol = 'icmp' | 'tcp' | 'udp';
 
@@ -23,8 +24,6 @@ export interface Probe {
 const PAYLOAD = 56;
 const WINDOW = 64_240;
 const SYN = 0x02;
-export const ECHO_REQUEST = { 4: 8, 6: 128 } as const;
-export const ECHO_REPLY = { 4: 0, 6: 129 } as const;
 
 /** IPPROTO_* of the probe. */
 export function protocolNumber({ protocol, source: { family } }: Pick<Probe, 'protocol' | 'source'>): number {
@@ -39,19 +38,11 @@ export function encodeProbe(probe: Probe): Uint8Array {
   // ICMPv4 alone has no pseudo-header in its checksum.
   const isPlain = protocol === 'icmp' && source.family === 4;
   const pseudo = isPlain ? new Uint8Array() : pseudoHeader(source, destination, protocolNumber(probe), packet.length);
-  const sum = checksum(concat([pseudo, packet]));
+  const sum = checksumOf(concat([pseudo, packet]));
   const at = { icmp: 2, tcp: 16, udp: 6 }[protocol];
   // Zero would mean that a datagram has no checksum.
   putU16(packet, at, protocol === 'udp' && sum === 0 ? 0xffff : sum);
   return packet;
-}
-
-/** The Internet checksum (RFC 1071): the complement of the sum of all 16-bit words, big-endian. */
-export function checksum(bytes: Uint8Array): number {
-  let sum = 0;
-  for (let at = 0; at < bytes.length; at += 2) sum += ((bytes[at] as number) << 8) | (bytes[at + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
 }
 
 function headerOf({ protocol, source, port, id, token }: Probe): Uint8Array {

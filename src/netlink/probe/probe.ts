@@ -21,6 +21,7 @@ import {
 import { closeFile } from '../../sys/file.ts';
 import { libc, SystemError, scratch } from '../../sys/libc.ts';
 import { pack, readI32le } from '../bytes.ts';
+import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../conntrack/flow.ts';
 import { afOf } from '../route/address.ts';
 import { decodeIcmp, encodeEchoRequest, type IcmpAnswer } from './icmp.ts';
 import { type Polled, pollReady } from './poll.ts';
@@ -68,7 +69,7 @@ const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
-const PROTOCOL: Record<Family, number> = { 4: 1, 6: 58 }; // IPPROTO_ICMP, IPPROTO_ICMPV6
+const PROTOCOL: Record<Family, number> = { 4: IPPROTO_ICMP, 6: IPPROTO_ICMPV6 };
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const ICMP_ADMIN_CODES: Record<Family, readonly number[]> = { 4: [9, 10, 13], 6: [1, 5] };

@@ -1,21 +1,20 @@
 /** The sockets that send a probe and see what comes back. Both stay bound to the network namespace in which they were opened. */
 
-import { ipToBytes } from '../../address/ip.ts';
 import { ignoring, retrying } from '../../attempt.ts';
 import { EAGAIN, EINTR } from '../../sys/errno.ts';
 import { closeFile } from '../../sys/file.ts';
 import { libc, scratch } from '../../sys/libc.ts';
 import { concat, pack } from '../bytes.ts';
+import { afOf } from '../route/address.ts';
 import { encodeProbe, type Probe, protocolNumber } from './packet.ts';
+import { encodeSocketAddress } from './sockaddr.ts';
 
-const AF = { 4: 2, 6: 10 } as const;
 const AF_PACKET = 17;
 const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 /** In network order. */
 const ETH_P_ALL = 0x0300;
-const POLLIN = 1;
 const ATTEMPTS = 8;
 
 /** Something that packets come out of. */
@@ -37,9 +36,9 @@ interface ProbeSocket extends Receiver {
  */
 export function openProbeSocket(probe: Probe): ProbeSocket {
   const { family } = probe.source;
-  const fd = libc('socket', AF[family], SOCK_RAW | NONBLOCK_CLOEXEC, protocolNumber(probe));
+  const fd = libc('socket', afOf(family), SOCK_RAW | NONBLOCK_CLOEXEC, protocolNumber(probe));
   const packet = encodeProbe(probe);
-  const to = addressOf(probe);
+  const to = encodeSocketAddress(probe.destination); // a raw socket has no port
   const inner = receiver(fd);
   const next = () => {
     const rest = inner.next();
@@ -69,13 +68,6 @@ export function openTap(index: number): Receiver {
   }
 }
 
-/** Blocks until one of the descriptors can be read, at most so long. @throws SystemError */
-export function awaitReadable(descriptors: readonly number[], withinMs: number): void {
-  // struct pollfd: descriptor, events, what happened.
-  const set = concat(descriptors.map((fd) => pack([4, fd], [2, POLLIN], [2, 0])));
-  ignoring([EINTR], () => libc('poll', set, descriptors.length, Math.max(0, Math.ceil(withinMs))));
-}
-
 function receiver(fd: number): Receiver {
   return {
     fd,
@@ -95,11 +87,4 @@ function headerBefore(rest: Uint8Array, protocol: number): Uint8Array {
   const header = new Uint8Array(40);
   header.set([6 << 4, 0, 0, 0, rest.length >> 8, rest.length & 0xff, protocol]);
   return header;
-}
-
-/** struct sockaddr_in and sockaddr_in6; a raw socket has no port. */
-function addressOf({ destination }: Probe): Uint8Array {
-  const bytes = ipToBytes(destination);
-  if (destination.family === 4) return concat([pack([2, AF[4]], [2, 0]), bytes, new Uint8Array(8)]);
-  return concat([pack([2, AF[6]], [2, 0], [4, 0]), bytes, pack([4, 0])]);
 }

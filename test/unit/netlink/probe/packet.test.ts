@@ -4,13 +4,8 @@ import { describe, expect, test } from 'bun:test';
 import { type Ip, ipToBytes, parseIp } from '../../../../src/address/ip.ts';
 import { concat } from '../../../../src/netlink/bytes.ts';
 import { sightingOf } from '../../../../src/netlink/probe/answer.ts';
-import {
-  checksum,
-  encodeProbe,
-  type Probe,
-  type ProbeProtocol,
-  protocolNumber,
-} from '../../../../src/netlink/probe/packet.ts';
+import { checksumOf } from '../../../../src/netlink/probe/icmp.ts';
+import { encodeProbe, type Probe, type ProbeProtocol, protocolNumber } from '../../../../src/netlink/probe/packet.ts';
 
 const ip = (text: string) => parseIp(text) as Ip;
 const TOKEN = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
@@ -49,7 +44,7 @@ describe.each(EVERY)('%s over IPv%d', (protocol, family) => {
       ipToBytes(destination),
       Uint8Array.of(bytes.length >> 8, bytes.length & 255, 0, number),
     ]);
-    expect(checksum(protocol === 'icmp' && family === 4 ? bytes : concat([pseudo, bytes]))).toBe(0);
+    expect(checksumOf(protocol === 'icmp' && family === 4 ? bytes : concat([pseudo, bytes]))).toBe(0);
   });
 
   test('is known on its way, also with other addresses, and no other packet is', () => {

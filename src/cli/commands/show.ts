@@ -10,12 +10,12 @@ import { wantedOf } from '../../resources/plan.ts';
 import { defineCommand, FINDINGS, HEALTHY, misuse } from '../context.ts';
 import { type JsonFlag, jsonFlag, type PlaceFlags, placeFlags, text } from '../flags.ts';
 import { type Inventory, type Listed, takeInventory } from '../inventory/inventory.ts';
+import { type Candidate, findThing } from '../inventory/thing.ts';
 import { ageText } from '../output/age.ts';
 import { writeJson } from '../output/json.ts';
 import { type Style, styleFor } from '../output/style.ts';
 import { facts, table } from '../output/table.ts';
 import { whatItIs } from '../show/elsewhere.ts';
-import { type Candidate, findThing } from '../show/thing.ts';
 import { type Verdict, verdictsOn } from '../show/verdicts.ts';
 import { listedJson, stateCell } from './list.ts';
 

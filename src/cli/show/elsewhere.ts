@@ -9,7 +9,7 @@ import type { Node } from '../../resources/node.ts';
 import { statPath } from '../../sys/directory.ts';
 import { sameNetns } from '../../sys/netns.ts';
 import type { Inventory } from '../inventory/inventory.ts';
-import { addressIn, netnsPathIn } from './thing.ts';
+import { addressIn, netnsPathIn } from '../inventory/thing.ts';
 
 /** A sentence on what the node knows of the thing; undefined where it knows nothing. @throws KernelError, SystemError */
 export function whatItIs(node: Node, thing: string, { links, networks }: Inventory): string | undefined {

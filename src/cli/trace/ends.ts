@@ -1,11 +1,11 @@
 /** The two ends of a trace, by the names that people give them. */
 
-import { parseCidr } from '../../address/cidr.ts';
-import { type Family, formatIp, type Ip, parseIp, sameIp } from '../../address/ip.ts';
+import { formatIp, type Ip, parseIp, sameIp } from '../../address/ip.ts';
 import { errorCode } from '../../fault.ts';
-import { statPath } from '../../sys/directory.ts';
+import { type FileStatus, statPath } from '../../sys/directory.ts';
 import { misuse } from '../context.ts';
 import { type Inventory, type Listed, podText } from '../inventory/inventory.ts';
+import { addressesOf, findThing, netnsPathIn } from '../inventory/thing.ts';
 
 /** Where a trace begins. */
 export interface Origin {
@@ -36,8 +36,8 @@ export function originOf({ attachments }: Inventory, from: string): Origin {
     if (first.life.state === 'dead') throw misuse(`cannot trace from ${from}: it is dead: ${first.life.evidence}`);
     return { name: attachmentName(first), netnsPath: first.netns.path, listed: first };
   }
-  const path = /^\d+$/.test(from) ? `/proc/${from}/ns/net` : from;
-  if (path.startsWith('/') && exists(path)) return { name: path, netnsPath: path, listed: undefined };
+  const path = netnsPathIn(from);
+  if (path !== undefined && statusOf(path) !== undefined) return { name: path, netnsPath: path, listed: undefined };
   throw misuse(
     `cannot trace from ${from}: no attachment has that name`,
     'See "trestle list" for what there is, or give "node".',
@@ -71,39 +71,17 @@ export function targetOf({ attachments }: Inventory, to: string, origin: Origin)
   return { name: `${formatIp(chosen)} (${attachmentName(first)})`, ip: chosen, port, listed: first };
 }
 
-/** The attachment's addresses. */
-export function addressesOf({ addresses }: Pick<Listed, 'addresses'>, family?: Family): Ip[] {
-  const ips = addresses.flatMap((text) => parseCidr(text)?.ip ?? parseIp(text) ?? []);
-  return family === undefined ? ips : ips.filter((ip) => ip.family === family);
-}
-
 /** `pod shop/web-0`, or `container 0123456789ab`. */
 function attachmentName({ pod, containerId }: Listed): string {
   const name = podText(pod);
   return name === '' ? `container ${containerId.slice(0, 12)}` : `pod ${name}`;
 }
 
-/**
- * By container ID or its beginning, pod (with or without its namespace), address, host veth, path of the network namespace, or
- * the ID of a process in it.
- */
+/** The attachments of that name, as `show` finds them; those that are not dead, where there are such. */
 function attachmentsNamed(attachments: readonly Listed[], name: string): Listed[] {
-  const ip = parseIp(name);
-  const inode = /^\d+$/.test(name) ? inodeOf(`/proc/${name}/ns/net`) : name.startsWith('/') ? inodeOf(name) : undefined;
-  const tests: ((one: Listed) => boolean)[] = [
-    ({ containerId }) => containerId === name,
-    ({ pod }) => pod?.name !== undefined && (pod.name === name || podText(pod) === name),
-    ({ hostVeth }) => hostVeth === name,
-    (one) => ip !== undefined && addressesOf(one).some((own) => sameIp(own, ip)),
-    ({ netns }) => netns?.path === name || (inode !== undefined && netns?.inode === inode),
-    ({ containerId }) => name !== '' && containerId.startsWith(name),
-  ];
-  for (const test of tests) {
-    const found = attachments.filter(test);
-    const living = found.filter(({ life }) => life.state !== 'dead');
-    if (found.length > 0) return living.length > 0 ? living : found;
-  }
-  return [];
+  const found = findThing(name, { attachments }, statusOf).candidates.flatMap((one) => one.attachments);
+  const living = found.filter(({ life }) => life.state !== 'dead');
+  return living.length > 0 ? living : found;
 }
 
 function ambiguous(name: string, found: readonly Listed[]) {
@@ -123,13 +101,10 @@ function splitPort(to: string): { readonly host: string; readonly port: number |
   return { host, port };
 }
 
-function exists(path: string): boolean {
-  return inodeOf(path) !== undefined;
-}
-
-function inodeOf(path: string): number | undefined {
+/** Undefined also where the file may not be looked at. */
+function statusOf(path: string): FileStatus | undefined {
   try {
-    return statPath(path)?.inode;
+    return statPath(path);
   } catch (error) {
     if (errorCode(error) !== undefined) return undefined;
     throw error;

@@ -1,11 +1,11 @@
 /** What an operator may call an attachment by: container ID, pod, address, host veth, netns path or process ID. */
 
 import { parseCidr } from '../../address/cidr.ts';
-import { formatIp, type Ip, parseIp } from '../../address/ip.ts';
+import { formatIp, type Ip, parseIp, sameIp } from '../../address/ip.ts';
 import { podText } from '../../ipam/index.ts';
 import { grouped } from '../../resources/grouped.ts';
 import { type FileStatus, statPath } from '../../sys/directory.ts';
-import type { Inventory, Listed } from '../inventory/inventory.ts';
+import type { Inventory, Listed } from './inventory.ts';
 
 /** Attachments that belong together under one name: those of a container, or of a pod. */
 export interface Candidate {
@@ -63,7 +63,12 @@ function readings(thing: string, attachments: readonly Listed[], statusAt: Statu
   const ip = addressIn(thing);
   if (ip !== undefined) {
     const text = formatIp(ip);
-    return [{ sought: `the address ${text}`, found: each(attachments.filter((one) => hasAddress(one, ip))) }];
+    return [
+      {
+        sought: `the address ${text}`,
+        found: each(attachments.filter((one) => addressesOf(one).some((own) => sameIp(own, ip)))),
+      },
+    ];
   }
   const netns = netnsPathIn(thing);
   const isPath = thing.startsWith('/');
@@ -81,11 +86,9 @@ function readings(thing: string, attachments: readonly Listed[], statusAt: Statu
   ];
 }
 
-function hasAddress({ addresses }: Listed, { family, value }: Ip): boolean {
-  return addresses.some((text) => {
-    const ip = addressIn(text);
-    return ip?.family === family && ip.value === value;
-  });
+/** The attachment's addresses. */
+export function addressesOf({ addresses }: Pick<Listed, 'addresses'>): Ip[] {
+  return addresses.flatMap((text) => addressIn(text) ?? []);
 }
 
 /** By inode where the file is there, so that each path to a netns serves; otherwise by the path that was recorded. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test';
 import type { Listed } from '../../../../src/cli/inventory/inventory.ts';
-import { findThing } from '../../../../src/cli/show/thing.ts';
+import { findThing } from '../../../../src/cli/inventory/thing.ts';
 import { listedOf } from '../graph/values.ts';
 
 const WEB = listedOf({

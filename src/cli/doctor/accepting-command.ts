@@ -2,7 +2,7 @@
 
 import * as nft from '../../netlink/nft/constants.ts';
 import { type ForeignDrop, PANIC } from '../../resources/forward-accept/foreign-drop.ts';
-import { word } from './shell.ts';
+import { word } from './command-lines.ts';
 
 /** Names that nft takes without quotation marks. */
 const PLAIN_NAME = /^[A-Za-z][\w.-]*$/;

@@ -1,9 +1,9 @@
 /** What `trestle doctor` looks at, and what it finds. */
 
+import type { ProbeTarget } from '../../netlink/probe/probe.ts';
 import type { Node } from '../../resources/node.ts';
 import type { Variables } from '../context.ts';
 import type { Inventory } from '../inventory/inventory.ts';
-import type { ProbeWish } from './reach/wish.ts';
 
 /** `error`: something does not work, or will not after the next change; `warning`: it may not. */
 export type Level = 'error' | 'warning';
@@ -35,6 +35,13 @@ export interface Report {
 export interface Section {
   readonly name: string;
   examine(examination: Examination): Report;
+}
+
+/** What the operator asks `doctor` to send. */
+export interface ProbeWish {
+  readonly to: readonly ProbeTarget[];
+  /** From the containers of this network only. */
+  readonly network: string | undefined;
 }
 
 export interface Examination {

@@ -1,4 +1,4 @@
-/** Command lines for a shell: quoting their words, and running them. */
+/** Running command lines in a shell. */
 
 import { usualDirectories } from '../../resources/iptables/iptables.ts';
 import { ownDirectories, runProgram } from '../../sys/process.ts';
@@ -11,11 +11,6 @@ export interface Outcome {
 
 const SHELL = '/bin/sh';
 const DEADLINE_MS = 120_000;
-
-/** A word of a command line, in quotation marks where a shell would take it apart. */
-export function word(text: string): string {
-  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
 
 /**
  * Runs a command line in the network namespace of this thread. `trestle` in it is this program, and the system's directories

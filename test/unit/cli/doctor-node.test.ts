@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'bun:test';
 import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { word } from '../../../src/cli/doctor/command-lines.ts';
 import type { Examination, Finding, Runtime, Section } from '../../../src/cli/doctor/examination.ts';
 import { examineAll } from '../../../src/cli/doctor/examine.ts';
 import { readKernelRecords } from '../../../src/cli/doctor/kernel-records.ts';
@@ -13,7 +14,6 @@ import { permissions } from '../../../src/cli/doctor/sections/permissions.ts';
 import { plugins } from '../../../src/cli/doctor/sections/plugins.ts';
 import { runtimeSection } from '../../../src/cli/doctor/sections/runtime.ts';
 import { tables } from '../../../src/cli/doctor/sections/tables.ts';
-import { word } from '../../../src/cli/doctor/shell.ts';
 import { readConfigurations } from '../../../src/cli/inventory/configurations.ts';
 import type { Inventory } from '../../../src/cli/inventory/inventory.ts';
 import { connect } from '../../../src/netlink/connection.ts';

@@ -4,8 +4,9 @@ import { type Cidr, formatCidr, networkOf, sameCidr } from '../../../address/cid
 import { BITS, formatIp, sameIp } from '../../../address/ip.ts';
 import type { LinkAddress } from '../../../netlink/route/address.ts';
 import type { LinkRoute } from '../../../netlink/route/route.ts';
+import { insideOf } from '../command-lines.ts';
 import type { Finding } from '../examination.ts';
-import { insideOf, reconcileCommand, restartCommand } from './commands.ts';
+import { reconcileCommand, restartCommand } from './commands.ts';
 import type { Inside, InsideLink } from './inside.ts';
 import { type Attached, isInside, subjectOf, type View } from './view.ts';
 import type { WantedAddressing, WantedRoute } from './wanted.ts';

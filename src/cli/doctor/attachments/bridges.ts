@@ -5,8 +5,9 @@ import type { Link } from '../../../netlink/route/link.ts';
 import { verifyOptions } from '../../../resources/bridge/options.ts';
 import { grouped } from '../../../resources/grouped.ts';
 import { findingOf } from '../../../resources/resource.ts';
+import { commandOf } from '../command-lines.ts';
 import type { Finding } from '../examination.ts';
-import { commandOf, reconcileCommand } from './commands.ts';
+import { reconcileCommand } from './commands.ts';
 import { type Attached, subjectOf, type View } from './view.ts';
 import { entryOf } from './wanted.ts';
 

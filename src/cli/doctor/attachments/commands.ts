@@ -5,6 +5,7 @@ import { isObject } from '../../../schema/json.ts';
 import { DEFAULT_CONF_DIR } from '../../flags.ts';
 import type { Configuration } from '../../inventory/configurations.ts';
 import type { Listed } from '../../inventory/inventory.ts';
+import { commandOf, word } from '../command-lines.ts';
 import type { Examination } from '../examination.ts';
 
 /** Where the examination looks, as far as a command cannot know it by itself. */
@@ -14,21 +15,6 @@ type Place = Pick<Examination, 'confDir'> & { readonly inventory: Pick<Examinati
 const OF_PODMAN = /\/netns-[0-9a-f]{8}-[0-9a-f-]{27}$/;
 /** IPAM that the record and the leases describe, so that DEL needs nothing else of the configuration. */
 const OWN_IPAM: readonly unknown[] = ['trestle-ipam', 'host-local', undefined];
-
-/** A word for a POSIX shell, with quotes where it needs them. */
-export function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-
-/** A command line with the words quoted. */
-export function commandOf(...words: readonly (string | number)[]): string {
-  return words.map((word) => quoted(String(word))).join(' ');
-}
-
-/** The command line, run in the network namespace at a path. */
-export function insideOf(netnsPath: string, ...words: readonly (string | number)[]): string {
-  return commandOf('nsenter', `--net=${netnsPath}`, ...words);
-}
 
 /** Puts back what the records of a network say, and the node or the containers lack. */
 export function reconcileCommand(place: Place, { network, dataDir }: Pick<Listed, 'network' | 'dataDir'>): string {
@@ -58,7 +44,7 @@ export function restartCommand({ inventory }: Place, listed: Omit<Listed, 'life'
 
 /** Opens a configuration in the operator's editor, for what only another configuration mends. */
 export function editCommand(file: string): string {
-  return `"\${EDITOR:-vi}" ${quoted(file)}`;
+  return `"\${EDITOR:-vi}" ${word(file)}`;
 }
 
 /** DEL, which needs no netns. */
@@ -72,7 +58,7 @@ function deleteCommand(configurations: readonly Configuration[], listed: Omit<Li
     'CNI_PATH=/opt/cni/bin',
   ];
   const text = JSON.stringify(configurationFor(configurations, listed));
-  return `echo ${quoted(text)} | ${variables.map(quoted).join(' ')} trestle`;
+  return `echo ${word(text)} | ${variables.map(word).join(' ')} trestle`;
 }
 
 /** The least configuration that DEL takes; the network's own where another IPAM plugin must release the address. */

@@ -10,8 +10,9 @@ import {
   listNeighbours,
   type Neighbour,
 } from '../../../netlink/route/neighbour-table.ts';
+import { commandOf } from '../command-lines.ts';
 import type { Finding } from '../examination.ts';
-import { commandOf, restartCommand } from './commands.ts';
+import { restartCommand } from './commands.ts';
 import { type Attached, isInside, subjectOf, type View } from './view.ts';
 
 interface Held {

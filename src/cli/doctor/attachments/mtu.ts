@@ -3,9 +3,9 @@
 import type { Link } from '../../../netlink/route/link.ts';
 import { grouped } from '../../../resources/grouped.ts';
 import { findUplink } from '../../../resources/links.ts';
+import { commandOf, insideOf, word } from '../command-lines.ts';
 import type { Finding } from '../examination.ts';
 import { usersText } from './bridges.ts';
-import { commandOf, insideOf, quoted } from './commands.ts';
 import { type Attached, isInside, subjectOf, type View } from './view.ts';
 
 /** The three that are compared, of an attachment whose interfaces are where they should be. */
@@ -111,8 +111,8 @@ function tooLargeForUplink(uplink: Link, { bridge, one, inside }: Path, affected
   const set = ({ one: { netns, ifName } }: Path) =>
     insideOf(netns?.path ?? '', 'ip', 'link', 'set', ifName, 'mtu', uplink.mtu);
   const same = affected.every((path) => path.one.ifName === one.ifName);
-  const paths = affected.map((path) => quoted(path.one.netns?.path ?? '')).join(' ');
-  const loop = `for netns in ${paths}; do nsenter --net="$netns" ip link set ${quoted(one.ifName)} mtu ${uplink.mtu}; done`;
+  const paths = affected.map((path) => word(path.one.netns?.path ?? '')).join(' ');
+  const loop = `for netns in ${paths}; do nsenter --net="$netns" ip link set ${word(one.ifName)} mtu ${uplink.mtu}; done`;
   return {
     level: 'warning',
     code: 'mtu-above-uplink',

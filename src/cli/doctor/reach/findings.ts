@@ -2,8 +2,9 @@
 
 import { formatIp } from '../../../address/ip.ts';
 import { formatMac } from '../../../address/mac.ts';
-import { insideOf, traceCommand } from '../attachments/commands.ts';
+import { traceCommand } from '../attachments/commands.ts';
 import { type Attached, subjectOf, type View } from '../attachments/view.ts';
+import { insideOf } from '../command-lines.ts';
 import type { Finding } from '../examination.ts';
 import type { Failure } from './send.ts';
 

@@ -3,7 +3,7 @@
 import { parseIp } from '../../../address/ip.ts';
 import type { ProbeTarget } from '../../../netlink/probe/probe.ts';
 import { type Attached, isInside, type View } from '../attachments/view.ts';
-import type { ProbeWish } from './wish.ts';
+import type { ProbeWish } from '../examination.ts';
 
 /** The hop of a probe: the first one that fails explains the others. */
 export type Hop = 'gateway' | 'neighbour' | 'address';

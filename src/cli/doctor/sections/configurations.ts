@@ -2,10 +2,10 @@
 
 import type { NearKey } from '../../../cni/keys.ts';
 import type { Configuration } from '../../inventory/configurations.ts';
+import { word } from '../command-lines.ts';
 import type { Examination, Finding, Section } from '../examination.ts';
 import { type Reading, readOwnEntries } from '../own-plugin.ts';
 import { isPodRuntime } from '../runtimes.ts';
-import { word } from '../shell.ts';
 
 export const configurations: Section = {
   name: 'configurations',

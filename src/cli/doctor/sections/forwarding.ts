@@ -10,10 +10,10 @@ import { gatewayKind } from '../../../resources/gateway/gateway.ts';
 import { findDefaultRoute } from '../../../resources/links.ts';
 import { acceptRaSysctl } from '../../../resources/sysctl.ts';
 import { vlanGatewayName } from '../../../resources/vlan/gateway-pair.ts';
+import { sysctlLine } from '../command-lines.ts';
 import type { Examination, Finding, Section } from '../examination.ts';
 import { livingAttachments, sharedWants } from '../plans.ts';
 import { numberAt } from '../proc.ts';
-import { sysctlLine } from '../sysctl-line.ts';
 
 /** Values of rp_filter (ip-sysctl.rst): a packet must come in by the link by which an answer leaves; or by any link. */
 const STRICT = 1;

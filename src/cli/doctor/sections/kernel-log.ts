@@ -1,11 +1,10 @@
 /** Lines of the kernel's log that matter to containers: of the last day, and not before the last `dmesg --clear`. */
 
 import { ageText } from '../../output/age.ts';
+import { sysctlLine, word } from '../command-lines.ts';
 import type { Examination, Finding, Section } from '../examination.ts';
 import { type KernelRecord, readKernelRecords } from '../kernel-records.ts';
 import { numberAt } from '../proc.ts';
-import { word } from '../shell.ts';
-import { sysctlLine } from '../sysctl-line.ts';
 
 /** Half of a limit that serves larger nodes. */
 const COMMON_LIMIT = 65_536;

@@ -11,10 +11,10 @@ import { masqueradeKind } from '../../../resources/masquerade/masquerade.ts';
 import { containerMac } from '../../../resources/names.ts';
 import { verifyVlanFilterable } from '../../../resources/vlan/vlan.ts';
 import { EADDRNOTAVAIL, EOPNOTSUPP } from '../../../sys/errno.ts';
+import { sysctlLine } from '../command-lines.ts';
 import type { Examination, Finding, Section } from '../examination.ts';
 import { type OwnEntry, readOwnEntries } from '../own-plugin.ts';
 import { numberAt } from '../proc.ts';
-import { sysctlLine } from '../sysctl-line.ts';
 
 /** Namespaces that a container has of its own. */
 const NAMESPACES = ['net', 'mnt', 'pid', 'ipc', 'uts'];

@@ -22,10 +22,9 @@ import type { Neighbour, Node } from '../../../resources/node.ts';
 import { decodePlan, wantedOf } from '../../../resources/plan.ts';
 import type { Kind } from '../../../resources/resource.ts';
 import { acceptingCommand } from '../accepting-command.ts';
+import { reconcileLine, sysctlLine } from '../command-lines.ts';
 import type { Examination, Finding, Section } from '../examination.ts';
 import { livingAttachments, type Recorded, sharedWants } from '../plans.ts';
-import { reconcileLine } from '../reconcile-line.ts';
-import { sysctlLine } from '../sysctl-line.ts';
 
 /** Kinds whose rules another program may remove, and the code of that finding. */
 const LOSABLE: readonly Losable[] = [

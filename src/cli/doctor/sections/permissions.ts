@@ -5,9 +5,9 @@ import { type FileStatus, fileSystemOf, statPath } from '../../../sys/directory.
 import { SystemError } from '../../../sys/libc.ts';
 import { withNetns } from '../../../sys/netns.ts';
 import { SHARED_PROC, withPrivateProc } from '../../../sys/proc.ts';
+import { word } from '../command-lines.ts';
 import type { Examination, Finding, Report, Section } from '../examination.ts';
 import { readOwnEntries } from '../own-plugin.ts';
-import { word } from '../shell.ts';
 
 /** Capabilities (linux/capability.h): without the vital ones an ADD fails, without the others it knows or may less. */
 const CAPABILITIES = [

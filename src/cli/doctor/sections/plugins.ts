@@ -6,10 +6,10 @@ import { isObject } from '../../../schema/json.ts';
 import { statPath } from '../../../sys/directory.ts';
 import { type Ended, findProgram, runProgram } from '../../../sys/process.ts';
 import type { Configuration, PluginEntry } from '../../inventory/configurations.ts';
+import { word } from '../command-lines.ts';
 import type { Examination, Finding, Section } from '../examination.ts';
 import { isOwnType } from '../own-plugin.ts';
 import { isPodRuntime } from '../runtimes.ts';
-import { word } from '../shell.ts';
 
 /** Where distributions put plugins. */
 const USUAL_DIRECTORIES = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'];

@@ -3,9 +3,9 @@
 import { isObject } from '../../../schema/json.ts';
 import { listDirectory, statPath } from '../../../sys/directory.ts';
 import { readAtMost, unlessMissing } from '../../../sys/file.ts';
+import { word } from '../command-lines.ts';
 import type { Examination, Finding, Section } from '../examination.ts';
 import { readOwnEntries } from '../own-plugin.ts';
-import { word } from '../shell.ts';
 
 /** Below the directory of the cache: libcni's own, and that of runtimes which name another one. */
 const PLACES = ['results', 'cache/results', 'cache'];

@@ -3,8 +3,9 @@
 import { type BrokenRecord, type LeaseLook, leaseNames, lookAtLease, unknown } from '../../../ipam/index.ts';
 import { aliasOwner } from '../../../resources/names.ts';
 import type { Listed } from '../../inventory/inventory.ts';
-import { commandOf, gcCommand, quoted, restartCommand } from '../attachments/commands.ts';
+import { gcCommand, restartCommand } from '../attachments/commands.ts';
 import { subjectOf } from '../attachments/view.ts';
+import { commandOf, word } from '../command-lines.ts';
 import type { Examination, Finding } from '../examination.ts';
 import { isOfEarlierBoot } from './dead.ts';
 import type { NetworkView, Stray } from './networks.ts';
@@ -125,9 +126,9 @@ function hasForeignPorts({ inventory }: Examination, { recorded }: NetworkView):
 function lostLeases(one: NetworkView['recorded'][number], looks: readonly LeaseLook[]): Finding {
   const { containerId, ifName, record } = one;
   const put = ({ path, text }: LeaseLook) => {
-    const write = `printf '%s\\r\\n%s' ${quoted(containerId)} ${quoted(ifName)} >${quoted(path)}`;
+    const write = `printf '%s\\r\\n%s' ${word(containerId)} ${word(ifName)} >${word(path)}`;
     const isMissing = text === undefined;
-    return `${isMissing ? `(set -C; ${write})` : write} && touch -d ${quoted(record.createdAt)} ${quoted(path)}`;
+    return `${isMissing ? `(set -C; ${write})` : write} && touch -d ${word(record.createdAt)} ${word(path)}`;
   };
   const isBroken = looks.every(({ text }) => text !== undefined);
   return {

@@ -7,8 +7,9 @@ import type { Link } from '../../../netlink/route/link.ts';
 import { decodeRoutes, type LinkRoute, listAllRoutes } from '../../../netlink/route/route.ts';
 import { overlapsOf } from '../../../resources/gateway/overlap.ts';
 import { findUplink } from '../../../resources/links.ts';
-import { commandOf, editCommand } from '../attachments/commands.ts';
+import { editCommand } from '../attachments/commands.ts';
 import type { View } from '../attachments/view.ts';
+import { commandOf } from '../command-lines.ts';
 import type { Finding } from '../examination.ts';
 import type { Subnet } from './subnets.ts';
 

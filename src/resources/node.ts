@@ -129,6 +129,14 @@ export function containerOf({ container }: Node): Container {
 }
 
 /**
+ * The neighbours for which a call puts back what was lost: all, or those whose owners are missing where they should be. The
+ * process that makes an attachment adds what is its own itself, and would find it in its way.
+ */
+export function neighboursToRestore({ neighbours }: Node, missing?: ReadonlySet<string>): readonly Neighbour[] {
+  return (neighbours?.() ?? []).filter((one) => missing?.has(one.owner) !== false && !one.isBeingMade());
+}
+
+/**
  * The living neighbours by which a loss shows: those whose owners are missing where they should be, and one of the others, since a
  * lost rule concerns all.
  */

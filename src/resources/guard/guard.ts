@@ -5,7 +5,7 @@ import { Fault, reasonOf } from '../../fault.ts';
 import { object, parsed, parseMacAddress } from '../../schema/net.ts';
 import { findLink } from '../links.ts';
 import { type AttachmentKey, isSameOwner, ownerText } from '../names.ts';
-import { type Node, suspectsOf, takeBack } from '../node.ts';
+import { type Neighbour, type Node, neighboursToRestore, suspectsOf, takeBack } from '../node.ts';
 import { findingOf, type Kind, limitOf, type Owned, type Scope } from '../resource.ts';
 import {
   ensureGuard,
@@ -40,19 +40,12 @@ export const guardKind: Kind<GuardWanted> = {
   ensure(node, wanted) {
     const guarded = guardedOf(wanted);
     try {
-      const neighbours: { readonly guards: readonly Guarded[]; isStaying(): boolean }[] = [];
+      let restored: readonly Neighbour[] = [];
       ensureGuard(node.nft(), guarded, () => {
-        for (const one of node.neighbours?.() ?? []) {
-          // The process that makes the attachment adds its elements itself.
-          if (one.isBeingMade()) continue;
-          neighbours.push({ guards: one.wanted(guardKind).map(guardedOf), isStaying: one.isStaying });
-        }
-        return neighbours.flatMap(({ guards }) => guards);
+        restored = neighboursToRestore(node);
+        return restored.flatMap(guardsOf);
       });
-      // Another process may have begun to delete a neighbour: what was restored for it is removed again.
-      for (const { guards, isStaying } of neighbours) {
-        if (guards.length > 0 && !isStaying()) for (const one of guards) removeGuard(node.nft(), one);
-      }
+      removeLeaving(node, restored);
     } catch (error) {
       takeBack(node, `remove the MAC guard of ${guarded.port}`, () => removeGuard(node.nft(), guarded));
       throw error;
@@ -68,16 +61,9 @@ export const guardKind: Kind<GuardWanted> = {
     mendGuardRules(node.nft(), wanted.network);
     const missing = new Set(missingGuards(node.nft(), node.owners?.() ?? []));
     if (missing.size === 0) return;
-    const neighbours = (node.neighbours?.() ?? []).filter((one) => missing.has(one.owner) && !one.isBeingMade());
-    restoreGuard(
-      node.nft(),
-      wanted.network,
-      neighbours.flatMap((one) => one.wanted(guardKind).map(guardedOf)),
-    );
-    for (const one of neighbours) {
-      if (!one.isStaying())
-        for (const guarded of one.wanted(guardKind).map(guardedOf)) removeGuard(node.nft(), guarded);
-    }
+    const restored = neighboursToRestore(node, missing);
+    restoreGuard(node.nft(), wanted.network, restored.flatMap(guardsOf));
+    removeLeaving(node, restored);
   },
   able(node) {
     try {
@@ -96,6 +82,16 @@ export function findLostGuards(node: Node): Fault | undefined {
   const missing = new Set(missingGuards(node.nft(), node.owners?.() ?? []));
   const wanted = suspectsOf(node, missing).flatMap((one) => one.wanted(guardKind));
   return limitOf(wanted.flatMap((one) => guardKind.verify(node, one) ?? []));
+}
+
+/** Removes again what was restored for a neighbour that another process has begun to delete. */
+function removeLeaving(node: Node, restored: readonly Neighbour[]): void {
+  const leaving = restored.filter((one) => !one.isStaying());
+  for (const guarded of leaving.flatMap(guardsOf)) removeGuard(node.nft(), guarded);
+}
+
+function guardsOf(neighbour: Neighbour): Guarded[] {
+  return neighbour.wanted(guardKind).map(guardedOf);
 }
 
 function guardedOf(wanted: GuardWanted): Guarded {

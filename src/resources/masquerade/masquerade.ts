@@ -8,7 +8,7 @@ import { KernelError } from '../../netlink/error.ts';
 import { cidr, list, object } from '../../schema/net.ts';
 import { type AttachmentKey, ownerText } from '../names.ts';
 import { mayLackNftables } from '../nftables/nftables.ts';
-import { type Node, suspectsOf, takeBack } from '../node.ts';
+import { type Node, neighboursToRestore, suspectsOf, takeBack } from '../node.ts';
 import { removeOwned } from '../plan.ts';
 import { findingOf, type Kind, limitOf } from '../resource.ts';
 import type { MasqueradeDriver, Masqueraded } from './driver.ts';
@@ -90,8 +90,7 @@ export const masqueradeKind: Kind<MasqueradeWanted> = {
     for (const entry of entries) mendMasqueradeRules(node.nft(), entry);
     if (missing.size === 0) return;
     const restored: RestoredNeighbour[] = [];
-    const live = liveEntries(node, wanted.backend, restored).filter(({ owner }) => missing.has(owner));
-    restoreMasquerade(node.nft(), live);
+    restoreMasquerade(node.nft(), liveEntries(node, wanted.backend, restored, missing));
     removeDeleted(node, wanted.backend, restored);
   },
   able(node, wanted) {
@@ -117,12 +116,15 @@ function removeStrays(node: Node, wanted: MasqueradeWanted): void {
   if (failure !== undefined) throw failure;
 }
 
-/** The entries that the neighbours need after a flush of the ruleset; notes their neighbours in `restored`. */
-function liveEntries(node: Node, backend: Backend, restored: RestoredNeighbour[]): Masqueraded[] {
+/** The entries that the neighbours to restore need; notes their neighbours in `restored`. */
+function liveEntries(
+  node: Node,
+  backend: Backend,
+  restored: RestoredNeighbour[],
+  missing?: ReadonlySet<string>,
+): Masqueraded[] {
   const isAsked = backend === 'iptables';
-  for (const { wanted, isStaying, isBeingMade } of node.neighbours?.() ?? []) {
-    // The process that makes the attachment adds its entry itself, and would find this one in its way.
-    if (isBeingMade()) continue;
+  for (const { wanted, isStaying } of neighboursToRestore(node, missing)) {
     const same = wanted(masqueradeKind).filter((one) => (one.backend === 'iptables') === isAsked);
     restored.push({ entries: same.flatMap(entriesOf), isStaying });
   }

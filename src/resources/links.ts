@@ -64,18 +64,21 @@ export function findUplink(connection: Connection, family: Family): Link | undef
   return index === undefined ? undefined : findLink(connection, index);
 }
 
-/**
- * The default route of a family, with its link and gateway, and the source address that packets of the node get on it.
- * @returns undefined where there is none. @throws KernelError
- */
-export function findDefaultRoute(
-  connection: Connection,
-  family: Family,
-): (LinkRoute & { readonly source: Ip | undefined }) | undefined {
+/** The default route of a family. @returns undefined where there is none. @throws KernelError */
+export function findDefaultRoute(connection: Connection, family: Family): LinkRoute | undefined {
+  const reply = defaultRouteReply(connection, family);
+  return reply && decodeRoute(reply);
+}
+
+/** The source address that packets of the node get on the default route. @returns undefined where there is none */
+export function findDefaultSource(connection: Connection, family: Family): Ip | undefined {
+  const reply = defaultRouteReply(connection, family);
+  return reply && decodePreferredSource(reply);
+}
+
+function defaultRouteReply(connection: Connection, family: Family): Uint8Array | undefined {
   try {
-    const reply = execute(connection, findRoute(NOWHERE[family]))[0]?.[0];
-    const route = reply && decodeRoute(reply.payload);
-    return reply && route && { ...route, source: decodePreferredSource(reply.payload) };
+    return execute(connection, findRoute(NOWHERE[family]))[0]?.[0]?.payload;
   } catch (error) {
     // There is no route, or one that prohibits, or the kernel has no IPv6.
     if (error instanceof KernelError) return undefined;

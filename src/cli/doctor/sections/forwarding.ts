@@ -7,7 +7,7 @@ import { acceptRaOf, isForwardingIpv6, type Link } from '../../../netlink/route/
 import { advertisedUplinks } from '../../../resources/bridge/bridge-link.ts';
 import { FORWARDING_SYSCTL, forwardingKind, isForwarding } from '../../../resources/forwarding/forwarding.ts';
 import { gatewayKind } from '../../../resources/gateway/gateway.ts';
-import { findDefaultRoute } from '../../../resources/links.ts';
+import { findDefaultRoute, findDefaultSource } from '../../../resources/links.ts';
 import { acceptRaSysctl } from '../../../resources/sysctl.ts';
 import { vlanGatewayName } from '../../../resources/vlan/gateway-pair.ts';
 import { sysctlLine } from '../command-lines.ts';
@@ -96,9 +96,8 @@ function interfacesOff(examination: Examination, gateways: ReadonlySet<string>):
  */
 function strictReversePath(examination: Examination): Finding[] {
   const { node, inventory, readProc } = examination;
-  const way = findDefaultRoute(node.route, 4);
-  if (way?.source === undefined) return [];
-  const { source } = way;
+  const [way, source] = [findDefaultRoute(node.route, 4), findDefaultSource(node.route, 4)];
+  if (way === undefined || source === undefined) return [];
   const replies = execute(node.route, listAddresses(0, 4))[0] ?? [];
   const owner = replies.map(({ payload }) => decodeAddress(payload)).find(({ address }) => sameIp(address.ip, source));
   const link = inventory.links.find(({ index }) => index === owner?.index);

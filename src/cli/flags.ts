@@ -62,3 +62,8 @@ export const networkFlag: { readonly network: Flag<string | undefined> } = {
 export const dryRunFlag: { readonly dryRun: Flag<boolean | undefined> } = {
   dryRun: { kind: 'boolean', optional: true, withNegated: false, brief: 'Show what would be done, and change nothing' },
 };
+
+/** A flag for directories of plugins; `brief` says what for, and which are looked into without it. */
+export function binDirFlag(brief: string): { readonly binDir: Flag<readonly string[] | undefined> } {
+  return { binDir: { kind: 'parsed', parse: text, optional: true, variadic: true, placeholder: 'DIR', brief } };
+}

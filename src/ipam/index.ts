@@ -43,4 +43,5 @@ export {
 export { releaseAddresses, withoutRecord } from './release.ts';
 export { readResolvConf } from './resolv-conf.ts';
 export { type RangeSetStatus, rangeUsage, statusOf } from './status.ts';
+export { ownRoot } from './store.ts';
 export { verifyLeases } from './verify.ts';

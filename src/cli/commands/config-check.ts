@@ -9,7 +9,7 @@ import { type Checked, checkConfiguration, mended } from '../configuration/check
 import type { Complaint } from '../configuration/complaint.ts';
 import { unifiedDiff } from '../configuration/edit.ts';
 import { type Context, defineCommand, FINDINGS, HEALTHY, misuse } from '../context.ts';
-import { type JsonFlag, jsonFlag, text } from '../flags.ts';
+import { binDirFlag, type JsonFlag, jsonFlag, text } from '../flags.ts';
 import { writeJson } from '../output/json.ts';
 import { styleFor } from '../output/style.ts';
 
@@ -34,14 +34,7 @@ export const configCheck = defineCommand<Flags, string[]>({
     flags: {
       ...jsonFlag,
       fix: { kind: 'boolean', optional: true, withNegated: false, brief: 'Mend misspellings in the files' },
-      binDir: {
-        kind: 'parsed',
-        parse: text,
-        optional: true,
-        variadic: true,
-        placeholder: 'DIR',
-        brief: 'A directory in which to look for the plugins',
-      },
+      ...binDirFlag('A directory in which to look for the plugins'),
     },
     positional: {
       kind: 'array',

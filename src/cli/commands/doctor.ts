@@ -15,7 +15,7 @@ import { findRuntimes } from '../doctor/runtimes.ts';
 import { SECTIONS } from '../doctor/sections/index.ts';
 import { notRoot } from '../doctor/sections/permissions.ts';
 import { runInShell } from '../doctor/shell.ts';
-import { type JsonFlag, jsonFlag, type NetworkFlag, type PlaceFlags, placeFlags, text } from '../flags.ts';
+import { binDirFlag, type JsonFlag, jsonFlag, type NetworkFlag, type PlaceFlags, placeFlags, text } from '../flags.ts';
 import { takeInventory } from '../inventory/inventory.ts';
 import { writeJson } from '../output/json.ts';
 import { type Style, styleFor } from '../output/style.ts';
@@ -85,14 +85,7 @@ export const doctor = defineCommand<Flags>({
         placeholder: 'NAME',
         brief: 'Examine this section only',
       },
-      binDir: {
-        kind: 'parsed',
-        parse: text,
-        optional: true,
-        variadic: true,
-        placeholder: 'DIR',
-        brief: `A directory of plugins; default: ${DEFAULT_BIN_DIRS.join(' and ')}`,
-      },
+      ...binDirFlag(`A directory of plugins; default: ${DEFAULT_BIN_DIRS.join(' and ')}`),
       cacheDir: {
         kind: 'parsed',
         parse: text,

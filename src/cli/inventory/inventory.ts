@@ -11,17 +11,14 @@ import {
   listRecords,
   type Netns,
   type Pod,
-  readHost,
   storedNetworks,
   type UnrecordedLeases,
   unknown,
 } from '../../ipam/index.ts';
 import type { Link } from '../../netlink/route/link.ts';
-import { detach } from '../../resources/attachment.ts';
+import { mainHost } from '../../plugins/bridge/host.ts';
 import { findLinks } from '../../resources/links.ts';
 import type { Node } from '../../resources/node.ts';
-import { survivorsOf } from '../../resources/port/unrecorded.ts';
-import { hasDyingPeer } from '../../resources/port/veth.ts';
 import { isObject } from '../../schema/json.ts';
 import { statPath } from '../../sys/directory.ts';
 import type { PlaceFlags } from '../flags.ts';
@@ -86,16 +83,7 @@ export function dataDirsOf(configurations: readonly Configuration[]): string[] {
 /** The host of a command, which looks up host veths in one dump. */
 export function hostOf(node: Node, dataDir: string, links: readonly Link[]): Host {
   const byName = new Map(links.map((link) => [link.name, link]));
-  const hostVeth = (name: string) => {
-    const link = byName.get(name);
-    if (link === undefined) return 'absent';
-    return hasDyingPeer(node.route, link) ? 'peer dying' : 'there';
-  };
-  return {
-    ...readHost(node.log, { hostVeth }),
-    detach: (attachment, record) => detach(node, attachment, record, dataDir),
-    survivors: (network) => survivorsOf(node, network, dataDir),
-  };
+  return mainHost(node, dataDir, (name) => byName.get(name));
 }
 
 function attachmentsOn({ network, dataDir }: StoredNetwork, host: Host): Listed[] {

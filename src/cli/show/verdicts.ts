@@ -5,6 +5,7 @@ import { recordedAddresses, verifyLeases } from '../../ipam/index.ts';
 import { recordedPlan } from '../../resources/attachment.ts';
 import { type Container, type Node, withContainer } from '../../resources/node.ts';
 import type { Resource } from '../../resources/plan.ts';
+import { findingOf } from '../../resources/resource.ts';
 import { hostOf, type Inventory, type Listed } from '../inventory/inventory.ts';
 import { resourceText } from './resource-text.ts';
 
@@ -35,15 +36,7 @@ function leaseVerdicts(node: Node, listed: Listed, links: Inventory['links']): V
     {
       kind: 'lease',
       wanted: record.addresses.join(' '),
-      ...judged(() => {
-        try {
-          verifyLeases(dataDir, record, expected, host);
-          return undefined;
-        } catch (error) {
-          if (error instanceof Fault && error.kind === 'check') return error;
-          throw error;
-        }
-      }),
+      ...judged(() => findingOf(() => verifyLeases(dataDir, record, expected, host))),
     },
   ];
 }

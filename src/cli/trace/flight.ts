@@ -94,7 +94,9 @@ class Collected {
     for (const tracer of tracers) {
       const events = tracer.take();
       this.hasDrop ||= events.some(({ verdict }) => isDrop(verdict));
-      this.#events.set(tracer, [...(this.#events.get(tracer) ?? []), ...events]);
+      const earlier = this.#events.get(tracer);
+      if (earlier === undefined) this.#events.set(tracer, [...events]);
+      else earlier.push(...events);
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { reasonOf } from '../../fault.ts';
 import { neighbourOf } from '../../resources/attachment.ts';
+import { grouped } from '../../resources/grouped.ts';
 import type { Neighbour, Node } from '../../resources/node.ts';
 import { type Loss, nothingSeen, type Reconciled, reconcileAttachment } from '../../resources/reconcile.ts';
 import type { Kind } from '../../resources/resource.ts';
@@ -67,16 +68,11 @@ export function passOver(node: Node, inventory: Inventory, options: PassOptions)
 
 /** The recorded attachments of each network, as neighbours of each other. */
 function neighbourhoods(node: Node, { attachments }: Inventory): Map<string, Known[]> {
-  const known = new Map<string, Known[]>();
-  for (const listed of attachments) {
-    if (listed.record === undefined) continue;
-    const neighbour = remembering(neighbourOf(node, listed.record, listed.dataDir));
-    const place = placeOf(listed);
-    const there = known.get(place);
-    if (there === undefined) known.set(place, [{ listed, neighbour }]);
-    else there.push({ listed, neighbour });
-  }
-  return known;
+  const known = attachments.flatMap((listed): Known[] => {
+    const { record, dataDir } = listed;
+    return record === undefined ? [] : [{ listed, neighbour: remembering(neighbourOf(node, record, dataDir)) }];
+  });
+  return grouped(known, ({ listed }) => placeOf(listed));
 }
 
 /** A pass asks a neighbour for the same kind many times. */

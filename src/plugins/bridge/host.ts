@@ -2,16 +2,21 @@
 
 import { type Host, type HostVeth, type Owner, readHost } from '../../ipam/index.ts';
 import type { Log } from '../../log.ts';
+import type { Link } from '../../netlink/route/link.ts';
 import { detach } from '../../resources/attachment.ts';
 import { findLink } from '../../resources/links.ts';
 import { type Node, openNode } from '../../resources/node.ts';
 import { survivorsOf } from '../../resources/port/unrecorded.ts';
 import { hasDyingPeer } from '../../resources/port/veth.ts';
 
-/** The host of a call of the main plugin. */
-export function mainHost(node: Node, dataDir: string): Host {
+/** The host of a call of the main plugin. `linkNamed` looks up host veths: by default one at a time. */
+export function mainHost(
+  node: Node,
+  dataDir: string,
+  linkNamed: (name: string) => Link | undefined = (name) => findLink(node.route, name),
+): Host {
   return {
-    ...readHost(node.log, { hostVeth: (name) => stateOf(node, name) }),
+    ...readHost(node.log, { hostVeth: (name) => stateOf(node, linkNamed(name)) }),
     detach: (attachment, record) => detach(node, attachment, record, dataDir),
     survivors: (network) => survivorsOf(node, network, dataDir),
   };
@@ -35,7 +40,7 @@ export function withIpamHost<T>(searchPath: string, dataDir: string, log: Log, a
   };
   try {
     return act({
-      ...readHost(log, { hostVeth: (name) => stateOf(open(), name) }),
+      ...readHost(log, { hostVeth: (name) => stateOf(open(), findLink(open().route, name)) }),
       detach: (attachment, record) => {
         if (record?.hostVeth !== undefined) detach(open(), attachment, record, dataDir);
       },
@@ -45,8 +50,7 @@ export function withIpamHost<T>(searchPath: string, dataDir: string, log: Log, a
   }
 }
 
-function stateOf({ route }: Node, name: string): HostVeth {
-  const link = findLink(route, name);
+function stateOf({ route }: Node, link: Link | undefined): HostVeth {
   if (link === undefined) return 'absent';
   return hasDyingPeer(route, link) ? 'peer dying' : 'there';
 }

@@ -1,22 +1,20 @@
 /** The files in the data directories: ours, and those of host-local's layout that nobody uses any more. */
 
 import { collecting } from '../../../attempt.ts';
-import { listNetworks } from '../../../ipam/index.ts';
+import { listNetworks, ownRoot } from '../../../ipam/index.ts';
 import { listDirectory, statLink } from '../../../sys/directory.ts';
 import { unlessMissing, unlinkFile } from '../../../sys/file.ts';
 import { removeDirectory } from '../../../sys/placement.ts';
 import type { Inventory } from '../../inventory/inventory.ts';
 import type { Step } from '../step.ts';
 
-/** The directory of ours in a data directory. */
-const OWN = '.trestle';
 /** What is in the directory of a network's leases besides leases. */
 const NO_LEASE = /^(?:lock|last_reserved_ip\.\d+)$/;
 
 /** Removes what is ours in the data directories. A network with leases of another program keeps its directory. @throws Fault `io` */
 export function fileSteps({ dataDirs, attachments }: Inventory): Step[] {
   return dataDirs.flatMap((dataDir) => {
-    const own = `${dataDir}/${OWN}`;
+    const own = ownRoot(dataDir);
     const networks = listNetworks(dataDir);
     const steps = networks.map((network): Step => {
       const subject = `${dataDir}/${network}`;

@@ -67,6 +67,15 @@ function firewalld({ machine }: FilteredMachine) {
   return { start, stop: shell(STOP), command, permanent };
 }
 
+/** Starts firewalld, which trusts the bridge for good, and attaches both containers. */
+async function trusting(filtered: FilteredMachine) {
+  const started = firewalld(filtered);
+  started.start();
+  started.permanent('--zone=trusted --add-interface=cni0')();
+  await filtered.addBoth();
+  return started;
+}
+
 describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plugins'), 'firewalld', () => {
   test.concurrent(
     'started before the first container, then whatever its administrator does',
@@ -145,10 +154,7 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
     'masquerading by iptables is lost with a reload: CHECK and STATUS tell, and the next ADD brings it back for all',
     async () => {
       using filtered = await createFilteredMachine('nft', { ipMasqBackend: 'iptables' });
-      const { start, command, permanent } = firewalld(filtered);
-      start();
-      permanent('--zone=trusted --add-interface=cni0')();
-      await filtered.addBoth();
+      const { command } = await trusting(filtered);
       const lost = expect.stringMatching(/^10\.89\.0\.2 is not masqueraded/) as unknown as string;
       const lostByAny = expect.stringMatching(
         /^trestle: warn: 10\.89\.0\.[23] is not masqueraded/,
@@ -166,10 +172,7 @@ describeUnless(whyNotUnpacked('firewalld', 'dbus-daemon') ?? whyNoGoModule('plug
     'trestle watch puts back what a reload takes from iptables, within two seconds',
     async () => {
       using filtered = await createFilteredMachine('nft', { ipMasqBackend: 'iptables' });
-      const { start, command, permanent } = firewalld(filtered);
-      start();
-      permanent('--zone=trusted --add-interface=cni0')();
-      await filtered.addBoth();
+      const { command } = await trusting(filtered);
       const { machine } = filtered;
       const watch = `"${executable.path}" watch --data-dir "${machine.node.dataDir}" --conf-dir /etc/cni/net.d`;
       machine.run(['sh', '-c', `setsid ${watch} >/var/log/watch.out 2>&1 </dev/null & sleep 1`]);

@@ -38,6 +38,11 @@ function listOf(node: ScratchNode, changes: Config, ...others: Config[]): string
   return JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins: [{ ...network(node), ...changes }, ...others] });
 }
 
+/** Makes the IPv6 default route one that a router's advertisement brought. */
+function advertiseDefault({ ns }: ScratchNode): void {
+  exec(ns, ['ip', '-6', 'route', 'replace', 'default', 'via', OUTSIDE_ADDRESS[6], 'dev', 'eth0', 'proto', 'ra']);
+}
+
 const FORWARDING: readonly Fault[] = [
   {
     name: 'IPv4 forwarding is off',
@@ -50,19 +55,7 @@ const FORWARDING: readonly Fault[] = [
     code: 'forwarding-off',
     plant(node) {
       sysctl(node, 'net.ipv6.conf.all.forwarding=0');
-      exec(node.ns, [
-        'ip',
-        '-6',
-        'route',
-        'replace',
-        'default',
-        'via',
-        OUTSIDE_ADDRESS[6],
-        'dev',
-        'eth0',
-        'proto',
-        'ra',
-      ]);
+      advertiseDefault(node);
       sysctl(node, 'net.ipv6.conf.eth0.accept_ra=1');
     },
     fix: () => 'sysctl -w net.ipv6.conf.eth0.accept_ra=2 net.ipv6.conf.all.forwarding=1',
@@ -91,19 +84,7 @@ const FORWARDING: readonly Fault[] = [
     name: 'the default route is advertised, and advertisements are ignored',
     code: 'advertisements-ignored',
     plant(node) {
-      exec(node.ns, [
-        'ip',
-        '-6',
-        'route',
-        'replace',
-        'default',
-        'via',
-        OUTSIDE_ADDRESS[6],
-        'dev',
-        'eth0',
-        'proto',
-        'ra',
-      ]);
+      advertiseDefault(node);
       sysctl(node, 'net.ipv6.conf.eth0.accept_ra=1');
     },
     fix: () => 'sysctl -w net.ipv6.conf.eth0.accept_ra=2',
